@@ -92,9 +92,9 @@ export type {
   CommitOptions,
   EntryLifetime,
 } from "./lib/store/commit_options.ts";
+export type { ClusterNodeStats } from "./lib/core/cluster_figures.ts";
 export type { OperationStats, ThreadStats } from "./lib/store/operation_stats.ts";
 export type {
-  ClusterNodeStats,
   ClusterStats,
   FarStats,
   NodeStats,

@@ -16,7 +16,8 @@ test("a cluster is timed beside JetStream's own store, and while nodes come and 
   }
   const { killedMs, joinedMs, calmMs, failed } = results.changes;
   assert.is(failed, 0);
-  for (const ms of [killedMs, joinedMs, calmMs]) assert.ok(ms > 0);
+  for (const ms of [killedMs, joinedMs]) assert.ok(ms > 0);
+  assert.ok(calmMs >= 0);
   const table = formatCluster(results);
   for (const { way } of results.figures) assert.ok(table.includes(way), table);
   assert.match(table, /ms when an owner is killed \(lease 3000 ms\)/);

@@ -19,7 +19,7 @@ import type { StorePool } from "../store/store_pool.ts";
 import { nearReplication } from "../store/arguments.ts";
 import type { StoreLifetime } from "../store/lifetime.ts";
 import type { PoolFacts } from "../store/used_pool.ts";
-import type { WatchSource } from "../store/watch_source.ts";
+import type { WatchSource } from "../watch/watch_source.ts";
 import { RemoteWatches } from "./calls/remote_watches.ts";
 import { notAtOnce } from "./refusals.ts";
 import { RemoteReads, type RemoteSource } from "./remote_reads.ts";

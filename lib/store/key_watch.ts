@@ -15,7 +15,7 @@ import { partOf } from "../pool/watch_layout.ts";
 import type { Entry } from "./entry.ts";
 import type { StoreReads } from "./reads.ts";
 import { Watch } from "./watch.ts";
-import type { WatchSource } from "./watch_source.ts";
+import type { WatchSource } from "../watch/watch_source.ts";
 import type { WatchOptions } from "./watch_options.ts";
 
 /** Pause between two looks at a key that should have expired: its owner's clock may be behind. */

@@ -12,7 +12,7 @@ import type { Key, KeyEncoder } from "../core/key_encoder.ts";
 import { WAITING_CHANGES_MAX } from "../core/limits.ts";
 import type { TakenChange } from "../watch/change_ring.ts";
 import { Watch } from "./watch.ts";
-import type { WatchSource } from "./watch_source.ts";
+import type { WatchSource } from "../watch/watch_source.ts";
 import type { WatchOptions } from "./watch_options.ts";
 
 /** A change of a key with a watched prefix, or the word that changes may be missing. */

@@ -4,6 +4,7 @@
  * @module
  */
 import type { ClientCacheStats } from "../client/client_cache.ts";
+import type { ClusterNodeStats } from "../core/cluster_figures.ts";
 import type { NodeId, OwnerWord, SegmentId } from "../core/brands.ts";
 import {
   ADDRESS_UNIT_BYTES,
@@ -164,32 +165,6 @@ export interface DurabilityStats {
   readonly checkpoint: number;
   /** See {@linkcode checkpoint}. */
   readonly bytesSinceCheckpoint: number;
-}
-
-/**
- * What the node of this process has done since it began. A round trip (RT) is one to the servers.
- */
-export interface ClusterNodeStats {
-  /** Reads of keys whose value was in its cache: no round trip. */
-  readonly valueHits: number;
-  /** Reads of keys whose address was known: one. */
-  readonly shortcutHits: number;
-  /** Reads that went through the index: two. */
-  readonly misses: number;
-  /** Reads of keys that are absent, as the node knew: none. */
-  readonly absent: number;
-  /** Round trips of all of these reads. */
-  readonly readRoundTrips: number;
-  /** Changes that were written. */
-  readonly changes: number;
-  /** Round trips by which they were: those that wait together are written together. */
-  readonly changeRoundTrips: number;
-  /** All round trips but those of changes: of reads, and to keep the index. */
-  readonly roundTrips: number;
-  /** Bytes of cached values and addresses, at most what `cluster.cache` says. */
-  readonly cacheBytes: number;
-  /** About how much memory changed keys take until they are in the index. */
-  readonly unmergedBytes: number;
 }
 
 /** What a thread knows of the cluster that its store is of. */

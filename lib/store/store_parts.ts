@@ -13,7 +13,7 @@ import type { OperationCounters } from "../pool/operation_counters.ts";
 import type { Leases } from "../routing/load_leases.ts";
 import type { StoreLifetime } from "./lifetime.ts";
 import type { UsedPool } from "./used_pool.ts";
-import type { WatchSource } from "./watch_source.ts";
+import type { WatchSource } from "../watch/watch_source.ts";
 
 /** The parts of a store that its reads use. */
 export interface ReadParts<V> {

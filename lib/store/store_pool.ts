@@ -12,7 +12,7 @@ import type { StoreReads } from "./reads.ts";
 import type { StoreStats } from "./stats.ts";
 import type { OperationParts } from "./store_parts.ts";
 import type { UsedPool } from "./used_pool.ts";
-import type { WatchSource } from "./watch_source.ts";
+import type { WatchSource } from "../watch/watch_source.ts";
 
 /** What a store asks of its pool. */
 export interface StorePool extends UsedPool, PoolLife {

@@ -9,7 +9,7 @@
  */
 import { epochMs, startTimer, type Timer } from "../core/runtime.ts";
 import type { TakenChange } from "../watch/change_ring.ts";
-import type { HubWatch, WatchSource } from "./watch_source.ts";
+import type { HubWatch, WatchSource } from "../watch/watch_source.ts";
 import type { WatchOptions } from "./watch_options.ts";
 
 /** A timer far enough away never to fire; it keeps the process alive. */

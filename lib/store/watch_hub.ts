@@ -19,7 +19,7 @@ import {
 import { startsWith } from "../watch/prefixes.ts";
 import { WatchPlace } from "../watch/watch_place.ts";
 import type { StoreLifetime } from "./lifetime.ts";
-import type { HubWatch, WatchSource } from "./watch_source.ts";
+import type { HubWatch, WatchSource } from "../watch/watch_source.ts";
 
 /**
  * For how long after a change a thread looks for the next one in every turn of its event loop: twice

@@ -9,7 +9,7 @@ import * as assert from "uvu/assert";
 import { connectJetStream } from "../../lib/cluster/engine/jetstream.ts";
 import type { LogEngine, StreamExtent } from "../../lib/cluster/engine/log_engine.ts";
 import { indexStream, logStream } from "../../lib/cluster/node/log_streams.ts";
-import type { ClusterNodeStats } from "../../lib/store/stats.ts";
+import type { ClusterNodeStats } from "../../lib/core/cluster_figures.ts";
 import { type ClusterOptions, open, type Store } from "../../mod.ts";
 import { type Runtime, RUNTIMES } from "../../scripts/runtimes.ts";
 import { currentRuntime } from "../support/child.ts";

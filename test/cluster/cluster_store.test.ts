@@ -8,7 +8,6 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { serveInspector } from "dinomo/inspector";
 import { encodeMessage } from "../../lib/gateway/json_frames.ts";
 import { RequestFrame } from "../../lib/gateway/request_frames.ts";
 import {
@@ -20,6 +19,7 @@ import {
 import { encode, type Settings } from "../../lib/cluster/control/command.ts";
 import { CONTROL_STREAM } from "../../lib/cluster/control/control_log.ts";
 import { connectJetStream } from "../../lib/cluster/engine/jetstream.ts";
+import { serveInspector } from "../../lib/inspector/mod.ts";
 import { encodeFrame, FrameReader } from "../../lib/wire/frame.ts";
 import {
   type ClusterOptions,

@@ -6,7 +6,7 @@
  */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { ClusterWatches } from "../../lib/cluster/client/cluster_watches.ts";
+import { ClusterWatches } from "../../lib/cluster/store/cluster_watches.ts";
 import { type ClusterClient, makeClusterClient } from "../../lib/cluster/store/cluster_client.ts";
 import type { Slot } from "../../lib/core/brands.ts";
 import type { DinomoError } from "../../lib/core/errors.ts";

@@ -85,6 +85,7 @@ test(
       if (read.kind !== "state") return assert.unreachable();
       const other = new ControlState();
       other.load(read.at, read.state);
+      assert.is(pictureOf(other), pictureOf(whole));
       others.push(other);
     });
     assert.ok(others.length > 2);

@@ -3,11 +3,13 @@
  *
  * @module
  */
+import process from "node:process";
 import { test } from "uvu";
 import { setTimeout } from "node:timers/promises";
 import { connectJetStream } from "../../lib/cluster/engine/jetstream.ts";
-import type { LogEngine } from "../../lib/cluster/engine/log_engine.ts";
+import type { AppendOutcome, LogEngine } from "../../lib/cluster/engine/log_engine.ts";
 import { defineEngineContract } from "../support/cluster/engine_contract.ts";
+import { runtimeShare } from "../support/campaign.ts";
 import { NatsServers } from "../support/cluster/nats_servers.ts";
 import { SimEngine } from "../support/cluster/sim_log_engine.ts";
 import { SimProcess, SimTime } from "../support/cluster/sim_processes.ts";
@@ -27,6 +29,42 @@ defineEngineContract(test, "simulated", () => {
 });
 
 const STREAM_MS_MAX = 30_000;
+/** Far longer than the others need to notice, and to agree on who leads. */
+const STILL_MS_MAX = 60_000;
+
+/** The server that keeps the consumer of a follower is one of them. */
+async function tryServersThatStandStill(
+  servers: NatsServers,
+  [engine, other]: readonly LogEngine[],
+): Promise<void> {
+  await new Promise((resolve) => engine!.createStream("still", resolve));
+  let read = 0;
+  const following = other!.follow("still", 1, ({ sequence }) => read = sequence);
+  for (const { pid } of servers.servers) {
+    process.kill(pid, "SIGSTOP");
+    try {
+      const stored = await appendOne(engine!, "still");
+      for (let waitedMs = 0; read < stored; waitedMs += 50) {
+        if (waitedMs > STILL_MS_MAX) throw new Error(`${read} of ${stored} messages have come`);
+        await setTimeout(50);
+      }
+    } finally {
+      process.kill(pid, "SIGCONT");
+    }
+  }
+  following.stop();
+}
+
+/** Appends until it is known to be stored; returns the sequence. */
+async function appendOne(engine: LogEngine, stream: string): Promise<number> {
+  for (;;) {
+    const outcome = await new Promise<AppendOutcome>((resolve) => {
+      engine.append(stream, "some", new Uint8Array(1), undefined, resolve);
+    });
+    if (outcome.status === "stored") return outcome.sequence;
+    await setTimeout(100);
+  }
+}
 
 for (const count of [1, 3] as const) {
   let servers: NatsServers | undefined;
@@ -52,6 +90,13 @@ for (const count of [1, 3] as const) {
     if (engines.length < 2) throw new Error("no nats-server was started");
     return { engine: engines[0]!, other: engines[1]!, settle: (answer) => answer };
   });
+
+  // It takes some seconds, in which the servers agree on who leads: one runtime tries it.
+  if (count === 3 && runtimeShare(["any"], 1).length > 0) {
+    test("what is stored is passed on, whichever of three servers stands still", async () => {
+      await tryServersThatStandStill(servers!, engines);
+    });
+  }
 
   test(`nats-server: ${count} can be stopped`, async () => {
     for (const engine of engines) await engine.close();

@@ -9,7 +9,7 @@ import { KeyEncoder } from "../../lib/core/key_encoder.ts";
 import { WATCHED_PREFIXES_MAX } from "../../lib/core/limits.ts";
 import { nextTurn, sleep, startTimer } from "../../lib/core/runtime.ts";
 import { encodeContent, encodeRequest } from "../../lib/remote/calls/call_requests.ts";
-import { decodeEntries, EntryListWriter } from "../../lib/remote/calls/entry_list.ts";
+import { decodeEntries, EntryListWriter } from "../../lib/wire/entry_list.ts";
 import { decodePage } from "../../lib/remote/calls/key_page.ts";
 import { readAtOneMoment } from "../../lib/remote/calls/remote_moment.ts";
 import { scanRemotely } from "../../lib/remote/calls/remote_scan.ts";

@@ -9,7 +9,7 @@ const CLIENT = "lib/wire/call_client.ts";
 const SERVER = "lib/wire/call_server.ts";
 const PAGES = "lib/remote/calls/page_reader.ts";
 const SCAN = "lib/remote/calls/remote_scan.ts";
-const CALLED_WATCHES = "lib/remote/calls/called_watches.ts";
+const CALLED_WATCHES = "lib/watch/called_watches.ts";
 const REMOTE_WATCHES = "lib/remote/calls/remote_watches.ts";
 const CHECK = "lib/gateway/commit_check.ts";
 const CALLS_TEST = "test/gateway/calls.test.ts";
@@ -110,7 +110,7 @@ export const CALL_BUGS: readonly PlantedBug[] = [
   {
     name: "changes of one prefix are told to those who watch another",
     breaks: "I4",
-    file: "lib/remote/calls/prefix_source.ts",
+    file: "lib/watch/prefix_source.ts",
     edits: [[
       "if (startsWith(change.bytes, watch.prefix)) watch.noteChange(change);",
       "watch.noteChange(change);",

@@ -5,7 +5,7 @@
  */
 import type { PlantedBug } from "./planted_bug.ts";
 
-const WATCHES = "lib/cluster/client/cluster_watches.ts";
+const WATCHES = "lib/cluster/store/cluster_watches.ts";
 const NODE = "lib/cluster/agent/node_watches.ts";
 const caughtBy = ["test/cluster/cluster_watches.test.ts"];
 const inTest = "watches end with the last states";

@@ -13,7 +13,7 @@ import { KeyWatch } from "../../lib/store/key_watch.ts";
 import { PrefixWatch } from "../../lib/store/prefix_watch.ts";
 import type { StoreReads } from "../../lib/store/reads.ts";
 import type { WatchHub } from "../../lib/store/watch_hub.ts";
-import type { HubWatch } from "../../lib/store/watch_source.ts";
+import type { HubWatch } from "../../lib/watch/watch_source.ts";
 import type { TakenChange } from "../../lib/watch/change_ring.ts";
 
 /** Keys that hold what they are told to, and a hub that only knows one watch. */

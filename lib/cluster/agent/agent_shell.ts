@@ -6,7 +6,7 @@
 import type { MessagePort } from "node:worker_threads";
 import { isDinomoError } from "../../core/any_error.ts";
 import type { DinomoErrorCode } from "../../core/errors.ts";
-import type { ClusterNodeStats } from "../../store/stats.ts";
+import type { ClusterNodeStats } from "../../core/cluster_figures.ts";
 import type { OwnerView } from "../client/owner_view.ts";
 import { type AgentOptions, ClusterAgent, type ClusterFacts } from "./cluster_agent.ts";
 

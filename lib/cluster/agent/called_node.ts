@@ -4,8 +4,8 @@
  * @module
  */
 import { InvalidArgumentError } from "../../core/errors.ts";
-import { watchChanges, watchParts } from "../../remote/calls/called_watches.ts";
-import { PrefixSource } from "../../remote/calls/prefix_source.ts";
+import { watchChanges, watchParts } from "../../watch/called_watches.ts";
+import { PrefixSource } from "../../watch/prefix_source.ts";
 import type { CallServerOptions } from "../../wire/call_server.ts";
 import {
   decodeContent,

@@ -11,7 +11,7 @@ import { KEY_TYPE_NUMBERS, type KeyTypes } from "../../core/key_types.ts";
 import { NODE_ID_COUNT } from "../../core/limits.ts";
 import { monotonicMs, sleep, startTimer, type Timer } from "../../core/runtime.ts";
 import { settlesWithin } from "../../core/settles_within.ts";
-import type { ClusterNodeStats } from "../../store/stats.ts";
+import type { ClusterNodeStats } from "../../core/cluster_figures.ts";
 import {
   NONE_REFUSED,
   type OwnerView,

@@ -7,7 +7,7 @@ import { TooManyWatchersError } from "../../core/errors.ts";
 import { KeyEncoder } from "../../core/key_encoder.ts";
 import { WATCHES_MAX } from "../../core/limits.ts";
 import { partOf } from "../../pool/watch_layout.ts";
-import type { HubWatch, WatchSource } from "../../store/watch_source.ts";
+import type { HubWatch, WatchSource } from "../../watch/watch_source.ts";
 import { startsWith } from "../../watch/prefixes.ts";
 import type { LogRecord } from "../messages/log_codec.ts";
 import { hashOf } from "../node/key_table.ts";

@@ -9,15 +9,21 @@
 import { NODE_ID_COUNT, SLOT_COUNT } from "../../core/limits.ts";
 import { decodeCommand, encodeCommand } from "../messages/log_codec.ts";
 import { FrameError } from "../../wire/frame.ts";
-import { isBelow, isPairs, isTail, isWhole } from "./command_rules.ts";
+import {
+  type Barrier,
+  type Fenced,
+  type Floor,
+  isBelow,
+  isPairs,
+  isTail,
+  isWhole,
+  type Move,
+  type Settings,
+  type Tail,
+} from "./command_rules.ts";
 import { isPicture, type StatePicture } from "./state_picture.ts";
 
-/** A slot and the node that is to own it. */
-export type Move = readonly [slot: number, node: number];
-/** A node's log, and the sequence up to which a new owner has to have read it. */
-export type Barrier = readonly [node: number, sequence: number];
-/** A node whose lease was ended, and the sequence of the message that ended it. */
-export type Fenced = readonly [node: number, term: number];
+export type { Barrier, Fenced, Floor, Move, Settings, Tail };
 
 /** A node takes its lease, or prolongs it. */
 export interface Renew {
@@ -68,30 +74,6 @@ export interface Checkpoint {
   readonly tails: readonly Tail[];
   /** The first message of each stream that is needed for what it has. */
   readonly floors: readonly Floor[];
-}
-
-/** A log, the sequence up to which it need not be read, and the term that counts there. */
-export type Tail = readonly [node: number, sequence: number, term: number];
-/** A stream, and the sequence of the first message in it that is needed. */
-export type Floor = readonly [stream: string, sequence: number];
-
-/** What all who use a cluster must have alike. The first command of this kind counts, for ever. */
-export interface Settings {
-  readonly kind: "settings";
-  /** Key of the hash that finds the slot of a key. */
-  readonly hashKey: readonly [number, number];
-  /** Types of the keys. */
-  readonly keys: string;
-  /** Name of the codec. */
-  readonly codec: string;
-  /** How many servers keep each stream. */
-  readonly replicas: number;
-  /** How long a lease is, in milliseconds. */
-  readonly leaseMs: number;
-  /** What only who knows the secret can make; empty if there is none. */
-  readonly proof: string;
-  /** How values are kept: {@linkcode STREAM_FORMAT}, or what another release has; left out: 1. */
-  readonly format?: number;
 }
 
 /**

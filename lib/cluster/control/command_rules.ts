@@ -1,10 +1,40 @@
 /**
- * Rules of what stands in commands.
+ * What stands in commands, and its rules.
  *
  * @module
  */
 import { NODE_ID_COUNT } from "../../core/limits.ts";
-import type { Tail } from "./command.ts";
+
+/** A slot and the node that is to own it. */
+export type Move = readonly [slot: number, node: number];
+/** A node's log, and the sequence up to which a new owner has to have read it. */
+export type Barrier = readonly [node: number, sequence: number];
+/** A node whose lease was ended, and the sequence of the message that ended it. */
+export type Fenced = readonly [node: number, term: number];
+
+/** A log, the sequence up to which it need not be read, and the term that counts there. */
+export type Tail = readonly [node: number, sequence: number, term: number];
+/** A stream, and the sequence of the first message in it that is needed. */
+export type Floor = readonly [stream: string, sequence: number];
+
+/** What all who use a cluster must have alike. The first command of this kind counts, for ever. */
+export interface Settings {
+  readonly kind: "settings";
+  /** Key of the hash that finds the slot of a key. */
+  readonly hashKey: readonly [number, number];
+  /** Types of the keys. */
+  readonly keys: string;
+  /** Name of the codec. */
+  readonly codec: string;
+  /** How many servers keep each stream. */
+  readonly replicas: number;
+  /** How long a lease is, in milliseconds. */
+  readonly leaseMs: number;
+  /** What only who knows the secret can make; empty if there is none. */
+  readonly proof: string;
+  /** How values are kept: `STREAM_FORMAT`, or what another release has; left out: 1. */
+  readonly format?: number;
+}
 
 /** Whether something is a whole number from 0 on. */
 export function isWhole(value: unknown): value is number {

@@ -8,8 +8,18 @@
  * @module
  */
 import { NODE_ID_COUNT, SLOT_COUNT } from "../../core/limits.ts";
-import { isBelow, isList, isPairs, isTail, isWhole } from "./command_rules.ts";
-import type { Barrier, Fenced, Floor, Settings, Tail } from "./command.ts";
+import {
+  type Barrier,
+  type Fenced,
+  type Floor,
+  isBelow,
+  isList,
+  isPairs,
+  isTail,
+  isWhole,
+  type Settings,
+  type Tail,
+} from "./command_rules.ts";
 
 /** Slots, one behind the other, of which the same is known. */
 export type SlotRun = readonly [

@@ -20,7 +20,7 @@ import type {
 } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/transport-node";
 import type { NatsAccess } from "../../core/cluster_identity.ts";
-import { runNextTurn, sleep } from "../../core/runtime.ts";
+import { runNextTurn, sleep, startTimer, type Timer } from "../../core/runtime.ts";
 import type {
   AppendOutcome,
   Expectation,
@@ -51,6 +51,11 @@ const TIMEOUT_MS_DEFAULT = 1000;
 const RETRY_MS = 100;
 /** A consumer asks for messages so often at least, and notices in half of that when it gets none. */
 const PULL_MS = 2000;
+/**
+ * After so long without a message is asked whether there are some, which do not come: the one server
+ * that keeps a consumer may be gone, stand still, or be far behind the others.
+ */
+const STALL_MS = 1000;
 /** Bytes of one stream that are on their way to a follower, at most. */
 const PULL_BYTES = 4 * 1024 * 1024;
 /** The server's number for a condition that is not met. */
@@ -147,6 +152,7 @@ class JetStreamEngine implements LogEngine {
     const following = new StreamFollowing(
       this.#client,
       this.#nameOf(stream),
+      (done) => this.extent(stream, done),
       subjectAt,
       from,
       take,
@@ -216,33 +222,62 @@ class JetStreamEngine implements LogEngine {
   }
 }
 
-/** Follows one stream, by one ordered consumer after the other. */
+/**
+ * Follows one stream, by one ordered consumer after the other. Each is kept by one server, which
+ * another one has to take the place of when nothing comes from it any more.
+ */
 class StreamFollowing implements Following {
   readonly #client: JetStreamClient;
   readonly #stream: string;
+  readonly #extent: (done: (extent: StreamExtent | undefined) => void) => void;
   /** Where in a subject of the server that of the engine begins. */
   readonly #subjectAt: number;
   readonly #take: (message: LogMessage) => void;
   readonly #end = new AbortController();
   #next: number;
+  /** Ends the consumer that there is. */
+  #stopConsumer = () => {};
+  #timer: Timer | undefined;
 
   constructor(
     client: JetStreamClient,
     stream: string,
+    extent: (done: (extent: StreamExtent | undefined) => void) => void,
     subjectAt: number,
     from: number,
     take: (message: LogMessage) => void,
   ) {
     this.#client = client;
     this.#stream = stream;
+    this.#extent = extent;
     this.#subjectAt = subjectAt;
     this.#next = from;
     this.#take = take;
     void this.#run();
+    this.#lookLater(from);
   }
 
   stop(): void {
     this.#end.abort();
+    this.#timer?.stop();
+    this.#stopConsumer();
+  }
+
+  /** Looks a little later whether something has come since, or should have. */
+  #lookLater(next: number): void {
+    this.#timer = startTimer(
+      () => {
+        if (this.#next !== next) return this.#lookLater(this.#next);
+        this.#extent((extent) => {
+          if (this.#end.signal.aborted) return;
+          const isStalled = this.#next === next && extent !== undefined && extent.last >= next;
+          if (isStalled) this.#stopConsumer();
+          this.#lookLater(this.#next);
+        });
+      },
+      STALL_MS,
+      { keepsAlive: false },
+    );
   }
 
   async #run(): Promise<void> {
@@ -262,8 +297,8 @@ class StreamFollowing implements Following {
   }
 
   /**
-   * Passes on messages until one is missing, or the consumer ends or is silent. Before the first message of a
-   * consumer none is missing: what was there was purged.
+   * Passes on messages until one is missing, or the consumer ends or is silent. Before the first
+   * message of a consumer none is missing: what was there was purged.
    */
   async #consume(consumer: Consumer): Promise<void> {
     const messages = await consumer.consume({
@@ -271,8 +306,8 @@ class StreamFollowing implements Following {
       expires: PULL_MS,
       idle_heartbeat: PULL_MS / 2,
     });
-    const stop = () => messages.stop();
-    this.#end.signal.addEventListener("abort", stop);
+    this.#stopConsumer = () => messages.stop();
+    if (this.#end.signal.aborted) return messages.stop();
     void stopWhenSilent(messages);
     let isFirst = true;
     try {
@@ -284,7 +319,7 @@ class StreamFollowing implements Following {
         this.#take({ sequence: seq, subject: subject.slice(this.#subjectAt), body: data.slice() });
       }
     } finally {
-      this.#end.signal.removeEventListener("abort", stop);
+      this.#stopConsumer = () => {};
       messages.stop();
     }
   }

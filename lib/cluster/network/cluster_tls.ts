@@ -14,6 +14,7 @@ import { checkServerIdentity, connect, createServer, type Server, TLSSocket } fr
 import type { TlsIdentity } from "../../core/cluster_identity.ts";
 import { InvalidOptionError } from "../../core/errors.ts";
 import { HELLO_MS_MAX } from "../../core/limits.ts";
+import { epochMs } from "../../core/runtime.ts";
 
 /** No client of a node checks names: a client may be anywhere. */
 const ANY_NAME = (): undefined => undefined;
@@ -69,7 +70,7 @@ export function distrustOf(socket: Socket, host: string | undefined): string | u
   const certificate = socket.getPeerCertificate();
   if (certificate?.valid_to === undefined) return "it has shown no certificate";
   const { valid_from, valid_to } = certificate;
-  const nowMs = Date.now();
+  const nowMs = epochMs();
   if (Date.parse(valid_to) < nowMs) return `its certificate has expired, on ${valid_to}`;
   if (Date.parse(valid_from) > nowMs) return `its certificate begins later, on ${valid_from}`;
   if (!socket.authorized) {
@@ -97,7 +98,7 @@ export function assertIdentity({ cert, key, ca, passphrase }: TlsIdentity): void
   if (!own.checkPrivateKey(privateKey)) {
     throw new InvalidOptionError("cluster.tls.key must be that of cluster.tls.cert");
   }
-  if (Date.parse(own.validTo) < Date.now()) {
+  if (Date.parse(own.validTo) < epochMs()) {
     throw new InvalidOptionError(
       `cluster.tls.cert must be valid, but has expired, on ${own.validTo}`,
     );

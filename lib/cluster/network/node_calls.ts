@@ -4,7 +4,7 @@
  * @module
  */
 import { TagReader, toTaggedJson } from "../../codec/tagged_json.ts";
-import type { ChangesRequest, PartsRequest } from "../../remote/calls/call_requests.ts";
+import type { ChangesRequest, PartsRequest } from "../../watch/watch_requests.ts";
 import { FrameError } from "../../wire/frame.ts";
 
 /** Asks for a page of keys: see page_calls.ts. */

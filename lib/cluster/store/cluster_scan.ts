@@ -12,7 +12,7 @@ import { KeyEncoder, keyOf } from "../../core/key_encoder.ts";
 import { SLOT_COUNT } from "../../core/limits.ts";
 import { monotonicMs, sleep } from "../../core/runtime.ts";
 import type { PageRequest } from "../../remote/calls/call_requests.ts";
-import { EntryListWriter } from "../../remote/calls/entry_list.ts";
+import { EntryListWriter } from "../../wire/entry_list.ts";
 import { encodePage } from "../../remote/calls/key_page.ts";
 import { FrameError } from "../../wire/frame.ts";
 import type { ClusterCarrier } from "../client/cluster_carrier.ts";

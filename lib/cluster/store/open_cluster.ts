@@ -12,7 +12,7 @@ import type { Leases } from "../../routing/load_leases.ts";
 import { codecName, makeCodec } from "../../store/client_parts.ts";
 import type { ResolvedCluster } from "../../store/cluster_options.ts";
 import type { ResolvedOptions } from "../../store/resolved_options.ts";
-import type { ClusterNodeStats } from "../../store/stats.ts";
+import type { ClusterNodeStats } from "../../core/cluster_figures.ts";
 import { controlsOf, Store } from "../../store/store.ts";
 import { KeptAgent } from "../agent/kept_agent.ts";
 import { NO_VIEW } from "../client/owner_view.ts";

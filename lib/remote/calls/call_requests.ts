@@ -14,6 +14,7 @@
  */
 import { BadDataError } from "../../codec/bad_data_error.ts";
 import { TagReader, toTaggedJson } from "../../codec/tagged_json.ts";
+import type { ChangesRequest, PartsRequest } from "../../watch/watch_requests.ts";
 import { FrameError } from "../../wire/frame.ts";
 
 /** Where a passage through the keys is. */
@@ -37,22 +38,6 @@ export interface PageRequest {
   /** Keys that are wanted at most, from 1; Infinity for as many as a page has. */
   readonly keysMax: number;
   readonly withValues: boolean;
-}
-
-/** Items are the numbers of parts in which keys have changed, until the call is given up. */
-export interface PartsRequest {
-  readonly op: "parts";
-  readonly parts: readonly number[];
-  /** Whether something may have changed before: then all of them come first. */
-  readonly isAgain: boolean;
-}
-
-/** Items are changes of keys with a prefix, until the call is given up. */
-export interface ChangesRequest {
-  readonly op: "changes";
-  readonly prefix: Uint8Array;
-  /** Whether there may have been changes before: then it is said first that some are missing. */
-  readonly isAgain: boolean;
 }
 
 /** What can be asked for. */

@@ -5,12 +5,12 @@
  */
 import { InvalidArgumentError } from "../../core/errors.ts";
 import type { DirectPool } from "../../store/used_pool.ts";
-import type { WatchSource } from "../../store/watch_source.ts";
+import type { WatchSource } from "../../watch/watch_source.ts";
 import { type CallRequest, decodeRequest, type HostRequest } from "./call_requests.ts";
-import { watchChanges, watchParts } from "./called_watches.ts";
+import { watchChanges, watchParts } from "../../watch/called_watches.ts";
 import { readMoment } from "./moment_reader.ts";
 import { PageReader } from "./page_reader.ts";
-import { PrefixSource } from "./prefix_source.ts";
+import { PrefixSource } from "../../watch/prefix_source.ts";
 
 /** What a call is answered with. */
 export type Answer = (content: Uint8Array, signal: AbortSignal) => AsyncIterable<Uint8Array>;

@@ -17,7 +17,7 @@
 import { KEY_BYTES_MAX, SLOT_COUNT } from "../../core/limits.ts";
 import { FrameError } from "../../wire/frame.ts";
 import type { PagePosition } from "./call_requests.ts";
-import { decodeEntries, type ListedEntry } from "./entry_list.ts";
+import { decodeEntries, type ListedEntry } from "../../wire/entry_list.ts";
 
 const AT_MORE = 0;
 const AT_SLOT = 4;

@@ -9,7 +9,7 @@ import { CONSISTENT_KEYS_MAX, MOMENT_BYTES_MAX, PAGE_BYTES } from "../../core/li
 import { loopTurn } from "../../core/loop_turn.ts";
 import { lookUntilFound, NearMoment } from "../../store/consistent_reads.ts";
 import type { DirectPool } from "../../store/used_pool.ts";
-import { decodeEntries, EntryListWriter } from "./entry_list.ts";
+import { decodeEntries, EntryListWriter } from "../../wire/entry_list.ts";
 
 /**
  * Reads the keys of a list; the items are lists of what was found, in its order, with the values

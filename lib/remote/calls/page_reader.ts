@@ -27,7 +27,7 @@ import type { Pool } from "../../pool/pool.ts";
 import { compareBytes, isEmptyRange, nextBytes } from "../../store/key_range.ts";
 import { Cursors } from "../../store/key_walk.ts";
 import type { PagePosition, PageRequest } from "./call_requests.ts";
-import { EntryListWriter } from "./entry_list.ts";
+import { EntryListWriter } from "../../wire/entry_list.ts";
 import { encodePage } from "./key_page.ts";
 
 /** What looking at a key costs, as bytes that are copied. */

@@ -6,7 +6,7 @@
 import type { Key, KeyEncoder } from "../../core/key_encoder.ts";
 import type { Found } from "../../store/consistent_reads.ts";
 import { FrameError } from "../../wire/frame.ts";
-import { decodeEntries, EntryListWriter } from "./entry_list.ts";
+import { decodeEntries, EntryListWriter } from "../../wire/entry_list.ts";
 import type { RemoteCalls } from "../remote_calls.ts";
 
 /** A key to be read. */

@@ -18,7 +18,7 @@ import { isEmptyRange, type KeyRange, rangeOf } from "../../store/key_range.ts";
 import type { StoreLifetime } from "../../store/lifetime.ts";
 import type { IterationOptions } from "../../store/method_options.ts";
 import type { PagePosition, PageRequest } from "./call_requests.ts";
-import type { ListedEntry } from "./entry_list.ts";
+import type { ListedEntry } from "../../wire/entry_list.ts";
 import { decodePage, type KeyPage } from "./key_page.ts";
 import type { RemoteCalls } from "../remote_calls.ts";
 

@@ -18,11 +18,11 @@
  */
 import { WATCH_CREDIT_BYTES } from "../../core/limits.ts";
 import type { StoreLifetime } from "../../store/lifetime.ts";
-import type { HubWatch } from "../../store/watch_source.ts";
+import type { HubWatch } from "../../watch/watch_source.ts";
 import { ConnectionEndedError, type RemoteCalls } from "../remote_calls.ts";
 import type { CallRequest } from "./call_requests.ts";
 import { FarWatches } from "./far_watches.ts";
-import { decodeChanges, decodeParts } from "./watch_items.ts";
+import { decodeChanges, decodeParts } from "../../watch/watch_items.ts";
 
 /** Tells watches of what the process says that has the pool. */
 export class RemoteWatches extends FarWatches<AbortController> {

@@ -5,7 +5,7 @@
  */
 import { setTimeout } from "node:timers/promises";
 import type { Runtime } from "../../../scripts/runtimes.ts";
-import type { ClusterNodeStats } from "../../../lib/store/stats.ts";
+import type { ClusterNodeStats } from "../../../lib/core/cluster_figures.ts";
 import type { ClusterOptions } from "../../../mod.ts";
 import { Child } from "../child.ts";
 

@@ -27,15 +27,15 @@ import type { KeyEncoder } from "../../core/key_encoder.ts";
 import { SLOT_SHIFT, WATCH_CREDIT_BYTES } from "../../core/limits.ts";
 import type { Timer } from "../../core/runtime.ts";
 import { FarWatches } from "../../remote/calls/far_watches.ts";
-import { decodeChanges, decodeParts } from "../../remote/calls/watch_items.ts";
+import { decodeChanges, decodeParts } from "../../watch/watch_items.ts";
 import type { StoreLifetime } from "../../store/lifetime.ts";
-import type { HubWatch } from "../../store/watch_source.ts";
+import type { HubWatch } from "../../watch/watch_source.ts";
 import { encodeCall } from "../network/node_calls.ts";
 import { hashOf } from "../node/key_table.ts";
-import type { ClusterCarrier } from "./cluster_carrier.ts";
-import { type Peer, PeerLostError } from "./node_peers.ts";
-import { PeerProbes } from "./peer_probes.ts";
-import { SlotRoutes } from "./slot_routes.ts";
+import type { ClusterCarrier } from "../client/cluster_carrier.ts";
+import { type Peer, PeerLostError } from "../client/node_peers.ts";
+import { PeerProbes } from "../client/peer_probes.ts";
+import { SlotRoutes } from "../client/slot_routes.ts";
 
 /** Pause before a node is tried again that could not be asked. */
 const RETRY_MS = 50;

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { TakenChange } from "../watch/change_ring.ts";
+import type { TakenChange } from "./change_ring.ts";
 
 /** A watch, as its source sees it. */
 export interface HubWatch {

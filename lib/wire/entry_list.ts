@@ -15,9 +15,9 @@
  * @module
  */
 import { isUtf8 } from "node:buffer";
-import type { EncodedKey, StoredKey } from "../../core/key_encoder.ts";
-import { KEY_BYTES_MAX, VERSION_MAX } from "../../core/limits.ts";
-import { FrameError } from "../../wire/frame.ts";
+import type { EncodedKey, StoredKey } from "../core/key_encoder.ts";
+import { KEY_BYTES_MAX, VERSION_MAX } from "../core/limits.ts";
+import { FrameError } from "./frame.ts";
 
 const ENTRY_LENGTH = 0;
 const ENTRY_KEY_BYTES = 1;

@@ -7,17 +7,17 @@
  *
  * @module
  */
-import { InvalidArgumentError } from "../../core/errors.ts";
+import { InvalidArgumentError } from "../core/errors.ts";
 import {
   KEY_BYTES_MAX,
   WAITING_CHANGES_BYTES_MAX,
   WATCH_CREDIT_BYTES,
   WATCH_KEYS_MAX,
-} from "../../core/limits.ts";
-import { WATCH_PARTS } from "../../pool/watch_layout.ts";
-import type { HubWatch, WatchSource } from "../../store/watch_source.ts";
-import type { TakenChange } from "../../watch/change_ring.ts";
-import type { ChangesRequest, PartsRequest } from "./call_requests.ts";
+} from "../core/limits.ts";
+import { WATCH_PARTS } from "../pool/watch_layout.ts";
+import type { HubWatch, WatchSource } from "./watch_source.ts";
+import type { TakenChange } from "./change_ring.ts";
+import type { ChangesRequest, PartsRequest } from "./watch_requests.ts";
 import { encodeChanges, encodeParts } from "./watch_items.ts";
 import type { PrefixSource, PrefixWatch } from "./prefix_source.ts";
 

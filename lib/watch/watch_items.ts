@@ -6,9 +6,9 @@
  *
  * @module
  */
-import { FrameError } from "../../wire/frame.ts";
-import type { TakenChange } from "../../watch/change_ring.ts";
-import { decodeEntries, EntryListWriter, type ListedKey } from "./entry_list.ts";
+import { FrameError } from "../wire/frame.ts";
+import type { TakenChange } from "./change_ring.ts";
+import { decodeEntries, EntryListWriter, type ListedKey } from "../wire/entry_list.ts";
 
 const LIST = 8;
 

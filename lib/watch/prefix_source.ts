@@ -5,10 +5,10 @@
  *
  * @module
  */
-import { WATCHED_PREFIXES_MAX } from "../../core/limits.ts";
-import type { HubWatch, WatchSource } from "../../store/watch_source.ts";
-import type { TakenChange } from "../../watch/change_ring.ts";
-import { startsWith } from "../../watch/prefixes.ts";
+import { WATCHED_PREFIXES_MAX } from "../core/limits.ts";
+import type { HubWatch, WatchSource } from "./watch_source.ts";
+import type { TakenChange } from "./change_ring.ts";
+import { startsWith } from "./prefixes.ts";
 
 /** A watch of keys with a prefix. */
 export interface PrefixWatch {

@@ -1,0 +1,31 @@
+/**
+ * Figures of a node of a cluster.
+ *
+ * @module
+ */
+
+/**
+ * What the node of this process has done since it began. A round trip (RT) is one to the servers.
+ */
+export interface ClusterNodeStats {
+  /** Reads of keys whose value was in its cache: no round trip. */
+  readonly valueHits: number;
+  /** Reads of keys whose address was known: one. */
+  readonly shortcutHits: number;
+  /** Reads that went through the index: two. */
+  readonly misses: number;
+  /** Reads of keys that are absent, as the node knew: none. */
+  readonly absent: number;
+  /** Round trips of all of these reads. */
+  readonly readRoundTrips: number;
+  /** Changes that were written. */
+  readonly changes: number;
+  /** Round trips by which they were: those that wait together are written together. */
+  readonly changeRoundTrips: number;
+  /** All round trips but those of changes: of reads, and to keep the index. */
+  readonly roundTrips: number;
+  /** Bytes of cached values and addresses, at most what `cluster.cache` says. */
+  readonly cacheBytes: number;
+  /** About how much memory changed keys take until they are in the index. */
+  readonly unmergedBytes: number;
+}
