@@ -83,7 +83,10 @@ export const ORDERED_BUGS: readonly PlantedBug[] = [
     name: "a reader believes texts that were filled again since a later version had them",
     breaks: "I6",
     file: "lib/ordered/page_view.ts",
-    edits: [["this.show(page, word); return this.hasWholeTexts;", "this.show(page, word); return true;"]],
+    edits: [[
+      "this.show(page, word); return this.hasWholeTexts;",
+      "this.show(page, word); return true;",
+    ]],
     caughtBy: [INDEX],
     inTest: "texts of a version",
   },
