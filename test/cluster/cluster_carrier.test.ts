@@ -7,6 +7,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { makeClusterClient } from "../../lib/cluster/store/cluster_client.ts";
+import { TRANSIT_MS_MAX } from "../../lib/cluster/network/node_session.ts";
 import { RESEND_MS } from "../../lib/cluster/node/requests.ts";
 import type { Completion } from "../../lib/client/completions.ts";
 import type { Slot } from "../../lib/core/brands.ts";
@@ -165,6 +166,75 @@ test(
     assert.match((errors[0] as Error).message, "the request was not executed");
     client.close();
     await sim.close();
+  }),
+);
+
+/** A thread that issues requests by itself, and what they have ended with. */
+function thread(random: Random) {
+  const sim = new SimThreads(random, HASH_KEY);
+  const client = makeClusterClient({ secret: sim.secret, tls: undefined }, {
+    clock: sim.clock,
+    connect: sim.connect,
+  });
+  client.carrier.update(sim.view());
+  const ends: string[] = [];
+  const ended: Completion = {
+    settle: (status) => void ends.push(String(status)),
+    fail: (error) => void ends.push(error.message),
+  };
+  const key = new KeyEncoder(...HASH_KEY);
+  const put = () => {
+    key.encode("a");
+    client.put(key, { bytes: key.bytes, start: 0, end: 1 }, Infinity, Condition.NONE, 0, ended);
+  };
+  const until = async (isDone: () => boolean) => {
+    for (let i = 0; !isDone(); i++) {
+      assert.ok(i < 20_000, "it does not end");
+      sim.step([], false);
+      await turn();
+    }
+  };
+  const close = () => {
+    client.close();
+    return sim.close();
+  };
+  return { sim, client, ends, put, until, close };
+}
+
+test(
+  "a request grows old while its machine is suspended, and is not sent again then",
+  seeded(async (random) => {
+    const { sim, client, ends, put, until, close } = thread(random);
+    put();
+    await until(() => sim.history.length === 1);
+    sim.cutAll();
+    sim.suspendedMs += RESEND_MS + 1000;
+    await until(() => ends.length === 1);
+    assert.match(ends[0]!, "the change may or may not have been made");
+    assert.is(client.carrier.resentCount, 0);
+    await close();
+  }),
+);
+
+test(
+  "what has been on its way for long is not executed as it comes, but sent again",
+  seeded(async (random) => {
+    const { sim, client, ends, put, until, close } = thread(random);
+    put();
+    await until(() => ends.length === 1);
+    // In the course of days.
+    sim.aheadMs += 10 * TRANSIT_MS_MAX;
+    put();
+    await until(() => ends.length === 2);
+    assert.is(client.carrier.resentCount, 0);
+    put();
+    await turn();
+    sim.nowMs += TRANSIT_MS_MAX + 1000;
+    await until(() => ends.length === 3);
+    assert.equal(ends, Array.from({ length: 3 }, () => String(Status.OK)));
+    assert.is(sim.history.length, 3);
+    assert.ok(client.carrier.resentCount > 0);
+    await close();
   }),
 );
 

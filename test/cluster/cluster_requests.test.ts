@@ -8,6 +8,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { type ClusterNode, WAITING_BYTES_MAX } from "../../lib/cluster/node/cluster_node.ts";
 import type { KeyPage } from "../../lib/cluster/node/key_pages.ts";
+import { logStream } from "../../lib/cluster/node/log_streams.ts";
 import { RequestClock } from "../../lib/cluster/node/request_clock.ts";
 import {
   type ClusterAnswer,
@@ -133,6 +134,37 @@ test("a request that comes too late is not executed, wherever it has waited", ()
   assert.is(text(answerNow(node, getOf("a"))!.value), "1");
 });
 
+test("what its session has sent behind a request that comes too late comes back, too", () => {
+  const made = cluster(1);
+  const node = nodeOf(made, 0);
+  const untilMs = node.requestClockMs() + 100;
+  const late = { ...named(putOf("a", bytes("1")), 1), untilMs };
+  const behind = [named(putOf("a", bytes("2")), 2), named(getOf("a"), 3)];
+  const others = [
+    { ...putOf("a", bytes("3")), session: 78, number: 1 },
+    named(putOf("b", bytes("4")), 4),
+  ];
+  // Where they wait for an append.
+  made.engine.elect(1000);
+  ask(node, putOf("a", bytes("0")), () => {});
+  const answers = askAll(made, node, [late, ...behind, ...others], 3000);
+  const { UNKNOWN } = ClusterStatus;
+  assert.equal(statuses(answers), [UNKNOWN, UNKNOWN, UNKNOWN, Status.OK, Status.OK]);
+  const again = askAll(made, node, [{ ...late, untilMs: Infinity }, ...behind]);
+  assert.equal(statuses(again), [Status.OK, Status.OK, Status.FOUND]);
+  assert.is(text(again[2]!.value), "2");
+  // Where they wait for an assignment to be read.
+  const routedBy = node.routeOf(0).routedBy + 1000;
+  const held: number[] = [];
+  for (const request of [late, ...behind]) {
+    const sent = { ...request, number: request.number + 4, routedBy };
+    const until = request === late ? node.requestClockMs() + 100 : Infinity;
+    node.execute({ ...sent, untilMs: until }, ({ status }) => held.push(status));
+  }
+  made.time.run(1000);
+  assert.equal(held, [UNKNOWN, UNKNOWN, UNKNOWN]);
+});
+
 test("evidence is kept for as long as it says, and until it is confirmed", () => {
   const clock = new ToldClock();
   const evidence = new SessionEvidence(clock, 1000);
@@ -209,6 +241,29 @@ test("requests for an assignment that was not read wait for it, in their order",
   assert.equal(answers, []);
   made.time.run(1500);
   assert.equal(answers, [`${Status.OK} 1 `, `${Status.OK} 2 `, `${Status.FOUND} 0 4`]);
+});
+
+test("what waits at a node that is stopped comes back, the reads as well as the changes before", () => {
+  const made = cluster(2);
+  giveAll(made, 1, 0);
+  askAll(made, nodeOf(made, 0), [putOf("a", bytes("1"))]);
+  const { node } = made.nodes[1]!;
+  // It knows that the slot comes, and has not read what was written last.
+  made.engine.slowMs.set(logStream(0), 60_000);
+  askAll(made, nodeOf(made, 0), [putOf("a", bytes("2"))]);
+  nodeOf(made, 0).handOver([[slotOfKey("a"), 1]]);
+  made.time.run(500);
+  assert.is(ownerOf(node, "a"), 1);
+  assert.ok(node.isActive);
+  const answers: number[] = [];
+  const requests = [named(putOf("a", bytes("3")), 1), named(getOf("a"), 2), hasOf("a")];
+  for (const request of requests) ask(node, request, ({ status }) => answers.push(status));
+  made.time.run(100);
+  assert.equal(answers, []);
+  node.stop();
+  assert.equal(answers, requests.map(() => ClusterStatus.NOT_OWNER));
+  // Nor is anything answered that comes later.
+  assert.is(answerNow(node, getOf("a"))?.status, ClusterStatus.NOT_OWNER);
 });
 
 test("a request that was sent to an owner before is refused, though the slot has come back", () => {

@@ -225,6 +225,22 @@ export const CLUSTER_REQUEST_BUGS: readonly PlantedBug[] = [
     caughtBy: [REQUESTS, SIMULATION],
   },
   {
+    name: "what was sent behind a request that comes too late is executed",
+    breaks: "I4",
+    file: "lib/cluster/node/late_requests.ts",
+    edits: [["if (isLate) this.#late.add(nameOf(request));", ""]],
+    caughtBy: [REQUESTS],
+    inTest: "comes back, too",
+  },
+  {
+    name: "a session of which a request came too late is refused for ever",
+    breaks: "I14",
+    file: WRITER,
+    edits: [["this.#late.forget(request);", "{}"]],
+    caughtBy: [REQUESTS],
+    inTest: "comes back, too",
+  },
+  {
     name: "an addition that is sent again is not told its sum",
     breaks: "I5",
     file: OUTCOME,

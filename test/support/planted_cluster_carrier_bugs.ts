@@ -16,6 +16,33 @@ const inTest = "each request is applied once";
 /** Bugs by which a request is lost, applied twice, or overtakes another one. */
 export const CLUSTER_CARRIER_BUGS: readonly PlantedBug[] = [
   {
+    name: "requests do not grow old while their machine is suspended",
+    breaks: "I5",
+    file: CARRIER,
+    edits: [[
+      "this.#ages = new RequestClock(options.clock);",
+      "this.#ages = { nowMs: () => options.clock.monotonicMs() };",
+    ]],
+    caughtBy,
+    inTest: "grows old while its machine is suspended",
+  },
+  {
+    name: "what has been on its way for long is executed",
+    breaks: "I5",
+    file: SESSION,
+    edits: [["if (isLate) throw new FrameError", "if (behindMs > 1e9) throw new FrameError"]],
+    caughtBy,
+    inTest: "has been on its way for long",
+  },
+  {
+    name: "who has a clock that runs faster may have its requests on their way for longer",
+    breaks: "I5",
+    file: SESSION,
+    edits: [["this.#behindMs = Math.min(this.#behindMs, behindMs);", ""]],
+    caughtBy,
+    inTest: "has been on its way for long",
+  },
+  {
     name: "a node executes what was sent behind a request that has come back",
     breaks: "I4",
     file: SESSION,

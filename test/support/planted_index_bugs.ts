@@ -17,6 +17,7 @@ const TAKEOVER = "lib/cluster/index/takeover.ts";
 const NODE = "lib/cluster/node/cluster_node.ts";
 const PARTS = "test/cluster/index_parts.test.ts";
 const NODES = "test/cluster/cluster_index.test.ts";
+const REQUESTS = "test/cluster/cluster_requests.test.ts";
 const SIMULATION = "test/cluster/index_simulation.test.ts";
 
 /** Bugs by which an acknowledged write is lost, or an old value is seen. */
@@ -153,7 +154,7 @@ export const INDEX_BUGS: readonly PlantedBug[] = [
     breaks: "I4",
     file: NODE,
     edits: [["this.#control?.lease.end();", ""]],
-    caughtBy: [NODES],
+    caughtBy: [NODES, REQUESTS],
     inTest: "that is stopped",
   },
   {

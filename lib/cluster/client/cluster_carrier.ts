@@ -48,6 +48,7 @@ import { Operation, REQUEST_LENGTH, REQUEST_RECORD, Status } from "../../rings/r
 import { FrameError } from "../../wire/frame.ts";
 import type { Connect } from "../network/node_link.ts";
 import type { ClusterClock } from "../node/cluster_clock.ts";
+import { RequestClock } from "../node/request_clock.ts";
 import { RESEND_MS } from "../node/requests.ts";
 import { RequestMemory } from "../../gateway/request_memory.ts";
 import { isReturned } from "../network/cluster_frames.ts";
@@ -90,6 +91,8 @@ export class ClusterCarrier implements Carrier, ReadSource {
   onChange = (): void => {};
   readonly #options: ClusterCarrierOptions;
   readonly #ends: RequestEnds;
+  /** By which requests grow old, while this machine is suspended, too. */
+  readonly #ages: RequestClock;
   #view: OwnerView = NO_VIEW;
   #peers: NodePeers;
   /** Requests that have not been settled, in the order of their claims, and their bytes. */
@@ -120,6 +123,7 @@ export class ClusterCarrier implements Carrier, ReadSource {
     this.#ends = ends;
     this.#options = options;
     this.clock = options.clock;
+    this.#ages = new RequestClock(options.clock);
     this.#peers = this.#makePeers();
   }
 
@@ -160,7 +164,7 @@ export class ClusterCarrier implements Carrier, ReadSource {
       this.#memory,
     );
     parcel.words[REQUEST_LENGTH] = length;
-    parcel.issuedMs = this.#options.clock.monotonicMs();
+    parcel.issuedMs = this.#ages.nowMs();
     this.#open.add(parcel);
     this.#claimed.push(parcel);
     this.#bytes += length * 4;
@@ -174,7 +178,7 @@ export class ClusterCarrier implements Carrier, ReadSource {
     this.#send();
   }
 
-  /** Nothing can be done for requests that nodes execute. */
+  /** Nodes execute requests. */
   help(): void {}
 
   /** The agent knows more of who owns what. */
@@ -328,7 +332,7 @@ export class ClusterCarrier implements Carrier, ReadSource {
     this.#inFlight[slot]! += 1;
     this.#routedAt[slot] = assignedAt;
     peer.sent.set(number, parcel);
-    const ageMs = Math.ceil(this.#options.clock.monotonicMs() - issuedMs);
+    const ageMs = Math.ceil(this.#ages.nowMs() - issuedMs);
     peer.outgoing.push({ assignedAt, ageMs, words });
   }
 
@@ -398,7 +402,7 @@ export class ClusterCarrier implements Carrier, ReadSource {
   /** Sends what waits of a slot, if nothing of it is on its way, and its owner takes it. */
   #resume(slot: Slot): void {
     if (this.#inFlight[slot]! > 0) return;
-    const earliestMs = this.#options.clock.monotonicMs() - RESEND_MS;
+    const earliestMs = this.#ages.nowMs() - RESEND_MS;
     const parcels = this.#stalled.get(slot)!.sort((a, b) => a.number - b.number);
     const live = parcels.filter(({ issuedMs }) => issuedMs >= earliestMs);
     for (const parcel of parcels) if (parcel.issuedMs < earliestMs) this.#giveUp(parcel);
@@ -424,7 +428,7 @@ export class ClusterCarrier implements Carrier, ReadSource {
 
   /** Ends connections that will not answer any more, and tries again to send what waits. */
   #look(): void {
-    const nowMs = this.#options.clock.monotonicMs();
+    const nowMs = this.#ages.nowMs();
     for (const peer of [...this.#peers.all()]) {
       let isLate = false;
       let isSuperseded = false;

@@ -40,6 +40,8 @@ export interface Peer {
   readonly sent: Map<number, ClusterParcel>;
   /** How many requests have come back from there. */
   returned: number;
+  /** When its welcome was read. */
+  welcomedMs: number;
   /** What is to be sent with the next frame. */
   outgoing: RoutedRequest[];
   /** Since when something is on its way there whose slot others own now; Infinity if nothing is. */
@@ -113,10 +115,11 @@ export class NodePeers {
   /** Sends what is to be sent. */
   flush(confirmed: number): void {
     for (const peer of this.#peers.values()) {
-      const { outgoing: requests, returned, link } = peer;
+      const { outgoing: requests, returned, link, welcomedMs } = peer;
       if (requests.length === 0) continue;
       peer.outgoing = [];
-      link.write(encodeRouted({ confirmed, returned, requests }));
+      const welcomeMs = Math.floor(this.#options.clock.monotonicMs() - welcomedMs);
+      link.write(encodeRouted({ confirmed, returned, welcomeMs, requests }));
     }
   }
 
@@ -145,6 +148,7 @@ export class NodePeers {
       ends: {
         onOpen: () => {
           this.#failures.delete(node);
+          peer.welcomedMs = clock.monotonicMs();
           this.#ends.onOpen();
         },
         onAnswers: (body) => this.#ends.onAnswers(peer, body),
@@ -159,6 +163,7 @@ export class NodePeers {
       calls: new CallClient({ write: (bytes) => link.write(bytes), errorOf: decodeFailure }),
       sent: new Map(),
       returned: 0,
+      welcomedMs: 0,
       outgoing: [],
       supersededMs: Infinity,
     };

@@ -7,6 +7,8 @@
  * ```text
  *   word 0   number up to which all answers have come, 0 for none
  *   word 1   how many requests of this connection have come back (NOT_OWNER, UNKNOWN)
+ *   word 2   time since the sender has read the welcome, in milliseconds, bits 0-31
+ *   word 3   the same, bits 32-47
  *   then requests, one behind the other:
  *     word 0   sequence of the assignment by which the sender knows the owner, bits 0-31
  *     word 1   the same, bits 32-47
@@ -38,7 +40,7 @@ export const NOT_OWNER = 65;
 /** Status of a request of which the node cannot say whether it was, or will be, made. */
 export const UNKNOWN = 66;
 
-const HEAD = 2;
+const HEAD = 4;
 const PREFIX = 4;
 const HIGH = 2 ** 32;
 
@@ -55,6 +57,8 @@ export interface RoutedRequest {
 export interface RoutedRequests {
   readonly confirmed: number;
   readonly returned: number;
+  /** How long before it was sent its sender has read the welcome, in milliseconds. */
+  readonly welcomeMs: number;
   readonly requests: readonly RoutedRequest[];
 }
 
@@ -64,11 +68,15 @@ export function isReturned(status: number): boolean {
 }
 
 /** Makes a frame of requests. */
-export function encodeRouted({ confirmed, returned, requests }: RoutedRequests): Uint8Array {
+export function encodeRouted(
+  { confirmed, returned, welcomeMs, requests }: RoutedRequests,
+): Uint8Array {
   const length = requests.reduce((sum, { words }) => sum + PREFIX + words.length, HEAD);
   const body = new Int32Array(length);
   body[0] = confirmed;
   body[1] = returned;
+  body[2] = welcomeMs | 0;
+  body[3] = Math.floor(welcomeMs / HIGH);
   let at = HEAD;
   for (const { assignedAt, ageMs, words } of requests) {
     body[at] = assignedAt | 0;
@@ -102,7 +110,8 @@ export function decodeRouted(body: Uint8Array, rules: RequestRules): RoutedReque
     requests.push({ assignedAt, ageMs, words: words.subarray(start, end) });
     at = end;
   }
-  return { confirmed: words[0]! >>> 0, returned: words[1]! >>> 0, requests };
+  const welcomeMs = words[3]! * HIGH + (words[2]! >>> 0);
+  return { confirmed: words[0]! >>> 0, returned: words[1]! >>> 0, welcomeMs, requests };
 }
 
 function ruleOf(words: Int32Array, at: number, rules: RequestRules): string | undefined {

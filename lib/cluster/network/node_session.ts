@@ -23,6 +23,13 @@ import { FrameError } from "../../wire/frame.ts";
 import { RESEND_MS } from "../node/requests.ts";
 import { decodeRouted, isReturned, NOT_OWNER } from "./cluster_frames.ts";
 
+/**
+ * How long a frame may be on its way. Of copies that come later than that, and a request may be
+ * executed until {@linkcode RESEND_MS} after its issue, a node may not know any more what was
+ * applied: see `EVIDENCE_MS`.
+ */
+export const TRANSIT_MS_MAX: number = RESEND_MS / 2;
+
 /** How a request has ended. */
 export interface ExecutedAnswer {
   /** One of `Status`, REFUSED, NOT_OWNER or UNKNOWN. */
@@ -96,10 +103,14 @@ export class NodeSession {
   #isWorking = false;
   #canWrite = true;
   #isOpen = true;
+  readonly #welcomedMs: number;
+  /** By how much frames came behind their senders' clock, at least: it may run faster. */
+  #behindMs = 0;
 
   /** Makes a session for a connection on which nothing has come yet. */
   constructor(parts: NodeSessionParts) {
     this.#parts = parts;
+    this.#welcomedMs = parts.executor.clockMs();
   }
 
   /**
@@ -109,10 +120,12 @@ export class NodeSession {
    */
   receive(body: Uint8Array): void {
     if (!this.#isOpen) return;
-    const { confirmed, returned, requests } = decodeRouted(body, this.#parts.rules);
+    const { confirmed, returned, welcomeMs, requests } = decodeRouted(body, this.#parts.rules);
     if (returned > this.#returned) throw new FrameError("no more can come back than was sent");
     const { session, executor } = this.#parts;
-    const lastMs = executor.clockMs() + RESEND_MS;
+    const nowMs = executor.clockMs();
+    const lastMs = nowMs + RESEND_MS;
+    this.#checkTransit(nowMs - this.#welcomedMs - welcomeMs);
     for (const { words, assignedAt, ageMs } of requests) {
       this.#admit(words);
       const slot = (words[REQUEST_RECORD + RECORD_HASH]! >>> SLOT_SHIFT) as Slot;
@@ -121,6 +134,13 @@ export class NodeSession {
       this.#come.push({ words, facts, slot, returned });
     }
     this.#work();
+  }
+
+  /** What has been on its way for too long is sent again, by another connection. */
+  #checkTransit(behindMs: number): void {
+    this.#behindMs = Math.min(this.#behindMs, behindMs);
+    const isLate = behindMs - this.#behindMs > TRANSIT_MS_MAX;
+    if (isLate) throw new FrameError("a frame must not be on its way for long");
   }
 
   /** What was written has been taken: the next bytes can be. */

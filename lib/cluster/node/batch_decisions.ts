@@ -15,6 +15,7 @@ import {
 } from "../messages/log_codec.ts";
 import { nameOf } from "./key_table.ts";
 import type { ClusterClock } from "./cluster_clock.ts";
+import type { LateRequests } from "./late_requests.ts";
 import type { RecordTable } from "./record_table.ts";
 import type { SessionEvidence } from "./session_evidence.ts";
 import { appliedAnswer, DELETED, isThere, outcomeOf, type Written } from "./request_outcome.ts";
@@ -48,16 +49,25 @@ export class BatchDecisions {
   readonly ended: Ended[] = [];
   readonly #parts: BatchParts;
   readonly #found: ReadonlyMap<string, LogRecord | undefined>;
+  readonly #late: LateRequests;
   /** What the records of this append have made of their keys. */
   readonly #changed = new Map<string, LogRecord>();
   /** The answers of requests of this append that are sent again. */
   readonly #applied = new Map<string, ClusterAnswer>();
   #bytes = 0;
 
-  /** @param found what the keys hold for which that matters */
-  constructor(parts: BatchParts, found: ReadonlyMap<string, LogRecord | undefined>) {
+  /**
+   * @param found what the keys hold for which that matters
+   * @param late of which sessions requests that wait have come too late
+   */
+  constructor(
+    parts: BatchParts,
+    found: ReadonlyMap<string, LogRecord | undefined>,
+    late: LateRequests,
+  ) {
     this.#parts = parts;
     this.#found = found;
+    this.#late = late;
   }
 
   /** Decides about requests, as many as fit one append; returns how many. */
@@ -97,7 +107,7 @@ export class BatchDecisions {
   /** The answer to a request that is not executed: it was before, or it comes too late. */
   #answerKnown({ request }: WaitingRequest): ClusterAnswer | undefined {
     const { evidence, requestClockMs } = this.#parts;
-    const { session, number, untilMs } = request;
+    const { session, number } = request;
     if (session !== 0) {
       const applied = evidence.find(session, number);
       if (applied !== undefined) return appliedAnswer(request, applied);
@@ -105,7 +115,8 @@ export class BatchDecisions {
       if (twice !== undefined) return twice;
       if (evidence.isConfirmed(session, number)) return answerOf(ClusterStatus.UNKNOWN);
     }
-    return requestClockMs() > untilMs ? answerOf(ClusterStatus.UNKNOWN) : undefined;
+    const isLate = this.#late.take(request, requestClockMs());
+    return isLate ? answerOf(ClusterStatus.UNKNOWN) : undefined;
   }
 
   /** Adds a record of a request's key; returns its version, 0 if there is no room. */

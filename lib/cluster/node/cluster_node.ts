@@ -278,11 +278,11 @@ export class ClusterNode {
 
   /** Requests that waited may be for this node now, or not. */
   #release(): void {
-    const nowMs = this.#requestClock.nowMs();
+    const late = this.#held.takeLate(this.#requestClock.nowMs());
+    for (const { done } of late) done(answerOf(ClusterStatus.UNKNOWN));
     for (const held of this.#held.takeAll()) {
       const { request, done } = held;
-      if (request.untilMs < nowMs) done(answerOf(ClusterStatus.UNKNOWN));
-      else if (this.#mustWait(request)) this.#held.add(held);
+      if (this.#mustWait(request)) this.#held.add(held);
       else this.#execute(request, done);
     }
   }

@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { LateRequests } from "./late_requests.ts";
 import { slotOf, type WaitingRequest } from "./requests.ts";
 
 /** Requests that wait, in the order in which they have come. */
@@ -27,6 +28,17 @@ export class HeldRequests {
     this.#held.push(held);
     this.#slots.set(slot, (this.#slots.get(slot) ?? 0) + 1);
     this.bytes += held.bytes;
+  }
+
+  /** Takes those out that come too late, by the clock of requests. */
+  takeLate(nowMs: number): readonly WaitingRequest[] {
+    const late = new LateRequests();
+    const taken: WaitingRequest[] = [];
+    for (const held of this.takeAll()) {
+      if (late.take(held.request, nowMs)) taken.push(held);
+      else this.add(held);
+    }
+    return taken;
   }
 
   /** Takes all of them out. */

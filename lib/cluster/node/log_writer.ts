@@ -28,6 +28,7 @@ import {
 } from "../messages/log_codec.ts";
 import { BatchDecisions, type BatchParts, type Ended } from "./batch_decisions.ts";
 import { nameOf } from "./key_table.ts";
+import { LateRequests } from "./late_requests.ts";
 import type { HeldLease } from "./lease.ts";
 import { PendingRequests } from "./pending_requests.ts";
 import type { RecordAddress } from "./record_table.ts";
@@ -68,6 +69,7 @@ export interface LogWriterParts extends BatchParts {
 export class LogWriter {
   readonly #parts: LogWriterParts;
   readonly #pending = new PendingRequests();
+  readonly #late = new LateRequests();
   #waiting: WaitingRequest[] = [];
   #waitingBytes = 0;
   /** Those of which the next append is made; undefined if there is none. */
@@ -198,7 +200,7 @@ export class LogWriter {
     found: ReadonlyMap<string, LogRecord | undefined>,
   ): void {
     const { term, node, lease, clock, written, settled } = this.#parts;
-    const batch = new BatchDecisions(this.#parts, found);
+    const batch = new BatchDecisions(this.#parts, found, this.#late);
     const rest = members.slice(batch.decide(members));
     this.#members = members.slice(0, members.length - rest.length);
     this.#waiting = [...rest, ...this.#waiting];
@@ -223,7 +225,9 @@ export class LogWriter {
   }
 
   #answer({ waiting: { request, done }, answer }: Ended): void {
-    this.#pending.end(slotOf(request), request.session);
+    const slot = slotOf(request);
+    this.#pending.end(slot, request.session);
+    if (!this.#pending.has(slot, request.session)) this.#late.forget(request);
     done(answer);
   }
 

@@ -11,7 +11,7 @@ import type { ClusterClock } from "./cluster_clock.ts";
 /** What is no jump, in milliseconds: clocks are read one after the other, and rounded. */
 const JUMP_MS_MIN = 200;
 
-/** Time since a node was made. */
+/** Time since it was made, by a node or by who sends to nodes. */
 export class RequestClock {
   readonly #clock: ClusterClock;
   readonly #startMs: number;

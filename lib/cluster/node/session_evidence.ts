@@ -5,9 +5,9 @@
  *
  * The owner of a slot has read all that counts of it, so a request of the slot that is not known
  * here was not applied. An entry is kept until its session has confirmed that it has the answer, or
- * for {@linkcode EVIDENCE_MS} after this node has read it. A request comes from its issue to at
- * most `RESEND_MS` later, and its record is read after its issue: so no entry goes before the last
- * copy of its request.
+ * for {@linkcode EVIDENCE_MS} after this node has read it. A copy of a request is executed up
+ * to `RESEND_MS` after its issue, and as much later as it was on its way (`TRANSIT_MS_MAX`); its
+ * record is read after its issue: so no entry goes before the last copy of its request.
  *
  * @module
  */

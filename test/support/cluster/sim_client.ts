@@ -67,8 +67,7 @@ export class SimLink {
   #isEnded = false;
   /** The last sending of which a request had no room. */
   #refused = 0;
-  #clockMs: number | undefined;
-  #welcomedAtMs = 0;
+  #isWelcome = false;
   #onWelcome: (() => void)[] = [];
 
   constructor(world: SimClientWorld, server: SimServer, session: number) {
@@ -77,10 +76,8 @@ export class SimLink {
     this.#send(() => {
       server.links.get(session)?.end();
       server.links.set(session, this);
-      const clockMs = server.node.requestClockMs();
       this.#answer(() => {
-        this.#clockMs = clockMs;
-        this.#welcomedAtMs = world.time.nowMs;
+        this.#isWelcome = true;
         for (const task of this.#onWelcome) task();
       });
     });
@@ -92,18 +89,28 @@ export class SimLink {
   }
 
   whenWelcome(task: () => void): void {
-    if (this.#clockMs === undefined) this.#onWelcome.push(task);
+    if (!this.#isWelcome) this.#onWelcome.push(task);
     else task();
   }
 
-  /** When a request that was issued now comes too late, by the server's clock. */
-  untilMs(issuedAtMs: number): number {
-    return this.#clockMs! + (issuedAtMs - this.#welcomedAtMs) + this.#world.resendMs;
-  }
-
-  /** @param sending what is sent of it behind a request that had no room comes back, too */
-  ask(request: ClusterRequest, sending: number, done: (answer: ClusterAnswer) => void): void {
+  /**
+   * @param ageMs of the request, as it is sent
+   * @param sending what is sent of it behind a request that had no room comes back, too
+   */
+  ask(
+    asked: ClusterRequest,
+    ageMs: number,
+    sending: number,
+    done: (answer: ClusterAnswer) => void,
+  ): void {
+    const { time, resendMs } = this.#world;
+    const sentAtMs = time.nowMs;
     this.#send(() => {
+      // What was on its way for long ends the connection.
+      this.#isEnded ||= time.nowMs - sentAtMs > resendMs / 2;
+      if (this.#isEnded) return;
+      const untilMs = this.#server.node.requestClockMs() + resendMs - ageMs;
+      const request = { ...asked, untilMs };
       if (sending === this.#refused) return this.#answer(() => done(answerOf(ClusterStatus.BUSY)));
       this.#server.node.execute(request, (answer) => {
         if (answer.status === ClusterStatus.BUSY) this.#refused = sending;
@@ -224,10 +231,10 @@ export class SimClient {
 
   #ask(link: SimLink, asked: Asked, routedBy: number, sending: number): void {
     const confirmed = (this.#burst[0]?.number ?? this.#number + 1) - 1;
-    const untilMs = link.untilMs(this.#issuedAtMs);
+    const ageMs = this.#world.time.nowMs - this.#issuedAtMs;
     asked.isOnItsWay = true;
-    const request = { ...asked.begun.request, routedBy, confirmed, untilMs };
-    link.ask(request, sending, (answer) => {
+    const request = { ...asked.begun.request, routedBy, confirmed };
+    link.ask(request, ageMs, sending, (answer) => {
       if (sending !== this.#sendCount) return;
       asked.isOnItsWay = false;
       const { NOT_OWNER, UNKNOWN, BUSY } = ClusterStatus;

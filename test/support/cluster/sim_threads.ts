@@ -75,6 +75,10 @@ interface Held {
 export class SimThreads {
   readonly secret = SECRET;
   nowMs = 0;
+  /** By how much more the thread's clocks have moved than those of the nodes. */
+  aheadMs = 0;
+  /** For how long the thread's machine was suspended, with its monotonic clock. */
+  suspendedMs = 0;
   /** What the thread is to know of the owners, sooner or later. */
   told: OwnerView;
   readonly #random: Random;
@@ -131,8 +135,8 @@ export class SimThreads {
   /** The clock of the thread. */
   get clock(): ClusterClock {
     return {
-      monotonicMs: () => this.nowMs,
-      epochMs: () => this.nowMs,
+      monotonicMs: () => this.nowMs + this.aheadMs,
+      epochMs: () => this.nowMs + this.aheadMs + this.suspendedMs,
       after: (ms: number, task: () => void): Timer => {
         const timer = { atMs: this.nowMs + ms, task };
         this.#timers.push(timer);
@@ -185,6 +189,11 @@ export class SimThreads {
     if (this.#frozen < 0 && random.below(1500) === 0) this.#freeze(slots);
     if (random.below(this.#movedOnceIn) === 0) this.#move(random.pick(slots));
     if (random.below(60) === 0) connection?.cut();
+  }
+
+  /** Ends all connections. */
+  cutAll(): void {
+    for (const connection of this.#connections) connection.cut();
   }
 
   /** Ends what has timers of the runtime. */
