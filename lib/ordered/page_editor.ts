@@ -97,8 +97,7 @@ export class PageEditor {
     Atomics.store(memory.table, this.#agentAt + hazard, word);
     if (memory.loadPage(page) !== word) return false;
     view.show(page, word);
-    // Its texts may be in blocks that no hazard names.
-    return view.textBlocks === 0 || memory.loadPage(page) === word;
+    return view.hasWholeTexts;
   }
 
   /** Whether a page still is the version that is shown. */
@@ -289,8 +288,6 @@ export class PageEditor {
   #retire(view: PageView, withTexts: boolean): void {
     const { space } = this;
     if (withTexts && view.textBlocks !== 0) {
-      // Readers of the version notice before a block of its texts is filled again.
-      Atomics.add(view.words, view.at + BLOCK_GENERATION, 1);
       for (let i = 0; i < view.textBlocks; i++) space.retire(view.textBlock(i));
     }
     space.retire(view.block);

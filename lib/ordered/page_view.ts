@@ -94,7 +94,18 @@ export class PageView {
     // Without this second load the generation could be one in which the block was already reused.
     if (memory.loadPage(page) !== word) return false;
     this.show(page, word);
-    return true;
+    return this.hasWholeTexts;
+  }
+
+  /**
+   * Whether texts in blocks of their own were copied while the version was the page's present one.
+   * Afterwards these blocks may be filled again at any time: the versions that followed had the same
+   * ones, and neither a hazard word nor the generation of this version's block tells of that.
+   */
+  get hasWholeTexts(): boolean {
+    if (this.textBlocks === 0) return true;
+    if (NEEDS_FENCE) Atomics.add(this.#fence, 0, 0);
+    return this.#memory.loadPage(this.page) === this.word;
   }
 
   /** Whether what has been read since {@linkcode begin} was a version of the page, whole. */

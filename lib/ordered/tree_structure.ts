@@ -90,10 +90,12 @@ export class TreeStructure {
       const before = this.#walk.childFor(view, separator, Side.AT);
       // After the parent was held: one that takes the page out will publish the parent once more.
       if (before < 0 || !this.#isStill(page, separator, level - 1)) continue;
+      const order = this.#walk.compareWithLow(view.childOf(before), separator);
+      if (Number.isNaN(order)) continue;
       const image = this.#image;
       image.read(view);
       const index = before + 1;
-      if (this.#beginsAt(view.childOf(before), separator)) {
+      if (order === 0) {
         // One that was taken over, and whose place the page has by now.
         image.setChild(before, page);
       } else {
@@ -219,13 +221,6 @@ export class TreeStructure {
       const { isFrozen } = child;
       if (child.isIntact) return !isFrozen;
     }
-  }
-
-  /** Whether a page that another one refers to begins at a text. */
-  #beginsAt(page: number, low: KeyBuffer): boolean {
-    const child = this.#childView;
-    const isRead = child.begin(page, this.#memory.loadPage(page));
-    return isRead && child.compareLow(low) === 0;
   }
 
   /** Whether a page is in the tree, at a level, and begins where it did. */

@@ -91,7 +91,7 @@ export class TreeWalk {
     let index = view.lowerBound(key, 1);
     while (index < view.count && view.hasSlice(index, key)) {
       // What slices cannot tell apart, low fences can.
-      const seen = this.#compareWithLow(view.childOf(index), key);
+      const seen = this.compareWithLow(view.childOf(index), key);
       if (Number.isNaN(seen)) return -1;
       if (side === Side.AT ? seen < 0 : seen <= 0) break;
       index += 1;
@@ -99,7 +99,8 @@ export class TreeWalk {
     return index - 1;
   }
 
-  #compareWithLow(page: number, key: KeyText): number {
+  /** Compares a key with the low fence of a page; NaN if it changes just now. */
+  compareWithLow(page: number, key: KeyText): number {
     const child = this.#child;
     if (!child.begin(page, this.#memory.loadPage(page))) return NaN;
     const order = child.compareLow(key);

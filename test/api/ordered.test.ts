@@ -401,8 +401,8 @@ single("threads that come and go leave no memory of the order behind", async () 
   const { entries, problems } = checkOrderedIndex(pool);
   assert.equal(problems, []);
   assert.is(entries, 120);
-  // What one thread keeps is some 30 KiB.
-  assert.ok(bytes() - before < 100_000, `${bytes() - before} bytes more`);
+  // What one thread keeps is some 30 KiB: those of a few, which may be there, and not of twenty.
+  assert.ok(bytes() - before < 200_000, `${bytes() - before} bytes more`);
   await store.close();
 });
 

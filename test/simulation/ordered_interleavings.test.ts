@@ -19,12 +19,15 @@ import { HAZARD_REPLACED, TreeStructure } from "../../lib/ordered/tree_structure
 import { Side, TreeWalk } from "../../lib/ordered/tree_walk.ts";
 import { type OrderedAgent, OrderedFixture, scan } from "../support/ordered_fixture.ts";
 import { bytesOfText, sorted } from "../support/ordered_keys.ts";
+import { withAtomicHooks } from "../support/sim_atomics.ts";
 import { interruptAt } from "../support/sim_duel.ts";
 
 const SIZES = { segmentCount: 16, segmentBytes: 16_384 };
 const ENTRIES_MAX = 4;
 /** More than a writer makes to insert one key. */
 const ACCESSES_MAX = 2000;
+/** More than it takes to look at everything. */
+const CHECK_ACCESSES_MAX = 200_000;
 
 /** A tree of three levels, one that is interrupted, and one that comes in between. */
 class Scene {
@@ -66,6 +69,14 @@ class Scene {
     }
   }
 
+  /** Lets a block that the second one has replaced be the next one that it fills. */
+  fillNext(block: number): void {
+    const taken: number[] = [];
+    assert.ok(this.space.reserve(1 + 1), "there is room");
+    for (let next = -1; next !== 0 && next !== block;) taken.push(next = this.space.takeBlock());
+    for (const each of taken) if (each !== 0) this.space.putBack(each);
+  }
+
   /** Uses the pages again that the second one has got: for keys above all others. */
   splitFarAway(): void {
     for (const text of this.textsOfLate()) this.insert(this.second, text);
@@ -90,6 +101,12 @@ class Scene {
   }
 
   check(at: number): void {
+    let count = 0;
+    const onAccess = () => assert.ok(count++ < CHECK_ACCESSES_MAX, `searches end, at access ${at}`);
+    withAtomicHooks({ onAccess }, () => this.#check(at));
+  }
+
+  #check(at: number): void {
     assert.equal(checkOrderedIndex(this.fixture.pool).problems, [], `at access ${at}`);
     const expected = sorted(this.records.keys());
     assert.equal(scan(new RangeCursor(this.fixture.pool), {}), expected, `at access ${at}`);
@@ -130,6 +147,26 @@ test("a page goes while its writer adds it to its parent", () => {
     scene.splitFarAway();
   });
   assert.ok(goneCount > 10, `${goneCount} times the page has gone`);
+});
+
+test("the block of a page becomes that of its new neighbour, which a writer adds to the parent", () => {
+  let reusedCount = 0;
+  atEachAccess(textOf(125), (scene, insert) => {
+    const full = scene.pageOf(textOf(140)).page;
+    insert(() => {
+      if (scene.pageOf(textOf(140)).page === full) return;
+      const { page, block } = scene.pageOf(textOf(120));
+      assert.is(page, full);
+      scene.insert(scene.second, "key:0120x");
+      // Elsewhere, so that it holds the block no longer.
+      scene.insert(scene.second, textOf(5000));
+      scene.fillNext(block);
+      // No insert: that would add the page to its parent itself.
+      scene.remove(scene.second, textOf(140));
+      if (scene.pageOf(textOf(150)).block === block) reusedCount += 1;
+    });
+  });
+  assert.ok(reusedCount > 10, `${reusedCount} times the block was used again`);
 });
 
 /** Plays a scene for each atomic access right after which the insert of a key can be interrupted. */

@@ -80,6 +80,25 @@ export const ORDERED_BUGS: readonly PlantedBug[] = [
     caughtBy: [INDEX],
   },
   {
+    name: "a reader believes texts that were filled again since a later version had them",
+    breaks: "I6",
+    file: "lib/ordered/page_view.ts",
+    edits: [[
+      "this.show(page, word); return this.hasWholeTexts;",
+      "this.show(page, word); return true;",
+    ]],
+    caughtBy: [INDEX],
+    inTest: "texts of a version",
+  },
+  {
+    name: "a writer believes texts that were filled again since a later version had them",
+    breaks: "no change is lost",
+    file: EDITOR,
+    edits: [["return view.hasWholeTexts;", "return true;"]],
+    caughtBy: [INDEX],
+    inTest: "texts of a version",
+  },
+  {
     name: "a frozen page goes before its neighbour has taken over",
     breaks: "the leaves divide all keys among them",
     file: STRUCTURE,
@@ -120,6 +139,13 @@ export const ORDERED_BUGS: readonly PlantedBug[] = [
     breaks: "no entry leads to a page that is gone",
     file: STRUCTURE,
     edits: [["if (before < 0 || !this.#isStill(page, separator, level - 1)) continue;", ""]],
+    caughtBy: [INTERLEAVINGS],
+  },
+  {
+    name: "a low fence is believed whose block may have been filled again",
+    breaks: "a search is not led astray",
+    file: WALK,
+    edits: [["return child.isIntact ? order : NaN;", "return order;"]],
     caughtBy: [INTERLEAVINGS],
   },
   {

@@ -6,6 +6,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { PoolAddress } from "../../lib/core/brands.ts";
+import { RecordKey } from "../../lib/log/record_key.ts";
 import { boundsOfPrefix, intersectBounds } from "../../lib/ordered/key_bounds.ts";
 import { isOrdered } from "../../lib/ordered/ordered_index.ts";
 import {
@@ -17,6 +18,7 @@ import {
   TABLE_LOCK,
 } from "../../lib/ordered/page_layout.ts";
 import { PageSpace } from "../../lib/ordered/page_space.ts";
+import { KeyBuffer } from "../../lib/ordered/key_order.ts";
 import { KeyResolver } from "../../lib/ordered/key_resolver.ts";
 import { PageEditor } from "../../lib/ordered/page_editor.ts";
 import { PageView } from "../../lib/ordered/page_view.ts";
@@ -24,6 +26,7 @@ import { RangeCursor } from "../../lib/ordered/range_cursor.ts";
 import { checkOrderedIndex } from "../../lib/ordered/tree_check.ts";
 import { orderedFigures } from "../../lib/ordered/tree_figures.ts";
 import { repairOrderedIndex } from "../../lib/ordered/tree_repair.ts";
+import { Side, TreeWalk } from "../../lib/ordered/tree_walk.ts";
 import { type OrderedAgent, OrderedFixture, scan } from "../support/ordered_fixture.ts";
 import { bytesOfText, sorted } from "../support/ordered_keys.ts";
 import { PoolFixture } from "../support/pool_fixture.ts";
@@ -223,6 +226,57 @@ test("what was read before its block was held counts only if it was not filled a
   replaceAgainAndAgain(agent, record);
   assert.is(memory.loadGeneration(view.block), view.generation);
 });
+
+test("texts of a version are whole, though versions that followed it have shared its blocks", () => {
+  let reusedCount = 0;
+  for (const isHeld of [false, true]) {
+    for (let changes = 1; changes <= 12; changes++) {
+      for (let at = 0; at < 8; at++) if (readLongTexts(isHeld, changes, at)) reusedCount += 1;
+    }
+  }
+  assert.ok(reusedCount > 10, `${reusedCount} times the texts alone were filled again`);
+});
+
+/**
+ * Reads a leaf whose fences are long, while it is changed so many times: first by versions with the same texts.
+ *
+ * @returns whether a block of its texts was filled again, and its own was not
+ */
+function readLongTexts(isHeld: boolean, changes: number, at: number): boolean {
+  const fixture = OrderedFixture.make({ segmentCount: 8, segmentBytes: 16_384 }, { entriesMax: 4 });
+  const agent = fixture.writer(0);
+  const recordOf = (end: string) => fixture.record("x".repeat(900) + end);
+  for (const end of ["a", "b", "c", "d", "e"]) assert.ok(agent.insert(recordOf(end)));
+  const space = PageSpace.of(fixture.writer(1).pool);
+  const { memory } = space;
+  const view = new PageView(memory);
+  const last = new RecordKey();
+  const { pool } = fixture;
+  const record = recordOf("f");
+  last.show(pool.wordsOf(record), pool.wordAt(record));
+  const { page } = new TreeWalk(memory).find(last, 0, Side.AT);
+  const seen = memory.loadPage(page);
+  assert.ok(view.begin(page, seen) && view.textBlocks > 0 && view.lowBytes > 900);
+  const low = new KeyBuffer();
+  low.set(view.text, view.textAt, view.lowBytes);
+  const texts = view.textBlock(0);
+  // One that sleeps: so the block itself is not filled again.
+  const sleeper = new PageEditor(space, 2, new KeyResolver(pool, memory));
+  assert.ok(sleeper.hold(0, new PageView(memory), page));
+  const before = [memory.loadGeneration(seen), memory.loadGeneration(texts)];
+  // The second one makes the prefix shorter, so that the version has other texts.
+  const others = [record, fixture.record("y")];
+  for (let i = 0; i < 10; i++) others.push(recordOf(`c${i}`));
+  const change = () => others.slice(0, changes).forEach((other) => agent.insert(other));
+  const editor = new PageEditor(space, 1, new KeyResolver(pool, memory));
+  let isRead = false;
+  const read = () => void (isRead = isHeld ? editor.hold(0, view, page) : view.begin(page, seen));
+  interruptAt(at, read, change);
+  const isWhole = view.lowBytes === low.byteLength && view.compareLow(low) === 0;
+  const isNoticed = !isRead || (!isHeld && !view.isIntact);
+  assert.ok(isWhole || isNoticed, `${changes} changes at access ${at}`);
+  return memory.loadGeneration(seen) === before[0] && memory.loadGeneration(texts) !== before[1];
+}
 
 test("entries whose keys are gone are dropped, and harm no other", () => {
   const fixture = OrderedFixture.make(SIZES, { entriesMax: 4 });
