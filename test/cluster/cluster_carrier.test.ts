@@ -207,11 +207,12 @@ test(
     const { sim, client, ends, put, until, close } = thread(random);
     put();
     await until(() => sim.history.length === 1);
+    const { resentCount } = client.carrier;
     sim.cutAll();
     sim.suspendedMs += RESEND_MS + 1000;
     await until(() => ends.length === 1);
     assert.match(ends[0]!, "the change may or may not have been made");
-    assert.is(client.carrier.resentCount, 0);
+    assert.is(client.carrier.resentCount, resentCount);
     await close();
   }),
 );
@@ -226,14 +227,14 @@ test(
     sim.aheadMs += 10 * TRANSIT_MS_MAX;
     put();
     await until(() => ends.length === 2);
-    assert.is(client.carrier.resentCount, 0);
+    const { resentCount } = client.carrier;
     put();
     await turn();
     sim.nowMs += TRANSIT_MS_MAX + 1000;
     await until(() => ends.length === 3);
     assert.equal(ends, Array.from({ length: 3 }, () => String(Status.OK)));
     assert.is(sim.history.length, 3);
-    assert.ok(client.carrier.resentCount > 0);
+    assert.ok(client.carrier.resentCount > resentCount);
     await close();
   }),
 );

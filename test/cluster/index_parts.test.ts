@@ -131,6 +131,19 @@ test("who takes over reads as far back as requests may be sent again", () => {
   assert.equal([...kept.tailsAt(190)!], [[1, start(30)]]);
 });
 
+test("what a checkpoint has not needed is not needed by a later one", () => {
+  const kept = new KeptTails(1, 100);
+  const start = (sequence: number, term: number) => ({ sequence, term });
+  kept.mark(0, 1, start(64, 81));
+  assert.equal([...kept.tailsAt(100)!], [[1, start(64, 81)]]);
+  // Slots come that have something in this node's log of its life before, up to a barrier there.
+  kept.inherit(10, new Map([[1, start(50, 2)]]));
+  kept.mark(20, 1, start(61, 57));
+  assert.equal([...kept.tailsAt(120)!], [[1, start(64, 81)]]);
+  kept.mark(30, 1, start(70, 81));
+  assert.equal([...kept.tailsAt(130)!], [[1, start(70, 81)]]);
+});
+
 test("what comes with slots again and again is not read for ever", () => {
   const kept = new KeptTails(1, 100);
   const start = (sequence: number) => ({ sequence, term: 1 });

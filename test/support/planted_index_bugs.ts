@@ -235,6 +235,14 @@ export const INDEX_BUGS: readonly PlantedBug[] = [
     inTest: "as far back",
   },
   {
+    name: "a checkpoint needs what one before it has had purged",
+    breaks: "I14",
+    file: TAILS,
+    edits: [["start: last.sequence > start.sequence ? last : start", "start"]],
+    caughtBy: [PARTS],
+    inTest: "not needed by a later one",
+  },
+  {
     name: "those that came with slots are forgotten at the next checkpoint",
     breaks: "I5",
     file: TAILS,

@@ -38,7 +38,10 @@ export class KeptTails {
   mark(atMs: number, node: number, start: LogStart): void {
     const marks = this.#marks.get(node) ?? [];
     this.#marks.set(node, marks);
-    marks.push({ atMs, start });
+    // Slots that come late are read up to barriers in front of what was marked; behind those there is
+    // nothing of them. What a checkpoint has said that is not needed may be purged.
+    const last = marks.at(-1)?.start ?? start;
+    marks.push({ atMs, start: last.sequence > start.sequence ? last : start });
   }
 
   /** Slots have come, for which logs were read from somewhere. */
