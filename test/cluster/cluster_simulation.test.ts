@@ -60,7 +60,7 @@ function countViolations(
 
 test("the checker finds clocks whose rates differ by more than the margin", () => {
   const found = countViolations((random) => {
-    const rate = random.pick([0.5, 1.2]);
+    const rate = random.pick([0.5, 2]);
     return { monotonic: rate, epoch: rate };
   });
   assert.ok(found > 0);

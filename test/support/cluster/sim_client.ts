@@ -65,8 +65,8 @@ export class SimLink {
   isCut = false;
   /** The server takes nothing any more. */
   #isEnded = false;
-  /** The last sending of which a request had no room. */
-  #refused = 0;
+  /** The last sending of which a request has come back. */
+  #returned = 0;
   #isWelcome = false;
   #onWelcome: (() => void)[] = [];
 
@@ -95,7 +95,7 @@ export class SimLink {
 
   /**
    * @param ageMs of the request, as it is sent
-   * @param sending what is sent of it behind a request that had no room comes back, too
+   * @param sending what is sent of it behind a request that has come back comes back, too
    */
   ask(
     asked: ClusterRequest,
@@ -111,9 +111,9 @@ export class SimLink {
       if (this.#isEnded) return;
       const untilMs = this.#server.node.requestClockMs() + resendMs - ageMs;
       const request = { ...asked, untilMs };
-      if (sending === this.#refused) return this.#answer(() => done(answerOf(ClusterStatus.BUSY)));
+      if (sending === this.#returned) return this.#answer(() => done(answerOf(ClusterStatus.BUSY)));
       this.#server.node.execute(request, (answer) => {
-        if (answer.status === ClusterStatus.BUSY) this.#refused = sending;
+        if (isReturned(answer)) this.#returned = sending;
         this.#answer(() => done(answer));
       });
     });
@@ -140,6 +140,12 @@ export class SimLink {
       if (!this.isCut) task();
     });
   }
+}
+
+/** Whether a request has come back: it is to be sent again. */
+function isReturned({ status }: ClusterAnswer): boolean {
+  const { NOT_OWNER, UNKNOWN, BUSY } = ClusterStatus;
+  return status === NOT_OWNER || status === UNKNOWN || status === BUSY;
 }
 
 interface Asked {
@@ -237,8 +243,7 @@ export class SimClient {
     link.ask(request, ageMs, sending, (answer) => {
       if (sending !== this.#sendCount) return;
       asked.isOnItsWay = false;
-      const { NOT_OWNER, UNKNOWN, BUSY } = ClusterStatus;
-      if (![NOT_OWNER, UNKNOWN, BUSY].includes(answer.status as typeof NOT_OWNER)) {
+      if (!isReturned(answer)) {
         asked.answer = answer;
         this.#world.history.end(asked.begun, answer);
       }
