@@ -145,7 +145,7 @@ export const CALL_BUGS: readonly PlantedBug[] = [
   {
     name: "a consumer is told to read before its watch has begun",
     breaks: "I4",
-    file: REMOTE_WATCHES,
+    file: "lib/remote/calls/far_watches.ts",
     edits: [["beginsAtOnce = false;", "beginsAtOnce = true;"]],
     caughtBy: [POOL_TEST],
     inTest: "changes of prefixes",

@@ -198,7 +198,7 @@ export const CLUSTER_REQUEST_BUGS: readonly PlantedBug[] = [
     name: "a request is executed however late it comes",
     breaks: "I5",
     file: BATCH,
-    edits: [["requestClockMs() > untilMs", "requestClockMs() < 0 * untilMs"]],
+    edits: [["this.#late.take(request, requestClockMs())", "this.#late.take(request, 0)"]],
     caughtBy: [REQUESTS],
     inTest: "too late",
   },
