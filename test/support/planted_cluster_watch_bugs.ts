@@ -32,14 +32,6 @@ export const CLUSTER_WATCH_BUGS: readonly PlantedBug[] = [
     inTest,
   },
   {
-    name: "changes are believed of nodes that do not own their slot",
-    breaks: "I13",
-    file: WATCHES,
-    edits: [["if (this.#carrier.view.owners[slot] === node) ", "if (slot >= 0) "]],
-    caughtBy,
-    inTest,
-  },
-  {
     name: "that changes are missing of a slot that has moved is not said",
     breaks: "I13",
     file: WATCHES,

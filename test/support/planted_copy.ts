@@ -22,6 +22,7 @@ import process from "node:process";
 import { clearTimeout, setTimeout } from "node:timers";
 import { PROJECT_ROOT, runtimeCommand, THIS_RUNTIME } from "../../scripts/runtimes.ts";
 import type { PlantedBug } from "./planted_bug.ts";
+import { SEED } from "./random.ts";
 
 /** Parts of the tree that the tests of a copy need. */
 const PARTS = ["lib", "workers", "test", "scripts"] as const;
@@ -51,6 +52,7 @@ export interface CopyRun {
 
 /** One copy, in a temporary folder. */
 export class PlantedCopy {
+  #runCount = 0;
   readonly #folder = mkdtempSync(join(tmpdir(), "dinomo-planted-"));
   /** Where the executed files are: the folder, or its dist/. */
   readonly #root: string;
@@ -115,6 +117,7 @@ export class PlantedCopy {
     const { program, args } = runtimeCommand(THIS_RUNTIME, testFile, this.#folder);
     // A seed is for one test that is to be run again; here it would leave out what the others look for.
     const { FORCE_COLOR: _, DINOMO_SEED: __, ...environment } = process.env;
+    this.#runCount += 1;
     return new Promise((resolve, reject) => {
       const child = spawn(program, args, {
         cwd: this.#folder,
@@ -126,6 +129,8 @@ export class PlantedCopy {
           DINOMO_FAILOVER_STRIDE: String(failoverStride),
           // And by what is tried in every run: what is noticed only now and then would be missed now and then.
           DINOMO_CAMPAIGN: "0",
+          // Each try draws something else, and the same when the tests are repeated with their seed.
+          DINOMO_RUN_SEED: String((SEED + this.#runCount) % 2 ** 31),
           DINOMO_IN_TEST: inTest,
         },
         stdio: ["ignore", "pipe", "pipe"],

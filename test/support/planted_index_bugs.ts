@@ -139,7 +139,7 @@ export const INDEX_BUGS: readonly PlantedBug[] = [
     breaks: "I4",
     file: SLOT,
     edits: [["if (entry.version <= version)", "if (version < 0)"]],
-    caughtBy: [PARTS, NODES],
+    caughtBy: [PARTS],
   },
   {
     name: "slots that come while others are read have old changes beside newer pages",
