@@ -9,20 +9,27 @@ import * as assert from "uvu/assert";
 import { fillCopy } from "../../lib/cluster/store/cluster_backup.ts";
 import { makeClusterClient } from "../../lib/cluster/store/cluster_client.ts";
 import { ClusterScan } from "../../lib/cluster/store/cluster_scan.ts";
+import { NONE_REFUSED, type OwnerView } from "../../lib/cluster/client/owner_view.ts";
+import { PeerLostError } from "../../lib/cluster/client/node_peers.ts";
+import { NO_ORIGIN } from "../../lib/cluster/messages/log_codec.ts";
+import { decodeContent } from "../../lib/cluster/network/node_calls.ts";
+import { encodePageAnswer } from "../../lib/cluster/network/page_calls.ts";
 import type { Slot } from "../../lib/core/brands.ts";
-import { PoolFullError } from "../../lib/core/errors.ts";
+import { PoolFullError, UnavailableError } from "../../lib/core/errors.ts";
 import { type Key, KeyEncoder } from "../../lib/core/key_encoder.ts";
-import { SLOT_SHIFT } from "../../lib/core/limits.ts";
+import { SLOT_COUNT, SLOT_SHIFT } from "../../lib/core/limits.ts";
+import type { Timer } from "../../lib/core/runtime.ts";
+import type { PageRequest } from "../../lib/remote/calls/call_requests.ts";
 import { Condition } from "../../lib/rings/ring_layout.ts";
 import { CAMPAIGN_FACTOR } from "../support/campaign.ts";
 import { SimThreads } from "../support/cluster/sim_threads.ts";
-import { type Random, seeded } from "../support/random.ts";
+import { Random, seeded } from "../support/random.ts";
 
 const HASH_KEY = [1, 2] as const;
 const SLOTS = 3;
 const KEYS_PER_SLOT = 4;
 const COPIES = 3;
-const STEPS_MAX = 40_000;
+const STEPS_MAX = 15_000;
 
 const encoder = new KeyEncoder(...HASH_KEY);
 const slotOf = (key: string) => (encoder.encode(key) >>> SLOT_SHIFT) as Slot;
@@ -142,7 +149,9 @@ async function copyOnce(
     () => end = {},
     (error: unknown) => end = { error },
   );
+  const frozenAt = random.below(300);
   for (let i = 0; end === undefined; i++) {
+    if (i === frozenAt) sim.freeze(slots);
     assert.ok(i < STEPS_MAX, `the copy does not end, ${shares.at(-1)} is done`);
     await step();
   }
@@ -175,9 +184,142 @@ test(
   "each key is in a copy as it was at a moment between begin and end",
   seeded(async (random) => {
     let changed = 0;
-    for (let i = 0; i < 8 * Math.max(1, CAMPAIGN_FACTOR); i++) changed += await simulate(random);
+    for (let i = 0; i < 12 * Math.max(1, CAMPAIGN_FACTOR); i++) changed += await simulate(random);
     assert.ok(changed > 200, `${changed} changes`);
   }),
 );
+
+/** Owners that are asked by hand, and their clock. */
+class Asked {
+  nowMs = 0;
+  view: OwnerView = {
+    owners: new Int32Array(SLOT_COUNT),
+    assignedAt: new Float64Array(SLOT_COUNT).fill(1),
+    addresses: new Map(),
+    refused: NONE_REFUSED,
+    failedAt: new Map(),
+  };
+  timers: { atMs: number; task: () => void }[] = [];
+  /** What an owner answers; undefined: never anything. */
+  answer: (slots: readonly number[]) => Promise<Uint8Array | undefined> | undefined = () =>
+    undefined;
+  readonly clock = {
+    monotonicMs: () => this.nowMs,
+    epochMs: () => this.nowMs,
+    after: (ms: number, task: () => void): Timer => {
+      const timer = { atMs: this.nowMs + ms, task };
+      this.timers.push(timer);
+      return { stop: () => void (this.timers = this.timers.filter((one) => one !== timer)) } as Timer;
+    },
+  };
+  readonly scan = new ClusterScan(this as never, HASH_KEY, () => this.#pass());
+
+  ask(
+    _slot: number,
+    content: Uint8Array,
+    signal: AbortSignal | undefined,
+  ): Promise<Uint8Array | undefined> {
+    const { slots } = decodeContent(content) as { slots: readonly number[] };
+    const answered = this.answer(slots);
+    if (answered !== undefined) return answered;
+    return new Promise((resolve, reject) => {
+      signal?.addEventListener("abort", () => {
+        // As askOnce takes it.
+        if (signal.reason instanceof PeerLostError) resolve(undefined);
+        else reject(signal.reason as Error);
+      });
+    });
+  }
+
+  /** A second goes by. */
+  second(): void {
+    this.nowMs += 1000;
+    const due = this.timers.filter(({ atMs }) => atMs <= this.nowMs);
+    this.timers = this.timers.filter(({ atMs }) => atMs > this.nowMs);
+    for (const { task } of due) task();
+  }
+
+  #pass(): Promise<void> {
+    this.nowMs += 1000;
+    return Promise.resolve();
+  }
+}
+
+const EVERYTHING: PageRequest = {
+  op: "page",
+  prefix: new Uint8Array(0),
+  from: new Uint8Array(0),
+  to: undefined,
+  isReverse: false,
+  position: undefined,
+  keysMax: Infinity,
+  withValues: true,
+};
+const NOTHING = (slots: readonly number[]) =>
+  Promise.resolve(encodePageAnswer(
+    { records: [], slotCount: slots.length, after: undefined, isRefused: false },
+    true,
+  ));
+
+test("a node that stands still is not waited for when others own its slots", async () => {
+  const asked = new Asked();
+  let page: Uint8Array[] | undefined;
+  const read = asked.scan.read(EVERYTHING).then((found) => page = found);
+  for (let i = 0; i < 5; i++) {
+    await turn();
+    asked.second();
+  }
+  await turn();
+  assert.is(page, undefined);
+  // Another one gets them.
+  asked.view = { ...asked.view, assignedAt: new Float64Array(SLOT_COUNT).fill(2) };
+  asked.answer = NOTHING;
+  asked.second();
+  for (let i = 0; i < 5; i++) await turn();
+  assert.ok(page !== undefined, "another node is asked");
+  await read;
+  assert.ok(asked.nowMs < 10_000 && asked.scan.share > 0);
+  assert.equal(asked.timers, []);
+});
+
+test("a copy has what each page has, the last one included", async () => {
+  const asked = new Asked();
+  const keys: string[] = [];
+  asked.answer = (slots) => {
+    keys.push(`of slot ${slots[0]}`);
+    const key = { bytes: new TextEncoder().encode(keys.at(-1)), isBinary: false };
+    const value = new TextEncoder().encode("x");
+    const record = { key, value, version: 1, expiresAtMs: Infinity, origin: NO_ORIGIN };
+    return Promise.resolve(encodePageAnswer(
+      { records: [record], slotCount: slots.length, after: undefined, isRefused: false },
+      true,
+    ));
+  };
+  const copy = new Copy(new Random(1));
+  await fillCopy(copy as never, asked.scan, codec, {});
+  assert.equal([...copy.values.keys()], keys);
+  assert.ok(keys.length >= 16 && copy.growths > 0);
+});
+
+test("who has no node to ask gives up after 30 seconds, but not what was asked in time", async () => {
+  const asked = new Asked();
+  asked.answer = () => Promise.resolve(undefined);
+  try {
+    await asked.scan.read(EVERYTHING);
+    assert.unreachable();
+  } catch (error) {
+    assert.instance(error, UnavailableError);
+    assert.ok(asked.nowMs > 30_000 && asked.nowMs < 40_000, `${asked.nowMs}`);
+  }
+  const late = new Asked();
+  late.answer = (slots) => {
+    // It takes that long to find out that the node is gone.
+    if (late.nowMs > 30_000) return NOTHING(slots);
+    late.nowMs += 31_000;
+    return Promise.resolve(undefined);
+  };
+  await late.scan.read(EVERYTHING);
+  assert.ok(late.scan.share > 0);
+});
 
 test.run();

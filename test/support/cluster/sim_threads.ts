@@ -200,7 +200,7 @@ export class SimThreads {
 
   #trouble(slots: readonly Slot[], connection: SimConnection | undefined): void {
     const random = this.#random;
-    if (this.#frozen < 0 && random.below(1500) === 0) this.#freeze(slots);
+    if (random.below(1500) === 0) this.freeze(slots);
     if (random.below(this.#movedOnceIn) === 0) this.#move(random.pick(slots));
     if (random.below(60) === 0) connection?.cut();
   }
@@ -274,8 +274,9 @@ export class SimThreads {
     return answer;
   }
 
-  /** A node stands still: its slots go to others. */
-  #freeze(slots: readonly Slot[]): void {
+  /** A node stands still, unless another one does: its slots go to others. */
+  freeze(slots: readonly Slot[]): void {
+    if (this.#frozen >= 0) return;
     this.#frozen = this.#random.below(NODES);
     for (const slot of slots) if (this.#owners[slot] === this.#frozen) this.#move(slot);
     // Of the others nothing is on its way.
