@@ -16,7 +16,6 @@ import { abortable, type AbortOptions, untilAborted } from "./abort.ts";
 import { assertOwnerCount, backupPathOf, capacityOf } from "./arguments.ts";
 import {
   assertEventType,
-  type StoreEventDetails,
   type StoreEventListener,
   StoreEvents,
   type StoreEventType,

@@ -49,7 +49,10 @@ test("a restore puts what a store does not have, with values and expiry times", 
   await using store = await open<unknown>({ ...CAPACITY, keys: "mixed" });
   await store.put("user", "its own");
   const version = (await store.getEntry("user"))!.version;
-  const refused = await assertRejects(() => store.restore(path), 'one with the key the string "user"');
+  const refused = await assertRejects(
+    () => store.restore(path),
+    'one with the key the string "user"',
+  );
   assert.is((refused as { code?: string }).code, "DINOMO_INVALID_ARGUMENT");
   const shares: number[] = [];
   const onProgress = (share: number) => void shares.push(share);

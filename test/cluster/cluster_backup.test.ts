@@ -171,7 +171,10 @@ test("what a cluster cannot hold is named", async () => {
   await source.close();
   const target = await openCluster("small");
   try {
-    const error = await assertRejects(() => target.restore(path), 'the string "much" cannot be put');
+    const error = await assertRejects(
+      () => target.restore(path),
+      'the string "much" cannot be put',
+    );
     assert.is((error as { code?: string }).code, "DINOMO_INVALID_VALUE");
     assert.is((error.cause as { code?: string }).code, "DINOMO_VALUE_TOO_LARGE");
   } finally {

@@ -21,6 +21,7 @@ import { SLOT_COUNT, SLOT_SHIFT } from "../../lib/core/limits.ts";
 import type { Timer } from "../../lib/core/runtime.ts";
 import type { PageRequest } from "../../lib/remote/calls/call_requests.ts";
 import { Condition } from "../../lib/rings/ring_layout.ts";
+import { open } from "../../mod.ts";
 import { CAMPAIGN_FACTOR } from "../support/campaign.ts";
 import { SimThreads } from "../support/cluster/sim_threads.ts";
 import { Random, seeded } from "../support/random.ts";
@@ -96,8 +97,9 @@ const codec = { decode: (bytes: Uint8Array) => text(bytes)! };
 async function simulate(random: Random): Promise<number> {
   const sim = new SimThreads(random, HASH_KEY);
   const way = { clock: sim.clock, connect: sim.connect };
-  const clients = Array.from({ length: 3 }, () =>
-    makeClusterClient({ secret: sim.secret, tls: undefined }, way)
+  const clients = Array.from(
+    { length: 3 },
+    () => makeClusterClient({ secret: sim.secret, tls: undefined }, way),
   );
   const [copying, ...writing] = clients;
   let openCount = 0;
@@ -209,7 +211,9 @@ class Asked {
     after: (ms: number, task: () => void): Timer => {
       const timer = { atMs: this.nowMs + ms, task };
       this.timers.push(timer);
-      return { stop: () => void (this.timers = this.timers.filter((one) => one !== timer)) } as Timer;
+      return {
+        stop: () => void (this.timers = this.timers.filter((one) => one !== timer)),
+      } as Timer;
     },
   };
   readonly scan = new ClusterScan(this as never, HASH_KEY, () => this.#pass());
@@ -299,6 +303,25 @@ test("a copy has what each page has, the last one included", async () => {
   await fillCopy(copy as never, asked.scan, codec, {});
   assert.equal([...copy.values.keys()], keys);
   assert.ok(keys.length >= 16 && copy.growths > 0);
+});
+
+test("a store that takes a copy grows with it", async () => {
+  const asked = new Asked();
+  const value = new Uint8Array(50_000).fill(120);
+  asked.answer = (slots) => {
+    const key = { bytes: new TextEncoder().encode(`of slot ${slots[0]}`), isBinary: false };
+    const record = { key, value, version: 1, expiresAtMs: Infinity, origin: NO_ORIGIN };
+    const page = { records: [record], slotCount: slots.length, after: undefined, isRefused: false };
+    return Promise.resolve(encodePageAnswer(page, true));
+  };
+  const copy = await open<string>({ capacity: "512KiB", capacityMax: "4MiB" });
+  try {
+    await fillCopy(copy as never, asked.scan, codec, {});
+    assert.ok(copy.count >= 16 && copy.stats().capacityBytes > 512 * 1024);
+    assert.is(copy.getSync("of slot 0"), text(value));
+  } finally {
+    await copy.close();
+  }
 });
 
 test("who has no node to ask gives up after 30 seconds, but not what was asked in time", async () => {

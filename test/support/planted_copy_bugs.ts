@@ -49,7 +49,10 @@ export const COPY_BUGS: readonly PlantedBug[] = [
     name: "what was asked in time is given up when its answer says to ask again",
     breaks: "I12",
     file: SCAN,
-    edits: [["if (isLast) throw noNode();", "if (clock.monotonicMs() > deadlineMs) throw noNode();"]],
+    edits: [[
+      "if (isLast) throw noNode();",
+      "if (clock.monotonicMs() > deadlineMs) throw noNode();",
+    ]],
     ...copies,
     inTest: "who has no node to ask",
   },
@@ -97,7 +100,7 @@ export const COPY_BUGS: readonly PlantedBug[] = [
     name: "keys that a store cannot hold are left out without a word",
     breaks: "I15",
     file: RESTORE,
-    edits: [["end.status === \"rejected\"", "false"]],
+    edits: [['end.status === "rejected"', "false"]],
     ...restores,
   },
 ];
