@@ -14,6 +14,7 @@ const TABLE = "lib/cluster/index/indexed_table.ts";
 const KEEPER = "lib/cluster/index/index_keeper.ts";
 const TAILS = "lib/cluster/index/kept_tails.ts";
 const TAKEOVER = "lib/cluster/index/takeover.ts";
+const INTAKE = "lib/cluster/node/request_intake.ts";
 const NODE = "lib/cluster/node/cluster_node.ts";
 const PARTS = "test/cluster/index_parts.test.ts";
 const NODES = "test/cluster/cluster_index.test.ts";
@@ -221,7 +222,7 @@ export const INDEX_BUGS: readonly PlantedBug[] = [
   {
     name: "a change overtakes a read of its session that waits",
     breaks: "I4",
-    file: NODE,
+    file: INTAKE,
     edits: [["this.#held.has(slot) || isBehindRead", "this.#held.has(slot)"]],
     caughtBy: [NODES],
     inTest: "behind a read",
