@@ -167,6 +167,22 @@ export const INDEX_BUGS: readonly PlantedBug[] = [
     inTest: "owners that come back",
   },
   {
+    name: "messages that are gone are nobody's fault",
+    breaks: "I14",
+    file: KEEPER,
+    edits: [["if (this.#isLost) return this.#parts!.failed(this.#missing!.error);", ""]],
+    caughtBy: [NODES],
+    inTest: "fails and says so",
+  },
+  {
+    name: "messages that are gone fail a node that has lost its slots",
+    breaks: "I14",
+    file: KEEPER,
+    edits: [["lease.grantedNumber > this.#missing.sentNumber", "lease.grantedNumber > 0"]],
+    caughtBy: [NODES],
+    inTest: "has lost its slots",
+  },
+  {
     name: "a slot is served while it is loaded",
     breaks: "I15",
     file: KEEPER,

@@ -403,7 +403,9 @@ export class ClusterNode {
 
   /** Something was read that cannot be: this node cannot know what is right any more. */
   #fail(error: unknown): void {
-    this.#failure ??= error;
+    if (this.#failure !== undefined) return;
+    this.#failure = error;
     this.stop();
+    this.#options.failed?.(error);
   }
 }
