@@ -12,7 +12,7 @@ import { ClusterScan } from "../../lib/cluster/store/cluster_scan.ts";
 import { NONE_REFUSED, type OwnerView } from "../../lib/cluster/client/owner_view.ts";
 import { PeerLostError } from "../../lib/cluster/client/node_peers.ts";
 import { NO_ORIGIN } from "../../lib/cluster/messages/log_codec.ts";
-import { decodeContent } from "../../lib/cluster/network/node_calls.ts";
+import { decodeTagged } from "../../lib/codec/tagged_bytes.ts";
 import { encodePageAnswer } from "../../lib/cluster/network/page_calls.ts";
 import type { Slot } from "../../lib/core/brands.ts";
 import { PoolFullError, UnavailableError } from "../../lib/core/errors.ts";
@@ -186,7 +186,7 @@ test(
   "each key is in a copy as it was at a moment between begin and end",
   seeded(async (random) => {
     let changed = 0;
-    for (let i = 0; i < 12 * Math.max(1, CAMPAIGN_FACTOR); i++) changed += await simulate(random);
+    for (let i = 0; i < 8 * Math.max(1, CAMPAIGN_FACTOR); i++) changed += await simulate(random);
     assert.ok(changed > 200, `${changed} changes`);
   }),
 );
@@ -223,7 +223,7 @@ class Asked {
     content: Uint8Array,
     signal: AbortSignal | undefined,
   ): Promise<Uint8Array | undefined> {
-    const { slots } = decodeContent(content) as { slots: readonly number[] };
+    const { slots } = decodeTagged(content) as { slots: readonly number[] };
     const answered = this.answer(slots);
     if (answered !== undefined) return answered;
     return new Promise((resolve, reject) => {
@@ -314,7 +314,8 @@ test("a store that takes a copy grows with it", async () => {
     const page = { records: [record], slotCount: slots.length, after: undefined, isRefused: false };
     return Promise.resolve(encodePageAnswer(page, true));
   };
-  const copy = await open<string>({ capacity: "512KiB", capacityMax: "4MiB" });
+  const sizes = { capacity: "512KiB", capacityMax: "4MiB", segmentBytes: "64KiB" } as const;
+  const copy = await open<string>(sizes);
   try {
     await fillCopy(copy as never, asked.scan, codec, {});
     assert.ok(copy.count >= 16 && copy.stats().capacityBytes > 512 * 1024);

@@ -271,6 +271,9 @@ test("what only the host's thread can do is done for another process, and its ev
   const copy = join(path, "..", `${path.split(/[/\\]/).at(-1)}-copy`);
   await remote.backup(copy);
   assert.ok(existsSync(copy));
+  await remote.delete("a");
+  const { restored, kept } = await remote.restore(copy);
+  assert.equal([restored, kept, await remote.get("a")], [1, 0, 1]);
   assert.type((await remote.compact()).durationMs, "number");
   assert.is(await remote.grow(CAPACITY), host.stats().capacityBytes);
 });
