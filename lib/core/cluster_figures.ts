@@ -29,3 +29,14 @@ export interface ClusterNodeStats {
   /** About how much memory changed keys take until they are in the index. */
   readonly unmergedBytes: number;
 }
+
+/** What a node has to do. */
+export interface NodeLoad {
+  /** Requests in a second. */
+  readonly perSecond: number;
+  /** Sequence of the last command that changed owners by which it serves all its slots; 0: none. */
+  readonly map: number;
+}
+
+/** What nodes have to do, by their numbers. */
+export type NodeLoads = ReadonlyMap<number, NodeLoad>;

@@ -11,7 +11,7 @@ import { KEY_TYPE_NUMBERS, type KeyTypes } from "../../core/key_types.ts";
 import { NODE_ID_COUNT } from "../../core/limits.ts";
 import { monotonicMs, sleep, startTimer, type Timer } from "../../core/runtime.ts";
 import { settlesWithin } from "../../core/settles_within.ts";
-import type { ClusterNodeStats } from "../../core/cluster_figures.ts";
+import type { ClusterNodeStats, NodeLoad, NodeLoads } from "../../core/cluster_figures.ts";
 import {
   NONE_REFUSED,
   type OwnerView,
@@ -20,6 +20,7 @@ import {
 } from "../client/owner_view.ts";
 import { type Command, encode, type Settings, STREAM_FORMAT } from "../control/command.ts";
 import { CONTROL_STREAM, ControlLog } from "../control/control_log.ts";
+import type { ControlState } from "../control/control_state.ts";
 import type { AppendOutcome, LogEngine } from "../engine/log_engine.ts";
 import { settingsProof } from "../network/cluster_handshake.ts";
 import { assertIdentity } from "../network/cluster_tls.ts";
@@ -28,6 +29,7 @@ import { RUNTIME_CLOCK } from "../node/cluster_clock.ts";
 import type { IndexOptions } from "../index/index_keeper.ts";
 import { ClusterNode } from "../node/cluster_node.ts";
 import type { LeaseTimes } from "../node/lease.ts";
+import { BALANCE } from "../node/load_plan.ts";
 import { surplusMoves } from "../node/succession.ts";
 import { connectEngine, listenForThreads } from "./agent_places.ts";
 import { answerCalls } from "./called_node.ts";
@@ -43,6 +45,8 @@ export interface AgentOptions {
   readonly leaseMs: number | undefined;
   /** Of the node, for values and addresses. */
   readonly cacheBytes: number;
+  /** Whether the node gives slots to others when it has more to do than they have. */
+  readonly balance: boolean;
   /** For tests: when the node writes its index and cleans. */
   readonly index?: Partial<IndexOptions>;
   /** Number of the node, or true for any that is free; false: only requests are sent. */
@@ -71,8 +75,8 @@ export interface ClusterFacts {
 export interface AgentEars {
   /** Who owns what has changed. */
   onView(view: OwnerView): void;
-  /** What the node has done. */
-  onFigures(figures: ClusterNodeStats): void;
+  /** What the node has done, if there is one, and what all nodes have to do. */
+  onFigures(figures: ClusterNodeStats | undefined, loads: NodeLoads): void;
 }
 
 /** A node that no cluster has: who only follows the control stream. */
@@ -150,6 +154,7 @@ export class ClusterAgent {
       await assertTrusted(agent.#view().addresses, options);
       if (options.node !== false) await agent.#join(settings, options.node);
       const view = agent.#view();
+      agent.#tellFigures();
       return { agent, facts: { settings, view, node: agent.#number } };
     } catch (error) {
       await agent.close();
@@ -253,15 +258,15 @@ export class ClusterAgent {
     if (!node.isActive) return;
     this.#node = node;
     this.#number = number;
-    this.#tellFigures(node);
   }
 
-  #tellFigures(node: ClusterNode): void {
-    const figures = figuresOf(node);
-    const told = JSON.stringify(figures);
-    if (told !== this.#toldFigures) this.#tell.onFigures(figures);
+  #tellFigures(): void {
+    const figures = this.#node && figuresOf(this.#node);
+    const loads = loadsOf(this.#control.state);
+    const told = JSON.stringify([figures, ...loads]);
+    if (told !== this.#toldFigures) this.#tell.onFigures(figures, loads);
     this.#toldFigures = told;
-    const again = () => this.#tellFigures(node);
+    const again = () => this.#tellFigures();
     this.#figuresTimer = startTimer(again, FIGURES_MS, { keepsAlive: false });
   }
 
@@ -283,6 +288,7 @@ export class ClusterAgent {
         return life;
       },
       address,
+      balance: this.#options.balance ? BALANCE : undefined,
       index: { cacheBytes: this.#options.cacheBytes, ...this.#options.index },
       settled: () => this.#server?.resume(),
       written: (record) => watches.written(record),
@@ -383,6 +389,16 @@ function figuresOf({ indexStats }: ClusterNode): ClusterNodeStats {
     cacheBytes,
     unmergedBytes: stats.tailBytes,
   };
+}
+
+/** What nodes have said in their last renewals. */
+function loadsOf(state: ControlState): NodeLoads {
+  const loads = new Map<number, NodeLoad>();
+  for (const node of state.members()) {
+    const { load } = state.leaseOf(node)!;
+    if (load !== undefined) loads.set(node, { perSecond: load[0], map: load[1] });
+  }
+  return loads;
 }
 
 function timesOf(leaseMs: number): LeaseTimes {

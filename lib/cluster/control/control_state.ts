@@ -28,7 +28,7 @@
  * @module
  */
 import { SLOT_COUNT } from "../../core/limits.ts";
-import type { Assign, Checkpoint, Command, Renew, Revoke, Settings } from "./command.ts";
+import type { Assign, Checkpoint, Command, Load, Renew, Revoke, Settings } from "./command.ts";
 import { type Keeper, LogNeeds } from "./log_needs.ts";
 import { runsOf, type StatePicture } from "./state_picture.ts";
 
@@ -45,6 +45,8 @@ export interface LeaseState {
   readonly term: number;
   /** Where the holder takes requests; undefined if nowhere. */
   readonly address?: string | undefined;
+  /** What its holder has to do, as its last renewal says; not part of a state. */
+  readonly load?: Load | undefined;
 }
 
 /** The state after a part of the control stream. */
@@ -177,13 +179,13 @@ export class ControlState {
     this.pictureAt = at;
   }
 
-  #renew(sequence: number, { node, holder, follows, address }: Renew): boolean {
+  #renew(sequence: number, { node, holder, follows, address, load }: Renew): boolean {
     const lease = this.#leases.get(node);
     if (follows !== (lease?.sequence ?? 0)) return false;
     const isFree = lease?.holder === undefined;
     if (!isFree && lease.holder !== holder) return false;
     const term = isFree ? sequence : lease.term;
-    this.#leases.set(node, { sequence, holder, term, address });
+    this.#leases.set(node, { sequence, holder, term, address, load });
     return true;
   }
 

@@ -44,7 +44,8 @@ import {
 import { EVIDENCE_MS, SessionEvidence } from "./session_evidence.ts";
 import type { SlotLoader } from "./slot_loader.ts";
 import { SlotMoves } from "./slot_moves.ts";
-import { Succession, surplusMoves } from "./succession.ts";
+import { SlotSharing } from "./slot_sharing.ts";
+import { Succession } from "./succession.ts";
 
 /** A node looks after its lease, and those of others, so many times while one lasts. */
 const STEPS_PER_LEASE = 20;
@@ -69,14 +70,13 @@ export class ClusterNode {
   #succession: Succession | undefined;
   #shortening: Shortening | undefined;
   #moves: SlotMoves | undefined;
+  #sharing: SlotSharing | undefined;
   /** Of the term in which this node is. */
   #writer: LogWriter | undefined;
   #timer: Timer | undefined;
   #isLeaving = false;
   #isStopped = false;
   #failure: unknown;
-  /** Whether a node has joined that has not got its share. */
-  #hasNewcomer = false;
 
   constructor(options: ClusterNodeOptions) {
     this.#options = options;
@@ -237,6 +237,7 @@ export class ClusterNode {
     if (!this.#isFor(request)) {
       return done(answerOf(ClusterStatus.NOT_OWNER, { owner: this.routeOf(slot).owner }));
     }
+    this.#sharing!.count(slot);
     const isBehind = this.#writer!.hasPending(slot, request.session);
     if (isReading(request) && !isBehind && this.isActive) this.#read(request, done);
     else this.#writer!.add(request, done);
@@ -295,13 +296,14 @@ export class ClusterNode {
   }
 
   #join(): void {
-    const { engine, clock, times, node, address, nameLife } = this.#options;
+    const { engine, clock, times, node, address, nameLife, balance } = this.#options;
     const control = this.#control = new ControlLog({
       engine,
       clock,
       times,
       node,
       address,
+      load: () => this.#sharing!.endWindow(),
       nameLife,
       changed: (command) => this.#changed(command),
       lost: () => this.#endTerm(),
@@ -320,7 +322,9 @@ export class ClusterNode {
       emptied: () => this.#options.settled?.(),
       failed: (error) => this.#fail(error),
     });
-    this.#moves = new SlotMoves(node, control.state, (log) => this.#loader.readUpTo(log));
+    const moves = new SlotMoves(node, control.state, (log) => this.#loader.readUpTo(log));
+    this.#moves = moves;
+    this.#sharing = new SlotSharing({ node, clock, control, moves, balance });
     this.#succession = new Succession(engine, control, node);
     this.#shortening = new Shortening(engine, this.#options.stateEvery);
     this.#timer?.stop();
@@ -350,7 +354,7 @@ export class ClusterNode {
     }
     this.#succession!.step();
     if (control.liveMembers()[0] === this.#options.node) this.#shortening!.step(control);
-    this.#share();
+    this.#sharing!.step();
     this.#sendLeaving();
     this.#loader.step(this.#writer!);
     this.#sweep.step();
@@ -382,8 +386,8 @@ export class ClusterNode {
         const { term, state } = this.#control!;
         const isNew = state.leaseOf(command.node)!.term === state.sequence;
         if (command.node === node && term !== undefined) this.#beginTerm(term);
-        if (isNew && command.node !== node) this.#hasNewcomer = true;
-        if (isNew) this.#share();
+        if (isNew && command.node !== node) this.#sharing!.joined(command.node);
+        if (isNew) this.#sharing!.share();
         return;
       }
       case "revoke":
@@ -398,15 +402,6 @@ export class ClusterNode {
       case "settings":
       case "state":
     }
-  }
-
-  /** A node has joined: gives it what the ring says, when all slots have owners that have them. */
-  #share(): void {
-    const { state } = this.#control!;
-    if (!this.#hasNewcomer || state.hasOrphans || this.#moves!.hasComing) return;
-    this.#hasNewcomer = false;
-    const moves = surplusMoves(state.owners, this.#options.node, state.members());
-    this.#moves!.leave(moves);
   }
 
   #beginTerm(term: number): void {

@@ -12,7 +12,7 @@ import type { StoreHandle } from "../../store/handle.ts";
 import type { StoreLifetime } from "../../store/lifetime.ts";
 import { operationStatsApart } from "../../store/operation_stats.ts";
 import type { StoreReads } from "../../store/reads.ts";
-import type { ClusterNodeStats } from "../../core/cluster_figures.ts";
+import type { ClusterNodeStats, NodeLoads } from "../../core/cluster_figures.ts";
 import type { StoreStats } from "../../store/stats.ts";
 import type { OperationParts } from "../../store/store_parts.ts";
 import type { StorePool } from "../../store/store_pool.ts";
@@ -36,6 +36,8 @@ export interface ClusterPoolOptions {
   readonly view: () => OwnerView;
   /** What this process's node has done. */
   readonly served: () => ClusterNodeStats | undefined;
+  /** What all nodes have to do. */
+  readonly loads: () => NodeLoads;
 }
 
 /** What a store of a cluster has in the place of a pool. */
@@ -97,7 +99,8 @@ export class ClusterPool implements StorePool {
   }
 
   stats(pending: number): StoreStats {
-    const { name, agent: { facts }, client: { carrier }, counters, view, served } = this.#options;
+    const { name, agent: { facts }, client: { carrier }, counters } = this.#options;
+    const { view, served, loads } = this.#options;
     const own = {
       name,
       node: facts.node,
@@ -106,7 +109,7 @@ export class ClusterPool implements StorePool {
       served: served(),
     };
     const operations = operationStatsApart(counters);
-    return storeStats(clusterStats(view(), own), { pending, operations });
+    return storeStats(clusterStats(view(), loads(), own), { pending, operations });
   }
 
   readStats(pending: number): Promise<StoreStats> {
