@@ -17,7 +17,7 @@ import { NatsServers } from "../support/cluster/nats_servers.ts";
 
 const HOT_COUNT = 400;
 const BATCHES = 4;
-const times = { leaseMs: 1000, marginMs: 100 };
+const times = { leaseMs: 1500, marginMs: 150 };
 
 /** Keys of one node. */
 async function keysOf(servers: readonly string[], node: number): Promise<string[]> {
@@ -72,8 +72,6 @@ test("what one process has to do is shared by all, and nothing is lost", async (
       const { nodes, unownedSlots } = asked.stats().cluster!;
       return nodes.length === 3 && nodes.every(({ slots }) => slots > 1000) && unownedSlots === 0;
     });
-    const slotsOf = (node: number) => asked.stats().cluster!.nodes[node]!.slots;
-    const slotsBefore = slotsOf(0);
     const keys = await keysOf(servers.urls, 0);
     await store.putMany(keys.map((key, i) => [key, i]));
     const reports: ScaleReport[] = [];
@@ -90,8 +88,7 @@ test("what one process has to do is shared by all, and nothing is lost", async (
     await Promise.race([running, until("all nodes have about as much to do", isShared)]);
     isOver = true;
     await running;
-    assert.ok(slotsOf(0) < slotsBefore);
-    assert.ok(reports.every(({ from, to, bytesMoved }) => from === 3 && to === 3 && bytesMoved === 0));
+    assert.ok(reports.every(({ slotsMoved, bytesMoved }) => slotsMoved > 0 && bytesMoved === 0));
     for (const user of users) await user.close();
   } finally {
     await store?.close();

@@ -6,15 +6,18 @@
  */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { type Command, decode, type Renew } from "../../lib/cluster/control/command.ts";
 import type { Load } from "../../lib/cluster/control/command_rules.ts";
+import { CONTROL_STREAM } from "../../lib/cluster/control/control_log.ts";
 import { ControlState } from "../../lib/cluster/control/control_state.ts";
 import type { ClusterClock } from "../../lib/cluster/node/cluster_clock.ts";
 import { LoadMeter } from "../../lib/cluster/node/load_meter.ts";
 import { BALANCE, planMoves, type SlotLoad } from "../../lib/cluster/node/load_plan.ts";
+import { logStream } from "../../lib/cluster/node/log_streams.ts";
 import { SlotMoves } from "../../lib/cluster/node/slot_moves.ts";
 import { SlotSharing } from "../../lib/cluster/node/slot_sharing.ts";
 import { checkEach } from "../support/cluster/check_runs.ts";
-import { ask, getOf, ownerOf, slotOfKey } from "../support/cluster/cluster_requests.ts";
+import { ask, getOf, ownerOf, putOf, slotOfKey } from "../support/cluster/cluster_requests.ts";
 import { ALL_NEMESES, SimCluster, USUAL_FAULTS } from "../support/cluster/sim_cluster.ts";
 import { Random, SEED, seeded } from "../support/random.ts";
 
@@ -22,9 +25,10 @@ const PERIOD_MS = 20;
 /** Requests in each of these periods: 1,500 in a window. */
 const REQUESTS = 40;
 /** By how much a node may be above the mean before it gives something away, and what chance adds. */
-const ABOVE_MAX = 1 / (1 - BALANCE.gainMin) + 0.07;
+const ABOVE_MAX = 1 / (1 - BALANCE.gainMin) + 0.1;
 /** In so many milliseconds everything has its place: four rounds, and half as much for chance. */
 const SETTLING_MS = 16_000;
+const STEP_MS = 2000;
 
 /** Asks for keys, some of them more often than others. */
 class SkewedLoad {
@@ -87,13 +91,23 @@ const moved = (before: readonly number[], after: readonly number[]) =>
   before.flatMap((owner, slot) => (owner === after[slot] ? [] : [slot]));
 const highest = (shares: ReadonlyMap<number, number>) => Math.max(...shares.values());
 
-/** Has a load shared, and checks that it stays so. */
-function assertSettles(load: SkewedLoad): void {
-  load.run(SETTLING_MS);
-  const before = ownersOf(load.made);
-  const shares = load.run(SETTLING_MS / 2);
-  assert.ok(highest(shares) < ABOVE_MAX, `${[...shares]}`);
-  assert.equal(moved(before, ownersOf(load.made)), [], "slots that move under a constant load");
+/**
+ * Has a load shared, and checks that it stays so. By chance something may be given later, when a node
+ * is nearly as far above the mean as it may be; no slot goes to and fro.
+ */
+function assertSettles(load: SkewedLoad, highestMax = ABOVE_MAX): void {
+  const changes = new Map<number, number>();
+  let owners = ownersOf(load.made);
+  let shares: ReadonlyMap<number, number> = new Map();
+  for (let passedMs = 0; passedMs < 2 * SETTLING_MS; passedMs += STEP_MS) {
+    shares = load.run(STEP_MS);
+    const now = ownersOf(load.made);
+    for (const slot of moved(owners, now)) changes.set(slot, (changes.get(slot) ?? 0) + 1);
+    owners = now;
+  }
+  assert.ok(highest(shares) < highestMax, `${[...shares]}`);
+  const restless = [...changes].filter(([, count]) => count > 1);
+  assert.equal(restless, [], "slots that moved more often than once");
 }
 
 test(
@@ -128,19 +142,10 @@ test(
     const load = new SkewedLoad(made, (_, key) => key === 7, 0.5, random);
     const slot = slotOfKey("key 7");
     const owner = ownersOf(made)[slot];
-    assertSettlesAround(load, owner!);
+    assertSettles(load, 1.5 * ABOVE_MAX);
     assert.is(ownersOf(made)[slot], owner);
   }),
 );
-
-/** The node of a hot slot keeps that, and next to nothing else. */
-function assertSettlesAround(load: SkewedLoad, owner: number): void {
-  load.run(SETTLING_MS);
-  const before = ownersOf(load.made);
-  const shares = load.run(SETTLING_MS / 2);
-  assert.ok(shares.get(owner)! < 1.5 * ABOVE_MAX, `${[...shares]}`);
-  assert.equal(moved(before, ownersOf(load.made)), []);
-}
 
 test(
   "when the node that has most to do is killed, the others share it",
@@ -220,15 +225,23 @@ test("a plan has as many slots as may move at once, those with most to do", () =
   assert.equal(moves[0], [2000, 1]);
 });
 
+test("of two with about as much to do that with the smaller number is given", () => {
+  assert.equal(plan([38, 0], [[1, 18], [2, 20]]), [[1, 1]]);
+});
+
 test("no plan is followed by one that takes back what it gave, whatever the loads are", () => {
   const random = new Random(SEED);
   for (let i = 0; i < 2000; i++) {
     const nodes = random.between(2, 6);
-    const owned: SlotLoad[][] = Array.from({ length: nodes }, (_, node) =>
-      Array.from({ length: random.between(0, 30) }, (_, slot) =>
-        [node * 100 + slot, Math.floor(1000 * random.next() ** 4)] as const));
-    const loadsOf = () =>
-      owned.map((slots) => slots.reduce((sum, [, load]) => sum + load, 0));
+    const owned: SlotLoad[][] = Array.from(
+      { length: nodes },
+      (_, node) =>
+        Array.from(
+          { length: random.between(0, 30) },
+          (_, slot) => [node * 100 + slot, Math.floor(1000 * random.next() ** 4)] as const,
+        ),
+    );
+    const loadsOf = () => owned.map((slots) => slots.reduce((sum, [, load]) => sum + load, 0));
     const max = () => Math.max(...loadsOf());
     let rounds = 0;
     const given = new Set<number>();
@@ -313,6 +326,30 @@ test("nothing is given before it was called for in some windows in a row", () =>
   const idle = (map: number): Load => [0, map, 1];
   assert.is(givenBy(idle, BALANCE.confirmations - 1), 0);
   assert.is(givenBy(idle, BALANCE.confirmations), 32);
+});
+
+test("a node says by which map it serves all of its slots, and that it is still reading", () => {
+  const made = cluster(2);
+  const commands = () => made.engine.messagesOf(CONTROL_STREAM).map(({ body }) => decode(body));
+  const mapOf = (node: number) => {
+    const own = (command: Command) => command.kind === "renew" && command.node === node;
+    return (commands().findLast(own) as Renew).load![1];
+  };
+  const lastMap = () => 1 + commands().findLastIndex(({ kind }) => kind === "assign");
+  const before = lastMap();
+  assert.equal([mapOf(0), mapOf(1)], [before, before]);
+  made.engine.slowMs.set(logStream(0), 3000);
+  const key = Array.from({ length: 99 }, (_, i) => `key ${i}`)
+    .find((one) => ownerOf(made.nodes[0]!.node, one) === 0)!;
+  ask(made.nodes[0]!.node, putOf(key, new Uint8Array(1)), () => {});
+  made.time.run(200);
+  made.nodes[0]!.node.handOver([[slotOfKey(key), 1]]);
+  made.time.run(2000);
+  assert.ok(lastMap() > before);
+  assert.equal([mapOf(0), mapOf(1)], [lastMap(), 0]);
+  made.engine.slowMs.clear();
+  made.time.run(6000);
+  assert.equal([mapOf(0), mapOf(1)], [lastMap(), lastMap()]);
 });
 
 test("loads are compared if all nodes have measured them under the last map", () => {

@@ -69,6 +69,7 @@ test("options are checked before anything is done", async () => {
   assert.match(await of({ node: -1 }), "cluster.node must be");
   assert.match(await of({ replicas: 2 }), "cluster.replicas must be 1, 3 or 5");
   assert.match(await of({ leaseMs: 1 }), "cluster.leaseMs must be");
+  assert.match(await of({ balance: 0.2 }), "cluster.balance must be a boolean");
   assert.match(await of({ port: 70_000 }), "cluster.port must be");
   assert.match(await of({ members: 3 }), "cluster must have options among servers, name, node");
   assert.match(await of({ host: "10.0.0.1" }), "cluster.tls and cluster.secret must both be given");

@@ -9,7 +9,14 @@
 import type { Following, LogEngine } from "../engine/log_engine.ts";
 import type { ClusterClock } from "../node/cluster_clock.ts";
 import { HeldLease, type LeaseTimes, SeenLeases } from "../node/lease.ts";
-import { type Command, decode, encode, type Load, type StateCommand, subjectOf } from "./command.ts";
+import {
+  type Command,
+  decode,
+  encode,
+  type Load,
+  type StateCommand,
+  subjectOf,
+} from "./command.ts";
 import { ControlState } from "./control_state.ts";
 
 /** Name of the control stream. */

@@ -71,13 +71,15 @@ export class ClusterEvents {
 
   /** Slots that nodes have given to others. */
   #tellMoves(before: OwnerView, view: OwnerView): void {
-    const isFailed = new Map([...before.addresses.keys()].map((node) =>
-      [node, hasFailed(node, before, view)] as const
-    ));
+    const isFailed = new Map(
+      [...before.addresses.keys()].map((node) => [node, hasFailed(node, before, view)] as const),
+    );
     let slotsMoved = 0;
     for (let slot = 0; slot < SLOT_COUNT; slot++) {
       const [from, to] = [before.owners[slot]!, view.owners[slot]!];
-      if (from !== to && from !== NO_OWNER && to !== NO_OWNER && !isFailed.get(from)) slotsMoved += 1;
+      if (from !== to && from !== NO_OWNER && to !== NO_OWNER && !isFailed.get(from)) {
+        slotsMoved += 1;
+      }
     }
     if (slotsMoved === 0) return;
     const [from, to] = [before.addresses.size, view.addresses.size];
