@@ -29,6 +29,7 @@ import type { CompactReport } from "./compaction.ts";
 import type { StoreMaintenance } from "./maintenance.ts";
 import type { StoreStats } from "./stats.ts";
 import { type KeyTypes, keyTypesOf } from "../core/key_types.ts";
+import type { ClusterPicture } from "../core/cluster_figures.ts";
 import type { PoolPicture } from "./pool_picture.ts";
 import { makeOperationParts, type StoreParts } from "./opened_parts.ts";
 import type { OperationParts } from "./store_parts.ts";
@@ -50,7 +51,7 @@ export interface StoreControls {
   /** Of which types the keys are; undefined when the store is closed. */
   keyTypes(): KeyTypes | undefined;
   /** What the pool looks like now; undefined when the store is closed. */
-  readPicture(): Promise<PoolPicture> | undefined;
+  readPicture(): Promise<PoolPicture | ClusterPicture> | undefined;
 }
 
 /** The controls of a store. */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { NodeFigures } from "../../core/cluster_figures.ts";
 import { InvalidArgumentError } from "../../core/errors.ts";
 import { watchChanges, watchParts } from "../../watch/called_watches.ts";
 import { PrefixSource } from "../../watch/prefix_source.ts";
@@ -22,6 +23,7 @@ import type { NodeWatches } from "./node_watches.ts";
 export function answerCalls(
   node: Pick<ClusterNode, "page">,
   watches: NodeWatches,
+  figures: () => NodeFigures,
 ): CallServerOptions["answer"] {
   const prefixes = new PrefixSource(watches);
   return (content, signal) => {
@@ -33,6 +35,8 @@ export function answerCalls(
         return watchParts(watches, call, signal);
       case "changes":
         return watchChanges(prefixes, call, signal);
+      case "figures":
+        return once(encodeContent(figures()));
       case "alive":
         return once(encodeContent(true));
       default:

@@ -11,7 +11,7 @@ import { KEY_TYPE_NUMBERS, type KeyTypes } from "../../core/key_types.ts";
 import { NODE_ID_COUNT } from "../../core/limits.ts";
 import { monotonicMs, sleep, startTimer, type Timer } from "../../core/runtime.ts";
 import { settlesWithin } from "../../core/settles_within.ts";
-import type { ClusterNodeStats, NodeLoad, NodeLoads } from "../../core/cluster_figures.ts";
+import type { ClusterNodeStats, NodeFigures, NodeLoads } from "../../core/cluster_figures.ts";
 import {
   NONE_REFUSED,
   type OwnerView,
@@ -235,7 +235,7 @@ export class ClusterAgent {
       secret,
       tls,
       executor: new NodeExecutor(node),
-      answer: answerCalls(node, watches),
+      answer: answerCalls(node, watches, () => nodeFiguresOf(node)),
       rules: { hashKey, keyTypes },
       onDistrust: (from, reason) => this.#onDistrust(from, reason),
     });
@@ -391,14 +391,13 @@ function figuresOf({ indexStats }: ClusterNode): ClusterNodeStats {
   };
 }
 
+function nodeFiguresOf(node: ClusterNode): NodeFigures {
+  return { served: figuresOf(node), keys: node.keyCount, leaseLeftMs: node.leaseLeftMs };
+}
+
 /** What nodes have said in their last renewals. */
 function loadsOf(state: ControlState): NodeLoads {
-  const loads = new Map<number, NodeLoad>();
-  for (const node of state.members()) {
-    const { load } = state.leaseOf(node)!;
-    if (load !== undefined) loads.set(node, { perSecond: load[0], map: load[1] });
-  }
-  return loads;
+  return new Map([...state.loads].map(([node, [perSecond, map]]) => [node, { perSecond, map }]));
 }
 
 function timesOf(leaseMs: number): LeaseTimes {

@@ -122,6 +122,11 @@ export class ClusterNode {
     return this.#writer?.isReady === true && this.#control!.lease.holds() && !this.#isLeaving;
   }
 
+  /** How long it may answer if its lease is not renewed, in milliseconds. */
+  get leaseLeftMs(): number {
+    return this.#control?.lease.leftMs() ?? 0;
+  }
+
   /** How many slots it serves, if it may answer. */
   get servedSlotCount(): number {
     const moves = this.#moves;

@@ -101,7 +101,7 @@ export class SlotSharing {
     const { node, control } = this.#parts;
     const loads = new Map<number, number>();
     for (const member of control.liveMembers()) {
-      const load = member === node ? this.#meter.load : control.state.leaseOf(member)!.load;
+      const load = member === node ? this.#meter.load : control.state.loads.get(member);
       if (load === undefined) return undefined;
       const [perSecond, map, windows] = load;
       if (map !== control.state.mapSequence || windows === 0) return undefined;

@@ -12,13 +12,14 @@ import type { StoreHandle } from "../../store/handle.ts";
 import type { StoreLifetime } from "../../store/lifetime.ts";
 import { operationStatsApart } from "../../store/operation_stats.ts";
 import type { StoreReads } from "../../store/reads.ts";
-import type { ClusterNodeStats, NodeLoads } from "../../core/cluster_figures.ts";
+import type { ClusterNodeStats, ClusterPicture, NodeLoads } from "../../core/cluster_figures.ts";
 import type { StoreStats } from "../../store/stats.ts";
 import type { OperationParts } from "../../store/store_parts.ts";
 import type { StorePool } from "../../store/store_pool.ts";
 import type { PoolFacts } from "../../store/used_pool.ts";
 import type { WatchSource } from "../../watch/watch_source.ts";
 import type { ClusterFacts } from "../agent/cluster_agent.ts";
+import { pictureOfCluster } from "./cluster_picture.ts";
 import { ClusterWatches } from "./cluster_watches.ts";
 import type { OwnerView } from "../client/owner_view.ts";
 import type { ClusterClient } from "./cluster_client.ts";
@@ -116,8 +117,8 @@ export class ClusterPool implements StorePool {
     return Promise.resolve(this.stats(pending));
   }
 
-  readPicture(): Promise<never> {
-    return Promise.reject(notInCluster("serveInspector", "there are no segments to be shown"));
+  readPicture(): Promise<ClusterPicture> {
+    return pictureOfCluster(this.#options.client.carrier, this.stats(0).cluster!);
   }
 
   share(): StoreHandle {

@@ -122,10 +122,10 @@ export class SimThreads {
       const rules = { hashKey, keyTypes: 1 };
       const watches = new NodeWatches(hashKey);
       this.#watches.push(watches);
-      const page = () => {
-        throw new Error("nobody asks for pages");
+      const unasked = () => {
+        throw new Error("nobody asks for that");
       };
-      const answer = answerCalls({ page }, watches);
+      const answer = answerCalls({ page: unasked }, watches, unasked);
       const onDistrust = () => {};
       const parts = { node, secret: SECRET, tls: undefined, executor, rules, answer, onDistrust };
       return NodeServer.serve(listener as unknown as Server, parts);
