@@ -29,7 +29,7 @@ import { SessionEvidence } from "../../lib/cluster/node/session_evidence.ts";
 import { SlotMoves } from "../../lib/cluster/node/slot_moves.ts";
 import { Status } from "../../lib/rings/ring_layout.ts";
 import { decodeFigures } from "../../lib/cluster/network/figure_calls.ts";
-import { encodeContent } from "../../lib/cluster/network/node_calls.ts";
+import { encodeTagged } from "../../lib/codec/tagged_bytes.ts";
 import { FrameError } from "../../lib/wire/frame.ts";
 import {
   compareAndSetOf,
@@ -112,12 +112,12 @@ test("figures of a node that are none are refused with a FrameError", () => {
   const more = ["changeRoundTrips", "roundTrips", "cacheBytes", "unmergedBytes"];
   const served = Object.fromEntries([...names, ...more].map((name, i) => [name, i]));
   const figures = { served, keys: 5, leaseLeftMs: 6.5 };
-  assert.equal(decodeFigures(encodeContent(figures)), figures);
+  assert.equal(decodeFigures(encodeTagged(figures)), figures);
   const { changes: _, ...less } = served;
   const text = { ...served, misses: "2" };
   const others = [null, 7, {}, { ...figures, keys: "5" }, { ...figures, served: less }];
   for (const other of [...others, { ...figures, served: text }, { keys: 5, leaseLeftMs: 1 }]) {
-    const read = () => decodeFigures(encodeContent(other));
+    const read = () => decodeFigures(encodeTagged(other));
     assert.throws(read, (error: Error) => error instanceof FrameError, JSON.stringify(other));
   }
 });

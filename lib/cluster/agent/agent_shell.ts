@@ -34,6 +34,7 @@ export async function runAgent(options: AgentOptions, port: MessagePort): Promis
     const { agent, facts } = await ClusterAgent.start(options, {
       onView: (view) => report({ kind: "view", view }),
       onFigures: (figures, loads) => report({ kind: "figures", figures, loads }),
+      onFailure: (error) => report({ kind: "failed", code: "", message: String(error) }),
     });
     port.on("message", () => void agent.close().finally(() => report({ kind: "closed" })));
     report({ kind: "joined", facts });

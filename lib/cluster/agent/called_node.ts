@@ -3,17 +3,13 @@
  *
  * @module
  */
+import { decodeTagged, encodeTagged } from "../../codec/tagged_bytes.ts";
 import type { NodeFigures } from "../../core/cluster_figures.ts";
 import { InvalidArgumentError } from "../../core/errors.ts";
 import { watchChanges, watchParts } from "../../watch/called_watches.ts";
 import { PrefixSource } from "../../watch/prefix_source.ts";
 import type { CallServerOptions } from "../../wire/call_server.ts";
-import {
-  decodeContent,
-  encodeContent,
-  type NodeCall,
-  type PageCall,
-} from "../network/node_calls.ts";
+import type { NodeCall, PageCall } from "../network/node_calls.ts";
 import { checkPageCall, encodePageAnswer } from "../network/page_calls.ts";
 import type { ClusterNode } from "../node/cluster_node.ts";
 import type { KeyPage } from "../node/key_pages.ts";
@@ -27,7 +23,7 @@ export function answerCalls(
 ): CallServerOptions["answer"] {
   const prefixes = new PrefixSource(watches);
   return (content, signal) => {
-    const call = Object(decodeContent(content)) as NodeCall;
+    const call = Object(decodeTagged(content)) as NodeCall;
     switch (call.op) {
       case "page":
         return answerPage(node, call);
@@ -36,9 +32,9 @@ export function answerCalls(
       case "changes":
         return watchChanges(prefixes, call, signal);
       case "figures":
-        return once(encodeContent(figures()));
+        return once(encodeTagged(figures()));
       case "alive":
-        return once(encodeContent(true));
+        return once(encodeTagged(true));
       default:
         return refuse();
     }

@@ -5,7 +5,7 @@
  */
 import type { ClusterNodeStats, NodeFigures } from "../../core/cluster_figures.ts";
 import { FrameError } from "../../wire/frame.ts";
-import { decodeContent } from "./node_calls.ts";
+import { decodeTagged } from "../../codec/tagged_bytes.ts";
 
 const SERVED: readonly string[] = [
   "valueHits",
@@ -26,7 +26,7 @@ const SERVED: readonly string[] = [
  * @throws {FrameError} when it is none
  */
 export function decodeFigures(bytes: Uint8Array): NodeFigures {
-  const { served, keys, leaseLeftMs } = Object(decodeContent(bytes)) as Record<string, unknown>;
+  const { served, keys, leaseLeftMs } = Object(decodeTagged(bytes)) as Record<string, unknown>;
   const figures = Object(served) as Record<string, unknown>;
   const all = [keys, leaseLeftMs, ...SERVED.map((name) => figures[name])];
   if (!all.every(Number.isFinite)) throw new FrameError("figures must be numbers");
