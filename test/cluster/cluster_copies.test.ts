@@ -12,7 +12,7 @@ import { ClusterScan } from "../../lib/cluster/store/cluster_scan.ts";
 import { NONE_REFUSED, type OwnerView } from "../../lib/cluster/client/owner_view.ts";
 import { PeerLostError } from "../../lib/cluster/client/node_peers.ts";
 import { NO_ORIGIN } from "../../lib/cluster/messages/log_codec.ts";
-import { decodeContent } from "../../lib/cluster/network/node_calls.ts";
+import { decodeTagged } from "../../lib/codec/tagged_bytes.ts";
 import { encodePageAnswer } from "../../lib/cluster/network/page_calls.ts";
 import type { Slot } from "../../lib/core/brands.ts";
 import { PoolFullError, UnavailableError } from "../../lib/core/errors.ts";
@@ -223,7 +223,7 @@ class Asked {
     content: Uint8Array,
     signal: AbortSignal | undefined,
   ): Promise<Uint8Array | undefined> {
-    const { slots } = decodeContent(content) as { slots: readonly number[] };
+    const { slots } = decodeTagged(content) as { slots: readonly number[] };
     const answered = this.answer(slots);
     if (answered !== undefined) return answered;
     return new Promise((resolve, reject) => {
