@@ -6,6 +6,7 @@
 import type { DinomoError } from "../core/errors.ts";
 import type { KeyTypes } from "../core/key_types.ts";
 import type { StoreEventDetails, StoreEventType } from "./events.ts";
+import type { ClusterPicture } from "../core/cluster_figures.ts";
 import type { PoolPicture } from "./pool_picture.ts";
 
 /** What the library itself does to a store, and an application has no use for. */
@@ -21,5 +22,5 @@ export interface StoreControls {
   /** Of which types the keys are; undefined when the store is closed. */
   keyTypes(): KeyTypes | undefined;
   /** What the pool looks like now; undefined when the store is closed. */
-  readPicture(): Promise<PoolPicture> | undefined;
+  readPicture(): Promise<PoolPicture | ClusterPicture> | undefined;
 }

@@ -287,6 +287,11 @@ async function tryCluster(): Promise<void> {
     store.addEventListener("nodefailed", ({ detail }) => {
       told.push(`failed ${detail.node}, ${detail.replacement} in its place`);
     });
+    store.addEventListener("noderecovered", ({ detail }) => {
+      told.push(`${detail.replacement} serves what ${detail.node} did`);
+    });
+    let moves = 0;
+    store.addEventListener("slotsmoved", ({ detail }) => moves += +(detail.slotsMoved > 0));
     const watcher = new Watcher(store);
     const load = new Load(store);
     await load.goOn(2);
@@ -298,6 +303,7 @@ async function tryCluster(): Promise<void> {
     await until("an owner that was killed is succeeded", () => areOwners(store!, [1]));
     await load.goOn(ROUNDS);
     await copied.check();
+    await until("its successor has said that it serves all", () => told.length === 3);
 
     const third = await start(2, OTHERS[2]!);
     await until("another one gets slots", () => areOwners(store!, [1, 2]));
@@ -313,8 +319,10 @@ async function tryCluster(): Promise<void> {
     await load.stop();
     await load.check();
     await watcher.check(load.sums);
-    await until("a node that has left is told", () => told.length === 4);
-    assert.equal(told, ["added 1", "failed 0, 1 in its place", "added 2", "removed 1"]);
+    await until("a node that has left is told", () => told.length === 5);
+    const failure = ["failed 0, 1 in its place", "1 serves what 0 did"];
+    assert.equal(told, ["added 1", ...failure, "added 2", "removed 1"]);
+    assert.ok(moves >= 3, "slots move when a node joins, another one joins, and one leaves");
     assert.is(await store.get("of another"), 50);
     // Each key always has requests on their way, and half of the keys were the killed process's.
     assert.ok(store.stats().cluster!.resent > 0);

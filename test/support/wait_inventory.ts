@@ -111,6 +111,8 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "node_peers.ts askOnce": 1,
       "called_node.ts answerPage": 2,
       "peer_probes.ts PeerProbes.#ask": 1,
+      "cluster_picture.ts pictureOfCluster": 2,
+      "cluster_picture.ts figuresOf": 3,
       "cluster_reads.ts ClusterReads.getMany": 1,
       "cluster_reads.ts ClusterReads.getEntries": 1,
     },

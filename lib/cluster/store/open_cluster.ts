@@ -13,7 +13,7 @@ import type { Leases } from "../../routing/load_leases.ts";
 import { codecName, makeCodec } from "../../store/client_parts.ts";
 import type { ResolvedCluster } from "../../store/cluster_options.ts";
 import type { ResolvedOptions } from "../../store/resolved_options.ts";
-import type { ClusterNodeStats } from "../../core/cluster_figures.ts";
+import type { ClusterNodeStats, NodeLoads } from "../../core/cluster_figures.ts";
 import { controlsOf, Store } from "../../store/store.ts";
 import { KeptAgent } from "../agent/kept_agent.ts";
 import { NO_VIEW } from "../client/owner_view.ts";
@@ -56,6 +56,7 @@ export async function openCluster<V, K extends Key>(
   const { keys, codec, workers } = resolved;
   let view = NO_VIEW;
   let served: ClusterNodeStats | undefined;
+  let loads: NodeLoads = new Map();
   const opening: { store?: Store<V, K> } = {};
   const events = new ClusterEvents((type, detail) => {
     if (opening.store !== undefined) controlsOf(opening.store).emit(type, detail);
@@ -67,7 +68,11 @@ export async function openCluster<V, K extends Key>(
       client.carrier.update(view);
       events.take(view);
     },
-    onFigures: (figures) => served = figures,
+    onFigures: (figures, newest) => {
+      served = figures;
+      loads = newest;
+      events.served(loads);
+    },
     onLost: (error) => {
       client.failAll(error);
       if (opening.store !== undefined) controlsOf(opening.store).fail(error);
@@ -92,6 +97,7 @@ export async function openCluster<V, K extends Key>(
       counters,
       view: () => view,
       served: () => served,
+      loads: () => loads,
     }),
     client,
     codec: used,

@@ -136,9 +136,12 @@ export class SimThreads {
       const rules = { hashKey, keyTypes: 1 };
       const watches = new NodeWatches(hashKey);
       this.#watches.push(watches);
+      const unasked = () => {
+        throw new Error("nobody asks for that");
+      };
       const page = (request: KeyPageRequest, done: (page: KeyPage) => void) =>
         readPage(this.#pagesOf(node), { ...request, bytesMax: PAGE_BYTES }, done);
-      const answer = answerCalls({ page }, watches);
+      const answer = answerCalls({ page }, watches, unasked);
       const onDistrust = () => {};
       const parts = { node, secret: SECRET, tls: undefined, executor, rules, answer, onDistrust };
       return NodeServer.serve(listener as unknown as Server, parts);
