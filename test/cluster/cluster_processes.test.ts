@@ -16,6 +16,7 @@ import { currentRuntime } from "../support/child.ts";
 import { ClusterUser, until } from "../support/cluster/cluster_user.ts";
 import { SHARE_COUNT } from "../support/campaign.ts";
 import { NatsServers } from "../support/cluster/nats_servers.ts";
+import { temporaryPath } from "../support/temporary.ts";
 
 const SLOT_COUNT = 4096;
 const KEYS = Array.from({ length: 16 }, (_, i) => `own ${i}`);
@@ -234,6 +235,36 @@ async function goOnForLong(
   await engine.close();
 }
 
+/** Makes a backup, in the middle of which an owner is killed; returns what checks it. */
+async function copyWhileKilled(
+  store: Store<number>,
+  load: Load,
+  owner: ClusterUser,
+): Promise<{ check: () => Promise<void> }> {
+  const path = temporaryPath("copy");
+  const before = load.sums.slice();
+  let killed: Promise<void> | undefined;
+  await store.backup(path, {
+    onProgress: (share) => {
+      if (share > 0.1) killed ??= owner.kill();
+    },
+  });
+  assert.ok(killed !== undefined);
+  await killed;
+  // What was on its way may be in it.
+  const after = load.sums.map((sum) => sum + 2);
+  const check = async () => {
+    await using copy = await open<number>({ path });
+    for (const key of LISTED) assert.is(copy.getSync(key), 0, key);
+    KEYS.forEach((key, i) => {
+      const sum = copy.getSync(key) ?? 0;
+      const [least, most] = [before[i]!, after[i]!];
+      assert.ok(sum >= least && sum <= most, `${key} is ${sum}, not ${least} to ${most}`);
+    });
+  };
+  return { check };
+}
+
 async function tryCluster(): Promise<void> {
   const servers = await NatsServers.start(3);
   const users: ClusterUser[] = [];
@@ -268,9 +299,10 @@ async function tryCluster(): Promise<void> {
     await until("a node that joins gets slots", () => areOwners(store!, [0, 1]));
     await load.goOn(ROUNDS);
 
-    await first.kill();
+    const copied = await copyWhileKilled(store, load, first);
     await until("an owner that was killed is succeeded", () => areOwners(store!, [1]));
     await load.goOn(ROUNDS);
+    await copied.check();
     await until("its successor has said that it serves all", () => told.length === 3);
 
     const third = await start(2, OTHERS[2]!);

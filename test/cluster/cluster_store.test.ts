@@ -316,7 +316,6 @@ test("what a cluster does not have is refused", async () => {
     () => store.scale(2),
     () => store.replicate("a", 2),
     () => store.snapshot(),
-    () => store.backup("/nowhere"),
     () => store.compact(),
     () => store.grow("1GiB"),
     () => store.atomic().put("a", 1).commit(),
