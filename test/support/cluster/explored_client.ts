@@ -97,10 +97,10 @@ export class ExploredClient {
     if (!isWaiting && !isOver && this.#sends < this.#script.sends) {
       const routes = new Set<string>();
       for (const  of of[0, 1]) {
-        const route = this.#node(of)?.routeOf(this.#slot);
+        const route = this.#node(by)?.routeOf(this.#slot);
         if (route === undefined || this.#node(route.owner) === undefined) continue;
         const name = `${route.owner} ${route.routedBy}`;
-        if (!routes.has(name)) steps.push(`send ${of}`);
+        if (!routes.has(name)) steps.push(`send ${by}`);
         routes.add(name);
       }
     }
