@@ -96,7 +96,7 @@ export class ExploredClient {
     const isOver = this.answered === this.#asked.length;
     if (!isWaiting && !isOver && this.#sends < this.#script.sends) {
       const routes = new Set<string>();
-      for (const  of of[0, 1]) {
+      for (const by of [0, 1]) {
         const route = this.#node(by)?.routeOf(this.#slot);
         if (route === undefined || this.#node(route.owner) === undefined) continue;
         const name = `${route.owner} ${route.routedBy}`;
