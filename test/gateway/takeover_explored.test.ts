@@ -10,7 +10,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { CAMPAIGN_FACTOR, runtimeShare, SHARE_COUNT } from "../support/campaign.ts";
 import { Random, seeded } from "../support/random.ts";
-import { exploreTakeovers, tryTakeovers } from "../support/takeover_explorer.ts";
+import { explore, tryRandomly } from "../support/explorer.ts";
 import type { OperationKind, ScriptedOperation } from "../support/takeover_operations.ts";
 import { checkTakeover } from "../support/takeover_rules.ts";
 import { type TakeoverBounds, TakeoverWorld } from "../support/takeover_world.ts";
@@ -70,7 +70,7 @@ const WIDE_STATES_MAX = isCampaign ? 60_000 * CAMPAIGN_FACTOR : 500;
 
 test("every interleaving of a few requests applies each once", async () => {
   for (const small of runtimeShare(SMALL)) {
-    const { isWhole, ends } = await exploreTakeovers(small);
+    const { isWhole, ends } = await explore(() => new TakeoverWorld(small));
     assert.ok(isWhole && ends > 1);
   }
 });
@@ -78,7 +78,10 @@ test("every interleaving of a few requests applies each once", async () => {
 test("interleavings of more requests apply each once", async () => {
   const wide = SHARE_COUNT === 1 && CAMPAIGN_FACTOR === 0 ? [] : runtimeShare(WIDE);
   for (const [i, each] of wide.entries()) {
-    const { states, ends, steps, isWhole } = await exploreTakeovers(each, WIDE_STATES_MAX);
+    const { states, ends, steps, isWhole } = await explore(
+      () => new TakeoverWorld(each),
+      WIDE_STATES_MAX,
+    );
     if (isCampaign) {
       console.log(
         `case ${i}: ${states} states${isWhole ? ", all" : ""}, ${ends} ends, ${steps} steps`,
@@ -93,7 +96,11 @@ test(
   seeded(async (random) => {
     const isAlwaysAlike = CAMPAIGN_FACTOR === 0;
     const count = isAlwaysAlike ? LARGE_COUNT : LARGE_COUNT * CAMPAIGN_FACTOR;
-    await tryTakeovers(LARGE, isAlwaysAlike ? new Random(1) : random, count);
+    await tryRandomly(
+      () => new TakeoverWorld(LARGE),
+      isAlwaysAlike ? new Random(1) : random,
+      count,
+    );
   }),
 );
 

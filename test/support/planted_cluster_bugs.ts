@@ -23,6 +23,7 @@ const PARTS = "test/cluster/cluster_parts.test.ts";
 const NODES = "test/cluster/cluster_node.test.ts";
 const REQUESTS = "test/cluster/cluster_requests.test.ts";
 const OUTCOMES = "test/cluster/cluster_outcomes.test.ts";
+const EXPLORED = "test/cluster/cluster_explored.test.ts";
 const SIMULATION = "test/cluster/cluster_simulation.test.ts";
 
 /** Bugs by which an acknowledged write is lost, or what does not count is seen. */
@@ -52,7 +53,7 @@ export const CLUSTER_BUGS: readonly PlantedBug[] = [
       "if (!lease.holds()) return void clock.after(RETRY_MS, () => settle(sequence));",
       "",
     ]],
-    caughtBy: [PARTS, SIMULATION],
+    caughtBy: [PARTS, SIMULATION, EXPLORED],
   },
   {
     name: "an append whose outcome is unknown is taken for stored",
@@ -81,7 +82,7 @@ export const CLUSTER_BUGS: readonly PlantedBug[] = [
     breaks: "I15",
     file: LEASE,
     edits: [[">= this.#leaseMs;", ">= this.#leaseMs / 2;"]],
-    caughtBy: [PARTS, SIMULATION],
+    caughtBy: [PARTS, SIMULATION, EXPLORED],
   },
   {
     name: "a lease goes on while the machine is frozen",
@@ -113,7 +114,7 @@ export const CLUSTER_BUGS: readonly PlantedBug[] = [
     breaks: "I9",
     file: TABLE,
     edits: [["Math.max(this.#versionMax[slot]!, record.version)", "this.#versionMax[slot]!"]],
-    caughtBy: [SIMULATION],
+    caughtBy: [SIMULATION, EXPLORED],
   },
   {
     name: "a slot is served before the logs were read up to its barriers",
@@ -130,7 +131,7 @@ export const CLUSTER_BUGS: readonly PlantedBug[] = [
     breaks: "I1",
     file: MOVES,
     edits: [["&& !this.#leaving.has(slot)", ""]],
-    caughtBy: [PARTS, SIMULATION],
+    caughtBy: [PARTS, SIMULATION, EXPLORED],
   },
   {
     name: "a slot is given away while a change of it is on its way",

@@ -19,6 +19,7 @@ import { DerivationWords } from "../../lib/rings/derivation_words.ts";
 import { REQUEST_LENGTH, REQUEST_RECORD } from "../../lib/rings/ring_layout.ts";
 import { WIRE_HEADER_BYTES } from "../../lib/wire/frame.ts";
 import { RECORD_REQUEST_POSITION } from "../../lib/log/record_layout.ts";
+import { checkTakeover } from "./takeover_rules.ts";
 import { TakeoverDisk } from "./takeover_disk.ts";
 import {
   type HostLink,
@@ -27,6 +28,7 @@ import {
   TakeoverHost,
   type Welcome,
 } from "./takeover_host.ts";
+import { type ExploredWorld, sumOf } from "./explorer.ts";
 import { requestOf, type ScriptedOperation, seen, slotOf } from "./takeover_operations.ts";
 
 /** What is explored. */
@@ -90,7 +92,7 @@ const PUT_VALUE = 1001;
 const OPERATIONS_MAX = 8;
 
 /** A pool and its processes. */
-export class TakeoverWorld {
+export class TakeoverWorld implements ExploredWorld {
   readonly disk = new TakeoverDisk();
   readonly processes: readonly Process[];
   readonly #bounds: TakeoverBounds;
@@ -146,6 +148,10 @@ export class TakeoverWorld {
     this.#do(verb!, Number(index));
     for (let i = 0; i < MICROTASKS; i++) await undefined;
     this.#links = this.#links.filter(({ isUsed, host }) => isUsed || host.isOpen);
+  }
+
+  checkEnd(): void {
+    checkTakeover(this);
   }
 
   #do(verb: string, index: number): void {
@@ -395,16 +401,4 @@ function sessionOf(previous: PreviousSession | undefined, rename: Rename): unkno
 function ledgerState(ledger: TakeoverDisk["checkpoint"]["ledger"], rename: Rename): unknown {
   return [...ledger].filter(([, outcomes]) => outcomes.size > 0)
     .map(([session, outcomes]) => [rename(session), ...outcomes.keys()]);
-}
-
-/** A short name of bytes. */
-export function sumOf(bytes: Uint8Array | string): number {
-  let low = 0x811c9dc5;
-  let high = 0x1234567;
-  for (let i = 0; i < bytes.length; i++) {
-    const byte = typeof bytes === "string" ? bytes.charCodeAt(i) : bytes[i]!;
-    low = Math.imul(low ^ byte, 0x01000193);
-    high = Math.imul(high ^ byte, 0x5bd1e995) + low;
-  }
-  return (high >>> 11) * 2 ** 32 + (low >>> 0);
 }

@@ -1,5 +1,5 @@
 /**
- * Explores the interleavings of simulated takeovers: all within bounds, or random ones.
+ * Explores the interleavings of a simulated world: all within its bounds, or random ones.
  *
  * A state machine of objects cannot be copied, so a state is made again by the steps that led to it. One that has been seen before, by its
  * name, is not gone on from.
@@ -7,8 +7,22 @@
  * @module
  */
 import type { Random } from "./random.ts";
-import { checkTakeover } from "./takeover_rules.ts";
-import { sumOf, type TakeoverBounds, TakeoverWorld } from "./takeover_world.ts";
+
+/** What is explored. */
+export interface ExploredWorld {
+  /** A name that no other state has which can go on in another way, or has ended otherwise. */
+  readonly state: string;
+  /** What can happen next. */
+  steps(): string[];
+  /**
+   * Does one of the steps, and what follows from it alone.
+   *
+   * @throws {Error} what is wrong in the state that it leads to
+   */
+  step(step: string): void | Promise<void>;
+  /** Looks at a state from which nothing can happen. @throws {Error} what is wrong there */
+  checkEnd(): void;
+}
 
 /** A step, and those before it. */
 interface Trail {
@@ -26,12 +40,12 @@ export interface Exploration {
 }
 
 /**
- * Explores every interleaving within bounds, up to a number of states.
+ * Explores every interleaving, up to a number of states.
  *
  * @throws {Error} what is wrong, with the steps that lead to it
  */
-export async function exploreTakeovers(
-  bounds: TakeoverBounds,
+export async function explore(
+  make: () => ExploredWorld,
   statesMax = Infinity,
 ): Promise<Exploration> {
   const known = new Set<number>();
@@ -40,7 +54,7 @@ export async function exploreTakeovers(
   let steps = 0;
   while (open.length > 0 && known.size < statesMax) {
     let trail = open.pop();
-    const world = new TakeoverWorld(bounds);
+    const world = make();
     steps += await follow(world, trail);
     for (;;) {
       const name = sumOf(world.state);
@@ -49,7 +63,7 @@ export async function exploreTakeovers(
       const next = world.steps();
       if (next.length === 0) {
         ends += 1;
-        checked(trail, () => checkTakeover(world));
+        checked(trail, world);
         break;
       }
       const before = trail;
@@ -62,31 +76,43 @@ export async function exploreTakeovers(
   return { states: known.size, ends, steps, isWhole: open.length === 0 };
 }
 
-/** Takes random steps to the end, so many times; see {@linkcode exploreTakeovers}. */
-export async function tryTakeovers(
-  bounds: TakeoverBounds,
+/** Takes random steps to the end, so many times; see {@linkcode explore}. */
+export async function tryRandomly(
+  make: () => ExploredWorld,
   random: Random,
   count: number,
 ): Promise<void> {
   for (let i = 0; i < count; i++) {
-    const world = new TakeoverWorld(bounds);
+    const world = make();
     let trail: Trail | undefined;
     for (let next = world.steps(); next.length > 0; next = world.steps()) {
       trail = { step: random.pick(next), before: trail };
       await tried(world, trail);
     }
-    checked(trail, () => checkTakeover(world));
+    checked(trail, world);
   }
 }
 
-async function follow(world: TakeoverWorld, trail: Trail | undefined): Promise<number> {
+/** A short name of bytes. */
+export function sumOf(bytes: Uint8Array | string): number {
+  let low = 0x811c9dc5;
+  let high = 0x1234567;
+  for (let i = 0; i < bytes.length; i++) {
+    const byte = typeof bytes === "string" ? bytes.charCodeAt(i) : bytes[i]!;
+    low = Math.imul(low ^ byte, 0x01000193);
+    high = Math.imul(high ^ byte, 0x5bd1e995) + low;
+  }
+  return (high >>> 11) * 2 ** 32 + (low >>> 0);
+}
+
+async function follow(world: ExploredWorld, trail: Trail | undefined): Promise<number> {
   const steps = stepsOf(trail);
   for (const step of steps.slice(0, -1)) await world.step(step);
   if (trail !== undefined) await tried(world, trail);
   return steps.length;
 }
 
-async function tried(world: TakeoverWorld, trail: Trail): Promise<void> {
+async function tried(world: ExploredWorld, trail: Trail): Promise<void> {
   try {
     await world.step(trail.step);
   } catch (error) {
@@ -94,9 +120,9 @@ async function tried(world: TakeoverWorld, trail: Trail): Promise<void> {
   }
 }
 
-function checked(trail: Trail | undefined, check: () => void): void {
+function checked(trail: Trail | undefined, world: ExploredWorld): void {
   try {
-    check();
+    world.checkEnd();
   } catch (error) {
     throw wrong(trail, error);
   }
