@@ -111,7 +111,7 @@ export class Checkpointer {
   tryCheckpoint(): boolean {
     if (!tryLockCheckpoints(this.#pool, this.#agent)) return false;
     try {
-      this.#write();
+      this.#write(false);
     } catch {
       // It may have been freeing segments.
       abandonCheckpoints(this.#pool, this.#agent);
@@ -122,15 +122,28 @@ export class Checkpointer {
   }
 
   /**
+   * Writes the first checkpoint of a pool that no agent has worked on.
+   *
+   * @throws {SnapshotError} when a file operation fails
+   */
+  checkpointNew(): SnapshotReport {
+    return this.#checkpoint(true);
+  }
+
+  /**
    * Writes a checkpoint, after the agent that is writing one.
    *
    * @throws {SnapshotError} when a file operation fails; the previous checkpoint is valid then
    * @throws {DurabilityError} when durability is lost
    */
   checkpoint(): SnapshotReport {
+    return this.#checkpoint(false);
+  }
+
+  #checkpoint(isNew: boolean): SnapshotReport {
     lockCheckpoints(this.#pool, this.#agent);
     try {
-      const report = this.#write();
+      const report = this.#write(isNew);
       unlockCheckpoints(this.#pool);
       return report;
     } catch (error) {
@@ -144,7 +157,7 @@ export class Checkpointer {
     }
   }
 
-  #write(): SnapshotReport {
+  #write(isNew: boolean): SnapshotReport {
     const { control } = this.#pool;
     this.#assertDurable();
     const startMs = monotonicMs();
@@ -153,12 +166,13 @@ export class Checkpointer {
     let pending: SegmentId[] = [];
     let written = 0;
     const identity = { number, image, codec: this.#place.codec };
-    const { checkpoint, pauseMs } = captureForReplay(this.#pool, this.#agent, identity, () => {
+    const { checkpoint, pauseMs } = captureForReplay(this.#pool, this.#agent, { ...identity, isNew }, () => {
       pending = this.#segments.pendingSegments();
       written = Atomics.load(control, UNITS_WRITTEN);
     });
     const imageBytes = digestSegments(this.#pool, checkpoint);
-    if (!this.#file.sync()) this.#assertDurable();
+    // Nothing has been written to the image of a new pool.
+    if (!isNew && !this.#file.sync()) this.#assertDurable();
     sealCheckpoint(checkpoint);
     try {
       writeCheckpoint(this.#files, this.#place.directory, checkpoint);

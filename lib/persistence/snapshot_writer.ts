@@ -126,12 +126,14 @@ export function writeSnapshot(
  * operations go on: for a checkpoint from which the log is replayed, see slot_copy.ts.
  *
  * @param agent the agent that does it
+ * @param identity of the checkpoint; `isNew`: no agent has worked on the pool, so that all slots
+ *   are empty
  * @param onPause called in the pause
  */
 export function captureForReplay(
   pool: Pool,
   agent: number,
-  identity: SnapshotIdentity,
+  identity: SnapshotIdentity & { readonly isNew: boolean },
   onPause: () => void,
 ): { checkpoint: Uint8Array; pauseMs: number } {
   // No segment is admitted meanwhile: this agent has the checkpoint lock.
@@ -146,20 +148,29 @@ export function captureForReplay(
     captureSegments(pool, segments, 0, segmentCount);
   });
   const pauseMs = monotonicMs() - pauseStartMs;
-  const copy = new SlotCopy(pool, Atomics.load(pool.control, INDEX_SPACE_NEXT) + (1 << 12));
-  copy.run();
+  const copy = identity.isNew ? undefined : copySlots(pool);
   // A cleaner points the index at what it has moved, and writes that at the end of its step.
   whilePaused(pool, agent, () => {});
   const ledger = copyLedger(pool);
-  const parts = checkpointParts(segmentCount, copy.bucketCount, ledger.length);
+  // Bucket 0 is not used.
+  const bucketCount = copy?.bucketCount ?? 1;
+  const parts = checkpointParts(segmentCount, bucketCount, ledger.length);
   const checkpoint = new Uint8Array(parts.length);
-  writeHeader(pool, identity, checkpoint, segmentCount, copy.bucketCount, ledger.length);
+  writeHeader(pool, identity, checkpoint, segmentCount, bucketCount, ledger.length);
   const words = new Int32Array(checkpoint.buffer);
-  words.set(copy.slots, parts.slots / 4);
   words.set(segments, parts.segments / 4);
-  checkpoint.set(copy.bytes, parts.buckets);
+  if (copy !== undefined) {
+    words.set(copy.slots, parts.slots / 4);
+    checkpoint.set(copy.bytes, parts.buckets);
+  }
   checkpoint.set(ledger, parts.ledger);
   return { checkpoint, pauseMs };
+}
+
+function copySlots(pool: Pool): SlotCopy {
+  const copy = new SlotCopy(pool, Atomics.load(pool.control, INDEX_SPACE_NEXT) + (1 << 12));
+  copy.run();
+  return copy;
 }
 
 /**

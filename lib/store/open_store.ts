@@ -105,9 +105,6 @@ async function openHere<V, K extends Key>(
   if (resolved.processes) await assertMayListenAt(resolved.path!, "GATEWAY");
   await prepareThreads(resolved);
   assert(LITTLE_ENDIAN, "the processor is little-endian");
-  // At the end the library's files may be gone, and then no thread can be started that writes the
-  // last snapshot.
-  if (resolved.path !== undefined) await loadTasks();
   const opened = await openPool(resolved, ready?.standby);
   try {
     return await startStore<V, K>(resolved, opened, ready?.gateway);
@@ -153,7 +150,7 @@ async function prepareThreads(
 
 /** What does a DPM processor's tasks in this thread, if no other can be started. */
 async function loadTasks(): Promise<(task: DpmTask) => unknown> {
-  return (await import("./path_modules.ts")).performTask;
+  return (await import("../dpm/dpm_tasks.ts")).performTask;
 }
 
 async function startStore<V, K extends Key>(
@@ -380,5 +377,8 @@ async function startStore<V, K extends Key>(
   // What waits for this store is served first. One that fails ends durability, as later ones do.
   if (log?.isCheckpointDue === true) dpm.checkpoint(log.place).catch(() => {});
   if (resolved.keepAlive) opening.store.keepAlive();
+  // At the end the library's files may be gone, and then no thread can be started that writes the
+  // last snapshot. Nothing before that needs them, so they are read beside what follows.
+  if (resolved.path !== undefined) loadTasks().catch(() => {});
   return store;
 }
