@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { monotonicMs } from "../core/runtime.ts";
+import { monotonicMs, startTimer } from "../core/runtime.ts";
 import { MsgpackCodec } from "../codec/msgpack_codec.ts";
 import { assert } from "../core/assert.ts";
 import { NodeFailedError } from "../core/errors.ts";
@@ -52,6 +52,9 @@ import type { StoreStatistics } from "./store_statistics.ts";
 
 /** Share of the capacity that the cache of a far KN takes unless told otherwise. */
 const CACHE_SHARE = 0.01;
+
+/** How soon after `open` this thread has what does a DPM processor's tasks. */
+const LOAD_TASKS_MS = 10;
 
 /** What a pool without a path has of these. */
 const IN_MEMORY = {
@@ -378,7 +381,8 @@ async function startStore<V, K extends Key>(
   if (log?.isCheckpointDue === true) dpm.checkpoint(log.place).catch(() => {});
   if (resolved.keepAlive) opening.store.keepAlive();
   // At the end the library's files may be gone, and then no thread can be started that writes the
-  // last snapshot. Nothing before that needs them, so they are read beside what follows.
-  if (resolved.path !== undefined) loadTasks().catch(() => {});
+  // last snapshot. Nothing before that needs them, so the first values go before.
+  const load = () => void loadTasks().catch(() => {});
+  if (resolved.path !== undefined) startTimer(load, LOAD_TASKS_MS, { keepsAlive: false });
   return store;
 }
