@@ -202,18 +202,20 @@ function inlineFacades(): void {
 }
 
 /** A static import of a module of the runtime, with the names that it brings. */
-const BUILTIN_IMPORT =
-  /import\s*(?:\{([^}]*)\}|\*\s*as\s+([\w$]+))\s*from\s*"(node:[\w/]+)";?/g;
+const BUILTIN_IMPORT = /import\s*(?:\{([^}]*)\}|\*\s*as\s+([\w$]+))\s*from\s*"(node:[\w/]+)";?/g;
 
 /**
  * Has modules of the runtime taken by `process.getBuiltinModule` instead of imported: for an import
  * Node reads every export, of `node:fs` for 2 ms, since one of them loads all streams.
  */
 function takeBuiltins(text: string): string {
-  return text.replace(BUILTIN_IMPORT, (_, names: string | undefined, whole: string, from: string) => {
-    const taken = names === undefined ? whole : `{${names.replace(/\s+as\s+/g, ": ")}}`;
-    return `const ${taken} = globalThis.process.getBuiltinModule("${from}");`;
-  });
+  return text.replace(
+    BUILTIN_IMPORT,
+    (_, names: string | undefined, whole: string, from: string) => {
+      const taken = names === undefined ? whole : `{${names.replace(/\s+as\s+/g, ": ")}}`;
+      return `const ${taken} = globalThis.process.getBuiltinModule("${from}");`;
+    },
+  );
 }
 
 function mapWorkers<Made>(

@@ -63,6 +63,7 @@ import {
   digestSegments,
   removeOtherImages,
   sealCheckpoint,
+  sealNewCheckpoint,
   type SnapshotReport,
   writeCheckpoint,
 } from "./snapshot_writer.ts";
@@ -166,14 +167,18 @@ export class Checkpointer {
     let pending: SegmentId[] = [];
     let written = 0;
     const identity = { number, image, codec: this.#place.codec };
-    const { checkpoint, pauseMs } = captureForReplay(this.#pool, this.#agent, { ...identity, isNew }, () => {
+    const { checkpoint, pauseMs } = captureForReplay(this.#pool, this.#agent, {
+      ...identity,
+      isNew,
+    }, () => {
       pending = this.#segments.pendingSegments();
       written = Atomics.load(control, UNITS_WRITTEN);
     });
     const imageBytes = digestSegments(this.#pool, checkpoint);
     // Nothing has been written to the image of a new pool.
     if (!isNew && !this.#file.sync()) this.#assertDurable();
-    sealCheckpoint(checkpoint);
+    if (isNew) sealNewCheckpoint(checkpoint);
+    else sealCheckpoint(checkpoint);
     try {
       writeCheckpoint(this.#files, this.#place.directory, checkpoint);
     } catch (error) {

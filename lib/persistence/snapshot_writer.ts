@@ -14,7 +14,7 @@
  * @module
  */
 import { join } from "node:path";
-import { crc32 } from "../core/crc32.ts";
+import { crc32, crc32OfZeros } from "../core/crc32.ts";
 import type { SegmentId, Slot } from "../core/brands.ts";
 import { SnapshotError } from "../core/errors.ts";
 import { ADDRESS_UNIT_BYTES, REGION_BYTES, SLOT_COUNT } from "../core/limits.ts";
@@ -356,6 +356,15 @@ function forEachUsed(
 export function sealCheckpoint(checkpoint: Uint8Array): void {
   const view = new DataView(checkpoint.buffer, checkpoint.byteOffset, checkpoint.byteLength);
   view.setUint32(CHECKPOINT_CRC, crc32(checkpoint.subarray(CHECKPOINT_CRC_START)), true);
+}
+
+/** Does the same for a new pool's, whose slots are zeros. */
+export function sealNewCheckpoint(checkpoint: Uint8Array): void {
+  const view = new DataView(checkpoint.buffer, checkpoint.byteOffset, checkpoint.byteLength);
+  const { slots, segments } = checkpointParts(segmentCountOf(checkpoint), 0);
+  const header = crc32(checkpoint.subarray(CHECKPOINT_CRC_START, slots));
+  const crc = crc32(checkpoint.subarray(segments), crc32OfZeros(segments - slots, header));
+  view.setUint32(CHECKPOINT_CRC, crc, true);
 }
 
 /** Writes a sealed checkpoint beside the one of a directory, and puts it into its place. */
