@@ -63,9 +63,9 @@ import {
   digestSegments,
   removeOtherImages,
   sealCheckpoint,
-  sealNewCheckpoint,
   type SnapshotReport,
   writeCheckpoint,
+  writeNewCheckpoint,
 } from "./snapshot_writer.ts";
 
 /** Share of the image that cutting off its end must give back: it grows again when it is needed. */
@@ -112,7 +112,7 @@ export class Checkpointer {
   tryCheckpoint(): boolean {
     if (!tryLockCheckpoints(this.#pool, this.#agent)) return false;
     try {
-      this.#write(false);
+      this.#write();
     } catch {
       // It may have been freeing segments.
       abandonCheckpoints(this.#pool, this.#agent);
@@ -127,8 +127,17 @@ export class Checkpointer {
    *
    * @throws {SnapshotError} when a file operation fails
    */
-  checkpointNew(): SnapshotReport {
-    return this.#checkpoint(true);
+  writeFirst(): void {
+    const { control } = this.#pool;
+    const { directory, codec } = this.#place;
+    const identity = { number: 1, image: control[IMAGE_NUMBER_WORD], codec };
+    try {
+      writeNewCheckpoint(this.#pool, identity, this.#files, directory);
+    } catch (error) {
+      throw this.#snapshotError(error);
+    }
+    control[CHECKPOINT_NUMBER_WORD] = identity.number;
+    removeOtherImages(this.#files, directory, identity.image);
   }
 
   /**
@@ -138,27 +147,27 @@ export class Checkpointer {
    * @throws {DurabilityError} when durability is lost
    */
   checkpoint(): SnapshotReport {
-    return this.#checkpoint(false);
-  }
-
-  #checkpoint(isNew: boolean): SnapshotReport {
     lockCheckpoints(this.#pool, this.#agent);
     try {
-      const report = this.#write(isNew);
+      const report = this.#write();
       unlockCheckpoints(this.#pool);
       return report;
     } catch (error) {
       releaseCheckpoints(this.#pool, this.#agent);
-      if (error instanceof DinomoError) throw error;
-      const reason = error instanceof Error ? error.message : String(error);
-      throw new SnapshotError(
-        `a checkpoint of ${this.#place.directory} was not written: ${reason}`,
-        { cause: error },
-      );
+      throw this.#snapshotError(error);
     }
   }
 
-  #write(isNew: boolean): SnapshotReport {
+  #snapshotError(error: unknown): unknown {
+    if (error instanceof DinomoError) return error;
+    const reason = error instanceof Error ? error.message : String(error);
+    return new SnapshotError(
+      `a checkpoint of ${this.#place.directory} was not written: ${reason}`,
+      { cause: error },
+    );
+  }
+
+  #write(): SnapshotReport {
     const { control } = this.#pool;
     this.#assertDurable();
     const startMs = monotonicMs();
@@ -167,18 +176,13 @@ export class Checkpointer {
     let pending: SegmentId[] = [];
     let written = 0;
     const identity = { number, image, codec: this.#place.codec };
-    const { checkpoint, pauseMs } = captureForReplay(this.#pool, this.#agent, {
-      ...identity,
-      isNew,
-    }, () => {
+    const { checkpoint, pauseMs } = captureForReplay(this.#pool, this.#agent, identity, () => {
       pending = this.#segments.pendingSegments();
       written = Atomics.load(control, UNITS_WRITTEN);
     });
     const imageBytes = digestSegments(this.#pool, checkpoint);
-    // Nothing has been written to the image of a new pool.
-    if (!isNew && !this.#file.sync()) this.#assertDurable();
-    if (isNew) sealNewCheckpoint(checkpoint);
-    else sealCheckpoint(checkpoint);
+    if (!this.#file.sync()) this.#assertDurable();
+    sealCheckpoint(checkpoint);
     try {
       writeCheckpoint(this.#files, this.#place.directory, checkpoint);
     } catch (error) {

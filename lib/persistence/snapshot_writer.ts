@@ -126,14 +126,12 @@ export function writeSnapshot(
  * operations go on: for a checkpoint from which the log is replayed, see slot_copy.ts.
  *
  * @param agent the agent that does it
- * @param identity of the checkpoint; `isNew`: no agent has worked on the pool, so that all slots
- *   are empty
  * @param onPause called in the pause
  */
 export function captureForReplay(
   pool: Pool,
   agent: number,
-  identity: SnapshotIdentity & { readonly isNew: boolean },
+  identity: SnapshotIdentity,
   onPause: () => void,
 ): { checkpoint: Uint8Array; pauseMs: number } {
   // No segment is admitted meanwhile: this agent has the checkpoint lock.
@@ -148,29 +146,20 @@ export function captureForReplay(
     captureSegments(pool, segments, 0, segmentCount);
   });
   const pauseMs = monotonicMs() - pauseStartMs;
-  const copy = identity.isNew ? undefined : copySlots(pool);
+  const copy = new SlotCopy(pool, Atomics.load(pool.control, INDEX_SPACE_NEXT) + (1 << 12));
+  copy.run();
   // A cleaner points the index at what it has moved, and writes that at the end of its step.
   whilePaused(pool, agent, () => {});
   const ledger = copyLedger(pool);
-  // Bucket 0 is not used.
-  const bucketCount = copy?.bucketCount ?? 1;
-  const parts = checkpointParts(segmentCount, bucketCount, ledger.length);
+  const parts = checkpointParts(segmentCount, copy.bucketCount, ledger.length);
   const checkpoint = new Uint8Array(parts.length);
-  writeHeader(pool, identity, checkpoint, segmentCount, bucketCount, ledger.length);
+  writeHeader(pool, identity, checkpoint, segmentCount, copy.bucketCount, ledger.length);
   const words = new Int32Array(checkpoint.buffer);
+  words.set(copy.slots, parts.slots / 4);
   words.set(segments, parts.segments / 4);
-  if (copy !== undefined) {
-    words.set(copy.slots, parts.slots / 4);
-    checkpoint.set(copy.bytes, parts.buckets);
-  }
+  checkpoint.set(copy.bytes, parts.buckets);
   checkpoint.set(ledger, parts.ledger);
   return { checkpoint, pauseMs };
-}
-
-function copySlots(pool: Pool): SlotCopy {
-  const copy = new SlotCopy(pool, Atomics.load(pool.control, INDEX_SPACE_NEXT) + (1 << 12));
-  copy.run();
-  return copy;
 }
 
 /**
@@ -358,13 +347,32 @@ export function sealCheckpoint(checkpoint: Uint8Array): void {
   view.setUint32(CHECKPOINT_CRC, crc32(checkpoint.subarray(CHECKPOINT_CRC_START)), true);
 }
 
-/** Does the same for a new pool's, whose slots are zeros. */
-export function sealNewCheckpoint(checkpoint: Uint8Array): void {
-  const view = new DataView(checkpoint.buffer, checkpoint.byteOffset, checkpoint.byteLength);
-  const { slots, segments } = checkpointParts(segmentCountOf(checkpoint), 0);
-  const header = crc32(checkpoint.subarray(CHECKPOINT_CRC_START, slots));
-  const crc = crc32(checkpoint.subarray(segments), crc32OfZeros(segments - slots, header));
-  view.setUint32(CHECKPOINT_CRC, crc, true);
+/**
+ * Writes the first checkpoint of a pool that no agent has worked on, sealed. Its slots are zeros: a
+ * hole of the file, for which no memory is taken.
+ */
+export function writeNewCheckpoint(
+  pool: Pool,
+  identity: SnapshotIdentity,
+  files: FileSystem,
+  directory: string,
+): void {
+  const segmentCount = wantedSegments(pool);
+  const ledger = copyLedger(pool);
+  // Bucket 0 is in no use.
+  const parts = checkpointParts(segmentCount, 1, ledger.length);
+  const header = new Uint8Array(parts.slots);
+  const rest = new Uint8Array(parts.length - parts.segments);
+  const view = writeHeader(pool, identity, header, segmentCount, 1, ledger.length);
+  captureSegments(pool, new Int32Array(rest.buffer), 0, segmentCount);
+  rest.set(ledger, parts.ledger - parts.segments);
+  const headerCrc = crc32(header.subarray(CHECKPOINT_CRC_START));
+  const slotsCrc = crc32OfZeros(parts.segments - parts.slots, headerCrc);
+  view.setUint32(CHECKPOINT_CRC, crc32(rest, slotsCrc), true);
+  replaceCheckpoint(files, directory, (file) => {
+    writeFully(files, file, header, 0);
+    writeFully(files, file, rest, parts.segments);
+  });
 }
 
 /** Writes a sealed checkpoint beside the one of a directory, and puts it into its place. */
@@ -373,8 +381,16 @@ export function writeCheckpoint(
   directory: string,
   checkpoint: Uint8Array,
 ): void {
+  replaceCheckpoint(files, directory, (file) => writeFully(files, file, checkpoint, 0));
+}
+
+function replaceCheckpoint(
+  files: FileSystem,
+  directory: string,
+  fill: (file: number) => void,
+): void {
   const temporary = join(directory, `${CHECKPOINT_FILE}.new`);
-  fillFile(files, temporary, (file) => writeFully(files, file, checkpoint, 0));
+  fillFile(files, temporary, fill);
   // The image's directory entry is durable before the checkpoint that names it, and the rename
   // right after.
   files.syncDirectory(directory);

@@ -16,8 +16,10 @@ import { heldBy, holderOf, markUnavailable } from "../../lib/routing/ownership.t
 import {
   captureForReplay,
   sealCheckpoint,
-  sealNewCheckpoint,
+  writeCheckpoint,
+  writeNewCheckpoint,
 } from "../../lib/persistence/snapshot_writer.ts";
+import { MemoryDisk } from "../support/memory_disk.ts";
 import { PoolFixture } from "../support/pool_fixture.ts";
 
 const SLOT = 1234 as Slot;
@@ -36,13 +38,17 @@ test("an unused slot is copied as zeros, one with a version as it is", () => {
 
 test("the first checkpoint of a new pool is what copying all slots comes to", () => {
   const { pool } = new PoolFixture();
-  const capture = (isNew: boolean) => {
-    const identity = { number: 1, image: 1, codec: "msgpack", isNew } as const;
-    return captureForReplay(pool, AGENT, identity, () => {}).checkpoint;
+  const identity = { number: 1, image: 1, codec: "msgpack" } as const;
+  const { checkpoint } = captureForReplay(pool, AGENT, identity, () => {});
+  sealCheckpoint(checkpoint);
+  const disk = new MemoryDisk();
+  const contentsAfter = (write: (directory: string) => void) => {
+    write("/pool");
+    return disk.fileContents("/pool/checkpoint");
   };
-  const [copied, made] = [capture(false), capture(true)];
-  sealCheckpoint(copied);
-  sealNewCheckpoint(made);
+  const copied = contentsAfter((directory) => writeCheckpoint(disk, directory, checkpoint));
+  const made = contentsAfter((directory) => writeNewCheckpoint(pool, identity, disk, directory));
+  assert.is(made.length, checkpoint.length);
   assert.equal(made, copied);
 });
 
