@@ -356,8 +356,8 @@ export function writeNewCheckpoint(
   files: FileSystem,
   directory: string,
 ): void {
-  const segmentCount = wantedSegments(pool);
   const ledger = copyLedger(pool);
+  const segmentCount = wantedSegments(pool);
   // Bucket 0 is in no use.
   const parts = checkpointParts(segmentCount, 1, ledger.length);
   const header = new Uint8Array(parts.slots);
