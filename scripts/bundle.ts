@@ -114,15 +114,17 @@ function textsModule(texts: WorkerTexts): string {
 
 /**
  * What is loaded together: by an import, what every thread has that uses a store, and the methods of
- * a store; by the first `open` or `attach`, what that does, and what a path takes. An entry that
+ * a store; by the first `open` or `attach`, what that does, and what a path takes; beside a pool
+ * that is restored, or soon after, what goes through all of a pool. An entry that
  * needs a part of a module loads all of it. The first two are not one: Deno loads modules of more than 300 KB slowly.
  */
 const TOGETHER: CodeSplittingOptions = {
   groups: [
-    groupOf("client", 3, ["lib/store/client_parts.ts"]),
-    groupOf("operations", 2, ["mod.ts"]),
-    groupOf("opening", 1, ["lib/store/open_store.ts", "lib/store/attach_store.ts"]),
-    groupOf("path", 0, ["lib/store/path_modules.ts"]),
+    groupOf("client", 4, ["lib/store/client_parts.ts"]),
+    groupOf("operations", 3, ["mod.ts"]),
+    groupOf("opening", 2, ["lib/store/open_store.ts", "lib/store/attach_store.ts"]),
+    groupOf("path", 1, ["lib/store/path_modules.ts"]),
+    groupOf("tasks", 0, ["lib/dpm/dpm_tasks.ts", "lib/persistence/snapshot_reader.ts"]),
   ],
 };
 
@@ -195,8 +197,25 @@ function inlineFacades(): void {
       /import\("\.\/(chunk-[^"]+)"\)/g,
       (whole, facade: string) => places.get(facade) ?? whole,
     );
-    writeFileSync(join(BUNDLE_FOLDER, name), inlined);
+    writeFileSync(join(BUNDLE_FOLDER, name), takeBuiltins(inlined));
   }
+}
+
+/** A static import of a module of the runtime, with the names that it brings. */
+const BUILTIN_IMPORT = /import\s*(?:\{([^}]*)\}|\*\s*as\s+([\w$]+))\s*from\s*"(node:[\w/]+)";?/g;
+
+/**
+ * Has modules of the runtime taken by `process.getBuiltinModule` instead of imported: for an import
+ * Node reads every export, of `node:fs` for 2 ms, since one of them loads all streams.
+ */
+function takeBuiltins(text: string): string {
+  return text.replace(
+    BUILTIN_IMPORT,
+    (_, names: string | undefined, whole: string, from: string) => {
+      const taken = names === undefined ? whole : `{${names.replace(/\s+as\s+/g, ": ")}}`;
+      return `const ${taken} = globalThis.process.getBuiltinModule("${from}");`;
+    },
+  );
 }
 
 function mapWorkers<Made>(

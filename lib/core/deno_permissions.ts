@@ -8,7 +8,7 @@
 /** What can be granted. */
 export type Permission =
   | { readonly name: "env"; readonly variable?: string }
-  | { readonly name: "read" | "write"; readonly path: string }
+  | { readonly name: "read" | "write"; readonly path: string | URL }
   | { readonly name: "net"; readonly host: string }
   | { readonly name: "sys"; readonly kind: "uid" }
   | { readonly name: "run"; readonly command?: string }

@@ -13,7 +13,7 @@
  */
 import { Buffer } from "node:buffer";
 import { existsSync } from "node:fs";
-import { fileURLToPath } from "node:url";
+import { builtin } from "./builtin.ts";
 import { loadWorkerTexts, WORKER_FILES, type WorkerName } from "./built_workers.ts";
 import { isGranted } from "./deno_permissions.ts";
 
@@ -76,7 +76,7 @@ export class OwnWorker {
     const source = this.#source;
     if (source === undefined) throw new Error("the module that a thread runs was not loaded");
     if (source.protocol !== "file:") return source;
-    const path = fileURLToPath(source);
+    const path = builtin("node:url").fileURLToPath(source);
     const hint = isGranted({ name: "read", path }) ? "" : ": Deno needs --allow-read for it";
     throw new Error(`the module that a thread runs is not at ${path}${hint}`);
   }
@@ -84,8 +84,7 @@ export class OwnWorker {
   get #file(): URL | undefined {
     const source = this.#source;
     if (source?.protocol !== "file:") return undefined;
-    const path = fileURLToPath(source);
-    return isGranted({ name: "read", path }) && existsSync(path) ? source : undefined;
+    return isGranted({ name: "read", path: source }) && existsSync(source) ? source : undefined;
   }
 
   /** Where it is if this module is where it was written. */

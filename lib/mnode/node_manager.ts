@@ -12,14 +12,14 @@
  * @module
  */
 import { fenceExecutor, hasLeft } from "../agent/executor.ts";
-import type { NodeId, Slot } from "../core/brands.ts";
-import { NODE_STOP_MS_MAX, SLOT_COUNT } from "../core/limits.ts";
+import type { NodeId } from "../core/brands.ts";
+import { NODE_STOP_MS_MAX } from "../core/limits.ts";
 import { monotonicMs, sleep } from "../core/runtime.ts";
 import type { EncodedKey } from "../far/mnode/key_replication.ts";
 import { AGENT_EXECUTOR } from "../pool/control_layout.ts";
 import { RetiredPhase } from "../recovery/retired_nodes.ts";
 import { isTakenEmpty, type RingHandle } from "../rings/ring_layout.ts";
-import { initialiseOwner } from "../routing/ownership.ts";
+import { initialiseOwners } from "../routing/ownership.ts";
 import { assignSlots } from "../routing/virtual_node_ring.ts";
 import type { LogFile } from "../persistence/log_file.ts";
 import { Failover } from "./failover.ts";
@@ -121,9 +121,7 @@ export class NodeManager {
     const nodes = this.#factory.make(count);
     const owners = assignSlots(nodes.map((node) => node.place));
     // Before there is a thread that could take one of them for its own.
-    for (let slot = 0; slot < SLOT_COUNT; slot++) {
-      initialiseOwner(this.#nodes.pool, slot as Slot, owners[slot]!);
-    }
+    initialiseOwners(this.#nodes.pool, owners);
     if (!this.#startsLazily) await this.#factory.startThreads(nodes);
     this.#nodes.activate(nodes);
   }

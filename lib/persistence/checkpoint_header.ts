@@ -45,14 +45,15 @@ export function writeHeader(
   bucketCount: number,
   ledgerBytes: number,
 ): DataView {
-  bytes.fill(0, 0, checkpointParts(segmentCount, bucketCount).slots);
+  const { slots, length } = checkpointParts(segmentCount, bucketCount, ledgerBytes);
+  bytes.fill(0, 0, slots);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   bytes.set(new TextEncoder().encode(CHECKPOINT_MAGIC));
   const version = ledgerBytes > 0 ? CHECKPOINT_VERSION : CHECKPOINT_VERSION_PLAIN;
   view.setUint32(CHECKPOINT_FORMAT, version, true);
   view.setUint32(CHECKPOINT_LEDGER_BYTES, ledgerBytes, true);
-  view.setUint32(CHECKPOINT_LENGTH, bytes.length % 2 ** 32, true);
-  view.setUint32(CHECKPOINT_LENGTH + 4, Math.floor(bytes.length / 2 ** 32), true);
+  view.setUint32(CHECKPOINT_LENGTH, length % 2 ** 32, true);
+  view.setUint32(CHECKPOINT_LENGTH + 4, Math.floor(length / 2 ** 32), true);
   view.setUint32(CHECKPOINT_NUMBER, identity.number, true);
   view.setUint32(CHECKPOINT_CODEC, CODEC_NUMBERS[identity.codec], true);
   view.setUint32(CHECKPOINT_IMAGE, identity.image, true);

@@ -65,6 +65,7 @@ import {
   sealCheckpoint,
   type SnapshotReport,
   writeCheckpoint,
+  writeNewCheckpoint,
 } from "./snapshot_writer.ts";
 
 /** Share of the image that cutting off its end must give back: it grows again when it is needed. */
@@ -122,6 +123,24 @@ export class Checkpointer {
   }
 
   /**
+   * Writes the first checkpoint of a pool that no agent has worked on.
+   *
+   * @throws {SnapshotError} when a file operation fails
+   */
+  writeFirst(): void {
+    const { control } = this.#pool;
+    const { directory, codec } = this.#place;
+    const identity = { number: 1, image: control[IMAGE_NUMBER_WORD], codec };
+    try {
+      writeNewCheckpoint(this.#pool, identity, this.#files, directory);
+    } catch (error) {
+      throw this.#snapshotError(error);
+    }
+    control[CHECKPOINT_NUMBER_WORD] = identity.number;
+    removeOtherImages(this.#files, directory, identity.image);
+  }
+
+  /**
    * Writes a checkpoint, after the agent that is writing one.
    *
    * @throws {SnapshotError} when a file operation fails; the previous checkpoint is valid then
@@ -135,13 +154,17 @@ export class Checkpointer {
       return report;
     } catch (error) {
       releaseCheckpoints(this.#pool, this.#agent);
-      if (error instanceof DinomoError) throw error;
-      const reason = error instanceof Error ? error.message : String(error);
-      throw new SnapshotError(
-        `a checkpoint of ${this.#place.directory} was not written: ${reason}`,
-        { cause: error },
-      );
+      throw this.#snapshotError(error);
     }
+  }
+
+  #snapshotError(error: unknown): unknown {
+    if (error instanceof DinomoError) return error;
+    const reason = error instanceof Error ? error.message : String(error);
+    return new SnapshotError(
+      `a checkpoint of ${this.#place.directory} was not written: ${reason}`,
+      { cause: error },
+    );
   }
 
   #write(): SnapshotReport {

@@ -149,7 +149,6 @@ export class LockFile {
         }
         removeIfThere(this.#files, this.#draft);
         this.#removeRemains();
-        this.#files.syncDirectory(this.#directory);
       } catch (error) {
         // Neither may say that this process has open what it could not open.
         removeQuietly(this.#files, this.#draft);
@@ -431,8 +430,8 @@ function writeNew(files: FileSystem, path: string, holder: LockHolder): boolean 
   }
   try {
     try {
+      // Not synced: whatever a power loss leaves of it is stale, as it is of an earlier boot.
       writeFully(files, file, new TextEncoder().encode(`${JSON.stringify(holder)}\n`), 0);
-      files.sync(file);
     } finally {
       files.close(file);
     }

@@ -128,7 +128,8 @@ export function startLog(
       isFirstLedger;
     isCheckpointDue = mustCheckpoint && !isFirstLedger && restored?.isAhead === true &&
       restored.recovery.isRepeatable && file.sync();
-    if (mustCheckpoint && !isCheckpointDue) checkpointer.checkpoint();
+    if (restored === undefined) checkpointer.writeFirst();
+    else if (mustCheckpoint && !isCheckpointDue) checkpointer.checkpoint();
     // The process that renamed the checkpoint may have been killed before it was durable under its
     // name.
     else files.syncDirectory(place.directory);

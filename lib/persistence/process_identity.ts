@@ -88,7 +88,7 @@ function readBootId(): string | null {
 function readText(path: string): string | undefined {
   if (!isGranted({ name: "read", path })) return undefined;
   try {
-    return readFileSync(path, "latin1");
+    return readFileSync(path, "utf8");
   } catch {
     return undefined;
   }

@@ -14,7 +14,7 @@
  * @module
  */
 import { join } from "node:path";
-import { crc32 } from "../core/crc32.ts";
+import { crc32, crc32OfZeros } from "../core/crc32.ts";
 import type { SegmentId, Slot } from "../core/brands.ts";
 import { SnapshotError } from "../core/errors.ts";
 import { ADDRESS_UNIT_BYTES, REGION_BYTES, SLOT_COUNT } from "../core/limits.ts";
@@ -346,14 +346,50 @@ export function sealCheckpoint(checkpoint: Uint8Array): void {
   view.setUint32(CHECKPOINT_CRC, crc32(checkpoint.subarray(CHECKPOINT_CRC_START)), true);
 }
 
+/**
+ * Writes the first checkpoint of a pool that no agent has worked on, sealed. Its slots are zeros: a
+ * hole of the file, for which no memory is taken.
+ */
+export function writeNewCheckpoint(
+  pool: Pool,
+  identity: SnapshotIdentity,
+  files: FileSystem,
+  directory: string,
+): void {
+  const ledger = copyLedger(pool);
+  const segmentCount = wantedSegments(pool);
+  // Bucket 0 is in no use.
+  const parts = checkpointParts(segmentCount, 1, ledger.length);
+  const header = new Uint8Array(parts.slots);
+  const rest = new Uint8Array(parts.length - parts.segments);
+  const view = writeHeader(pool, identity, header, segmentCount, 1, ledger.length);
+  captureSegments(pool, new Int32Array(rest.buffer), 0, segmentCount);
+  rest.set(ledger, parts.ledger - parts.segments);
+  const headerCrc = crc32(header.subarray(CHECKPOINT_CRC_START));
+  const slotsCrc = crc32OfZeros(parts.segments - parts.slots, headerCrc);
+  view.setUint32(CHECKPOINT_CRC, crc32(rest, slotsCrc), true);
+  replaceCheckpoint(files, directory, (file) => {
+    writeFully(files, file, header, 0);
+    writeFully(files, file, rest, parts.segments);
+  });
+}
+
 /** Writes a sealed checkpoint beside the one of a directory, and puts it into its place. */
 export function writeCheckpoint(
   files: FileSystem,
   directory: string,
   checkpoint: Uint8Array,
 ): void {
+  replaceCheckpoint(files, directory, (file) => writeFully(files, file, checkpoint, 0));
+}
+
+function replaceCheckpoint(
+  files: FileSystem,
+  directory: string,
+  fill: (file: number) => void,
+): void {
   const temporary = join(directory, `${CHECKPOINT_FILE}.new`);
-  fillFile(files, temporary, (file) => writeFully(files, file, checkpoint, 0));
+  fillFile(files, temporary, fill);
   // The image's directory entry is durable before the checkpoint that names it, and the rename
   // right after.
   files.syncDirectory(directory);

@@ -30,10 +30,10 @@
  * @module
  */
 import type { NodeId, OwnerWord, Slot } from "../core/brands.ts";
-import { NODE_ID_COUNT } from "../core/limits.ts";
+import { NODE_ID_COUNT, SLOT_COUNT } from "../core/limits.ts";
 import { sleepSync } from "../core/sleep_sync.ts";
 import { assert } from "../core/assert.ts";
-import { AGENT_COUNT, OWNER_TABLE, SLOT_LOCK } from "../pool/control_layout.ts";
+import { AGENT_COUNT, OWNER_TABLE, SLOT_LOCK, SLOT_WORDS } from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";
 import { NO_NODE } from "./node_directory.ts";
 
@@ -106,6 +106,17 @@ export function initialiseOwner(pool: Pool, slot: Slot, owner: NodeId): void {
   const word = firstOwnerWord(owner);
   pool.control[pool.slotAt(slot) + SLOT_LOCK] = word;
   pool.control[OWNER_TABLE + slot] = word;
+}
+
+/** Sets the first owners of all slots, before any other thread can see the pool. */
+export function initialiseOwners(pool: Pool, owners: readonly NodeId[]): void {
+  const { control } = pool;
+  // A loop without calls: it is run once, by code that is not compiled yet.
+  let lock = pool.slotAt(0 as Slot) + SLOT_LOCK;
+  for (let slot = 0; slot < SLOT_COUNT; slot++, lock += SLOT_WORDS) {
+    // As firstOwnerWord says.
+    control[lock] = control[OWNER_TABLE + slot] = owners[slot]! << OWNER_SHIFT;
+  }
 }
 
 /**

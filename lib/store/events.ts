@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { type Channel, channel } from "node:diagnostics_channel";
+import type { Channel } from "node:diagnostics_channel";
+import { builtin } from "../core/builtin.ts";
 import { describe, InvalidArgumentError } from "../core/errors.ts";
 import type { AutoscaleDecision } from "../mnode/autoscaler.ts";
 import type {
@@ -120,12 +121,15 @@ export interface StoreListenerOptions {
  */
 const EVENTS_QUEUED_MAX = 1024;
 /**
- * The channel of each type. They are held here: Bun forgets a channel, and who has subscribed to it,
- * when the garbage collector finds that nothing else holds it.
+ * The channel of each type, from the first store on. They are held here: Bun forgets a channel, and
+ * who has subscribed to it, when the garbage collector finds that nothing else holds it.
  */
-const CHANNELS: ReadonlyMap<StoreEventType, Channel> = new Map(
-  EVENT_TYPES.map((type) => [type, channel(`dinomo:${type}`)]),
-);
+let channels: ReadonlyMap<StoreEventType, Channel> | undefined;
+
+function makeChannels(): ReadonlyMap<StoreEventType, Channel> {
+  const { channel } = builtin("node:diagnostics_channel");
+  return new Map(EVENT_TYPES.map((type) => [type, channel(`dinomo:${type}`)]));
+}
 
 /**
  * What is published to the channels `dinomo:nodefailed` and so on, of `node:diagnostics_channel`,
@@ -155,6 +159,7 @@ export class StoreEvents {
   /** Events of a store, of which there are none yet. */
   constructor(store: object) {
     this.#store = store;
+    channels ??= makeChannels();
   }
 
   /** Dispatches an event when the thread's current task or microtask has ended. */
@@ -172,7 +177,7 @@ export class StoreEvents {
       this.target.dispatchEvent(event);
       const { type, detail } = event;
       const message: StoreEventMessage = { store: this.#store, detail };
-      CHANNELS.get(type as StoreEventType)!.publish(message);
+      channels!.get(type as StoreEventType)!.publish(message);
     }
   }
 }

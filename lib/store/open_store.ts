@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { monotonicMs } from "../core/runtime.ts";
+import { monotonicMs, startTimer } from "../core/runtime.ts";
 import { MsgpackCodec } from "../codec/msgpack_codec.ts";
 import { assert } from "../core/assert.ts";
 import { NodeFailedError } from "../core/errors.ts";
@@ -53,6 +53,9 @@ import type { StoreStatistics } from "./store_statistics.ts";
 
 /** Share of the capacity that the cache of a far KN takes unless told otherwise. */
 const CACHE_SHARE = 0.01;
+
+/** How soon after `open` this thread has what does a DPM processor's tasks. */
+const LOAD_TASKS_MS = 10;
 
 /** What a pool without a path has of these. */
 const IN_MEMORY = {
@@ -111,9 +114,6 @@ async function openHere<V, K extends Key>(
   if (resolved.processes) await assertMayListenAt(resolved.path!, "GATEWAY");
   await prepareThreads(resolved);
   assert(LITTLE_ENDIAN, "the processor is little-endian");
-  // At the end the library's files may be gone, and then no thread can be started that writes the
-  // last snapshot.
-  if (resolved.path !== undefined) await loadTasks();
   const opened = await openPool(resolved, ready?.standby);
   try {
     return await startStore<V, K>(resolved, opened, ready?.gateway);
@@ -159,7 +159,7 @@ async function prepareThreads(
 
 /** What does a DPM processor's tasks in this thread, if no other can be started. */
 async function loadTasks(): Promise<(task: DpmTask) => unknown> {
-  return (await import("./path_modules.ts")).performTask;
+  return (await import("../dpm/dpm_tasks.ts")).performTask;
 }
 
 async function startStore<V, K extends Key>(
@@ -386,5 +386,9 @@ async function startStore<V, K extends Key>(
   // What waits for this store is served first. One that fails ends durability, as later ones do.
   if (log?.isCheckpointDue === true) dpm.checkpoint(log.place).catch(() => {});
   if (resolved.keepAlive) opening.store.keepAlive();
+  // At the end the library's files may be gone, and then no thread can be started that writes the
+  // last snapshot. Nothing before that needs them, so the first values go before.
+  const load = () => void loadTasks().catch(() => {});
+  if (resolved.path !== undefined) startTimer(load, LOAD_TASKS_MS, { keepsAlive: false });
   return store;
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { fileURLToPath } from "node:url";
+import { builtin } from "../core/builtin.ts";
 
 const FILE_URL = /^file:\/\//i;
 /** At least two letters: one is a drive of Windows. */
@@ -29,7 +29,7 @@ export function pathRule(value: unknown): string {
 
 function pathOfUrl(url: string): string | undefined {
   try {
-    const path = fileURLToPath(url);
+    const path = builtin("node:url").fileURLToPath(url);
     return path.includes("\0") ? undefined : path;
   } catch {
     // Of another machine, or not a path.

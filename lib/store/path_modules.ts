@@ -5,7 +5,6 @@
  * @module
  */
 export { resolve } from "node:path";
-export { performTask } from "../dpm/dpm_tasks.ts";
 export { nodeFileSystem } from "../persistence/file_system.ts";
 export { heldFiles } from "../persistence/held_files.ts";
 export { startLog } from "../persistence/open_log.ts";

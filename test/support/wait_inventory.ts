@@ -864,7 +864,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "open.ts open": 2,
       "open_store.ts openStore": 5,
       "open_store.ts openAnew": 3,
-      "open_store.ts openHere": 7,
+      "open_store.ts openHere": 6,
       "open_store.ts openPool": 3,
       "open_store.ts prepareThreads": 1,
       "worker_loader.ts OwnWorker.prepare": 1,

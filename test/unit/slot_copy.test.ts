@@ -13,6 +13,13 @@ import {
   SLOT_ENTRY_WORDS,
 } from "../../lib/persistence/checkpoint_layout.ts";
 import { heldBy, holderOf, markUnavailable } from "../../lib/routing/ownership.ts";
+import {
+  captureForReplay,
+  sealCheckpoint,
+  writeCheckpoint,
+  writeNewCheckpoint,
+} from "../../lib/persistence/snapshot_writer.ts";
+import { MemoryDisk } from "../support/memory_disk.ts";
 import { PoolFixture } from "../support/pool_fixture.ts";
 
 const SLOT = 1234 as Slot;
@@ -27,6 +34,22 @@ test("an unused slot is copied as zeros, one with a version as it is", () => {
   assert.equal([...entries], [7]);
   assert.is(copy.slots[SLOT * SLOT_ENTRY_WORDS + SLOT_ENTRY_VERSION_LOW], 7);
   assert.is(holderOf(pool.control[pool.slotAt(SLOT) + SLOT_LOCK]!), -1, "it is unlocked");
+});
+
+test("the first checkpoint of a new pool is what copying all slots comes to", () => {
+  const { pool } = new PoolFixture();
+  const identity = { number: 1, image: 1, codec: "msgpack" } as const;
+  const { checkpoint } = captureForReplay(pool, AGENT, identity, () => {});
+  sealCheckpoint(checkpoint);
+  const disk = new MemoryDisk();
+  const contentsAfter = (write: (directory: string) => void) => {
+    write("/pool");
+    return disk.fileContents("/pool/checkpoint");
+  };
+  const copied = contentsAfter((directory) => writeCheckpoint(disk, directory, checkpoint));
+  const made = contentsAfter((directory) => writeNewCheckpoint(pool, identity, disk, directory));
+  assert.is(made.length, checkpoint.length);
+  assert.equal(made, copied);
 });
 
 test("an unused slot that an agent holds which has failed is not passed over", () => {

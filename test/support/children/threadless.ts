@@ -72,6 +72,9 @@ const disk = await open<unknown>({ ...SIZES, path: paths.disk, durability: "disk
 const saved = await open<unknown>({ ...SIZES, path: paths.saved, durability: "memory" });
 const stores = { logged, disk, saved, memory: await open<unknown>(SIZES) };
 
+// What stores load some milliseconds after they were opened; the same module, so that it is there.
+await import(pathToFileURL(join(copy, "lib/dpm", `dpm_tasks.${extension}`)).href);
+
 const descriptors = new Descriptors();
 if (mode === "descriptors") descriptors.exhaust(SPARE_DESCRIPTORS);
 else if (mode === "gone") {
