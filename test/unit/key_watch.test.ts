@@ -34,7 +34,7 @@ class MadeUpStore {
       return this.entries.get(key);
     };
     const reads = {
-      getEntry: (key: Key) => Promise.resolve(read(key)),
+      readEntry: read,
       getEntries: (wanted: Key[]) => Promise.resolve(wanted.map(read)),
     } as unknown as StoreReads<number>;
     // The hash of a key is its place in the alphabet: each has a part of its own.
