@@ -29,6 +29,7 @@ export const WAYS: readonly Way[] = [
   "put awaited",
   "putSync, postMessage",
   "put awaited, postMessage",
+  "putSync, postMessage to a turning loop",
   "postMessage",
   "postMessage to a turning loop",
 ];

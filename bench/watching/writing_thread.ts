@@ -23,6 +23,7 @@ export type Way =
   | "put awaited"
   | "putSync, postMessage"
   | "put awaited, postMessage"
+  | "putSync, postMessage to a turning loop"
   | "postMessage"
   | "postMessage to a turning loop";
 
