@@ -405,7 +405,11 @@ export class SimFailover {
     this.#hasFailedOver = true;
     setNode(this.pool, SUCCESSOR, SUCCESSOR as NodeId, NodeState.ACTIVE);
     const thread = {
-      hasEnded: () => this.#hasThreadEnded,
+      hasEnded: () => {
+        // In the middle of what the M-node does for the dead: what comes then has to wake it again.
+        this.#watcher?.turn();
+        return this.#hasThreadEnded;
+      },
       hasGivenUp: () => this.#hasThreadEnded,
     };
     this.#retired.add({
