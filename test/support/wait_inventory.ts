@@ -102,8 +102,8 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
   },
   {
     ends:
-      "RESEND_MS, after which it is asked again or throws; a node's page ends with what is in " +
-      "memory, and nobody waits for it when its connection has ended",
+      "RESEND_MS, after which it is asked again or throws, of a picture ASK_MS_MAX; a node's page ends " +
+      "with what is in memory, and nobody waits for it when its connection has ended",
     places: {
       "cluster_scan.ts ClusterScan.read": 3,
       "cluster_scan.ts ClusterScan.#ask": 1,
