@@ -166,7 +166,7 @@ export const WATCH_BUGS: readonly PlantedBug[] = [
   },
   {
     name: "a consumer goes on at the first of the keys that have changed together",
-    breaks: "what one commit has changed is delivered together",
+    breaks: "what is found together is delivered together",
     file: "lib/store/watch.ts",
     edits: [["runMicrotask(this.#goOn);", "this.#goOn();"]],
     caughtBy: ["test/unit/key_watch.test.ts"],
