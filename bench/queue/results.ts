@@ -6,6 +6,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import process from "node:process";
 import { setTimeout } from "node:timers/promises";
 import { open } from "../../mod.ts";
 import { describeEnvironment, type Environment } from "../environment.ts";
@@ -24,6 +25,11 @@ const AT_ONCE = 100;
 export interface QueueFigures {
   name: string;
   jobs: number;
+  /**
+   * Processor time of a job, of all threads of this process, in microseconds: what limits the rate when there are more threads than
+   * processors. Redis is another process, and not counted.
+   */
+  jobUs: number;
   /** Jobs that were done more than once. */
   again: number;
 }
@@ -81,8 +87,8 @@ const CONTESTANTS: readonly Contestant[] = [
   {
     name: "BullMQ (Redis)",
     start: async (folder) => {
-      const moduleName = "bullmq";
-      await import(moduleName);
+      // The second one is optional to the first, which needs it.
+      for (const moduleName of ["bullmq", "ioredis"]) await import(moduleName);
       const server = await startRedisServer(folder, { appendonly: "yes" });
       const { host, port } = server;
       return { place: { kind: "bullmq", host, port }, stop: () => server.stop() };
@@ -94,6 +100,7 @@ export async function measureQueues(size: Size): Promise<QueueResults> {
   const plan = PLANS[size];
   const { repetitionCount, jobCount } = plan;
   const rates = new Map<string, number[]>();
+  const times = new Map<string, number[]>();
   const again = new Map<string, number>();
   const omissions = new Map<string, string>();
   for (let i = 0; i < repetitionCount; i++) {
@@ -103,6 +110,7 @@ export async function measureQueues(size: Size): Promise<QueueResults> {
       try {
         const done = await measure(contestant, plan);
         rates.set(name, [...rates.get(name) ?? [], done.rate]);
+        times.set(name, [...times.get(name) ?? [], done.jobUs]);
         again.set(name, (again.get(name) ?? 0) + done.again);
       } catch (error) {
         if (contestant === CONTESTANTS[0]) throw error;
@@ -111,25 +119,30 @@ export async function measureQueues(size: Size): Promise<QueueResults> {
     }
   }
   const peers = [...rates].map(([name, list]) => {
-    return { name, jobs: median(list), again: again.get(name)! };
+    return { name, jobs: median(list), jobUs: median(times.get(name)!), again: again.get(name)! };
   });
   const left = [...omissions].map(([name, reason]) => `${name} takes no part: ${reason}`);
   return { environment: describeEnvironment(), jobCount, peers, omissions: left };
 }
 
 export function formatQueues({ jobCount, peers, omissions }: QueueResults): string {
-  const head = [`${jobCount} jobs, 2 + 2 threads`, "jobs a second", "Dinomo to it", "done again"];
+  const columns = ["jobs a second", "Dinomo to it", "processor us", "done again"];
+  const head = [`${jobCount} jobs, 2 + 2 threads`, ...columns];
   const dinomo = peers[0]!;
-  const lines = peers.map(({ name, jobs, again }) => {
-    return [name, formatRate(jobs), `${threeDigits(dinomo.jobs / jobs)} x`, String(again)];
-  });
+  const lines = peers.map(({ name, jobs, jobUs, again }) => [
+    name,
+    formatRate(jobs),
+    `${threeDigits(dinomo.jobs / jobs)} x`,
+    threeDigits(jobUs),
+    String(again),
+  ]);
   return [alignColumns([head, ...lines]), ...omissions].join("\n");
 }
 
 async function measure(
   { start }: Contestant,
   { warmUpCount, jobCount }: Plan,
-): Promise<{ rate: number; again: number }> {
+): Promise<{ rate: number; jobUs: number; again: number }> {
   const folder = mkdtempSync(join(tmpdir(), "dinomo-bench-"));
   const { place, stop } = await start(folder);
   const threads = await startThreads(place);
@@ -140,12 +153,15 @@ async function measure(
   for (const consumer of consumers) await consumer.call("consume", { done });
   await doJobs(producers, done, 0, warmUpCount);
   const begin = performance.now();
+  const used = process.cpuUsage();
   await doJobs(producers, done, warmUpCount, jobCount);
   const rate = jobCount / (performance.now() - begin) * 1000;
+  const { user, system } = process.cpuUsage(used);
   for (const thread of threads) await thread.end();
   await stop();
   rmSync(folder, { recursive: true, force: true });
-  return { rate, again: done.subarray(1).filter((times) => times > 1).length };
+  const jobUs = (user + system) / jobCount;
+  return { rate, jobUs, again: done.subarray(1).filter((times) => times > 1).length };
 }
 
 /** Has jobs added, behind those that are done, and waits until they are done, too. */

@@ -5,13 +5,15 @@
  * `putSync` or `postMessage`), and a second time at the end of that call, when a put was awaited: what the watcher needs after that is
  * what it takes from the moment at which all threads can read the value, or less, as a put is visible shortly before its end.
  *
- * A message alone tells less than a watched put, which also stores the value. What an application does instead of watching is to await a
- * put and then post a message, which is measured, too.
+ * A message alone tells less than a watched put, which also stores the value. What an application does instead of watching is to put the
+ * value and then post a message, which is measured, too.
  *
- * The watcher is awake when changes follow each other at once, and asleep when there are milliseconds between them.
+ * The watcher is awake when changes follow each other at once, and asleep when there are milliseconds between them. The thread that gets
+ * messages sleeps between two of them, as threads do, so they are measured a second time with one whose event loop turns all the time.
  *
  * @module
  */
+import { setImmediate } from "node:timers";
 import { MessageChannel, type MessagePort } from "node:worker_threads";
 import { type Entry, open, type Store } from "../../mod.ts";
 import { describeEnvironment, type Environment } from "../environment.ts";
@@ -25,8 +27,11 @@ import type { Delivered, Way, WriteOrder, WritingThreadData } from "./writing_th
 export const WAYS: readonly Way[] = [
   "putSync",
   "put awaited",
+  "putSync, postMessage",
   "put awaited, postMessage",
+  "putSync, postMessage to a turning loop",
   "postMessage",
+  "postMessage to a turning loop",
 ];
 /** Between two changes, so that the watcher sleeps. */
 const GAP_MS = 4;
@@ -149,7 +154,7 @@ async function measure(
   { way, count, gapMs }: Omit<WriteOrder, "offsetUs">,
 ): Promise<LatencyFigures> {
   const order: WriteOrder = { way, count, gapMs, offsetUs: receiver.offsetUs };
-  if (way.endsWith("postMessage")) return figuresOf(await thread.call("write", order));
+  if (way.includes("postMessage")) return figuresOf(await sendMessages(thread, order));
   const watch = store.watch(["key"], { keepAlive: true });
   await watch.next();
   const watching = takeAll(watch, receiver);
@@ -157,6 +162,18 @@ async function measure(
   await watch.return!();
   await watching;
   return figuresOf(delivered);
+}
+
+/** Has messages sent; the loop of this thread turns all the time if the way asks for that. */
+async function sendMessages(thread: BenchThread, order: WriteOrder): Promise<Delivered> {
+  let isTurning = order.way.endsWith("turning loop");
+  const turn = () => {
+    if (isTurning) setImmediate(turn);
+  };
+  turn();
+  const delivered = await thread.call<Delivered>("write", order);
+  isTurning = false;
+  return delivered;
 }
 
 function figuresOf({ sinceCallUs, sinceEndUs }: Delivered): LatencyFigures {

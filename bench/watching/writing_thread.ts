@@ -18,7 +18,14 @@ export interface WritingThreadData {
 }
 
 /** How a number is brought to the other thread. */
-export type Way = "putSync" | "put awaited" | "put awaited, postMessage" | "postMessage";
+export type Way =
+  | "putSync"
+  | "put awaited"
+  | "putSync, postMessage"
+  | "put awaited, postMessage"
+  | "putSync, postMessage to a turning loop"
+  | "postMessage"
+  | "postMessage to a turning loop";
 
 export interface WriteOrder {
   way: Way;
@@ -48,9 +55,9 @@ async function write({ way, count, gapMs, offsetUs }: WriteOrder): Promise<Deliv
     if (gapMs > 0) await stayAwake(gapMs);
     sent += 1;
     const calledUs = nowUs();
-    if (way === "putSync") store.putSync("key", sent);
-    else if (way !== "postMessage") await store.put("key", sent);
-    if (way.endsWith("postMessage")) port.postMessage(sent);
+    if (way.startsWith("putSync")) store.putSync("key", sent);
+    else if (way.startsWith("put")) await store.put("key", sent);
+    if (way.includes("postMessage")) port.postMessage(sent);
     const endedUs = nowUs();
     while (Atomics.load(seen, 0) < sent) Atomics.wait(seen, 0, Atomics.load(seen, 0), 1);
     const deliveredUs = seenUs[0]! + offsetUs;

@@ -52,7 +52,7 @@ export class Step {
 
   /** Whether no executor is inside, and any may enter. */
   get isFree(): boolean {
-    return Atomics.load(this.#control, this.#executorAt) === Executor.NOBODY;
+    return Atomics.load(this.#control, this.#executorAt) === Executor.NOBODY && this.#gate.isOpen;
   }
 
   /** Whether a request waits in a ring. */

@@ -19,7 +19,6 @@
  */
 import type { NodeId } from "../core/brands.ts";
 import { BATCH_REQUESTS_MAX, GROUP_REQUESTS_MAX } from "../core/limits.ts";
-import { sleepSync } from "../core/sleep_sync.ts";
 import { SharedCleaners } from "../dpm/shared_cleaners.ts";
 import { IndexSpace } from "../index/index_space.ts";
 import type { SlotTable } from "../index/slot_table.ts";
@@ -52,9 +51,6 @@ import { SegmentWait } from "./segment_wait.ts";
 import { ShownSet } from "./shown_set.ts";
 import { StepMeter } from "../agent/step_meter.ts";
 
-/** Failed attempts in a row after which to wait for the executor, and how long. */
-const LOCKED_OUT_MAX = 1000;
-const LOCKED_OUT_WAIT_MS = 1;
 /** Requests after which completions are published even though the batch goes on. */
 const PUBLISH_EVERY = 16;
 
@@ -103,8 +99,6 @@ export class KvsNode {
   readonly #meter: StepMeter | undefined;
   readonly #sweeper: ExpirySweeper;
   readonly #table: SlotTable;
-  /** Steps in a row that another executor has kept this one from. */
-  #lockedOutCount = 0;
   #isStalled = false;
   /** If the number of keys is bounded. */
   readonly #entryBound: EntryBound | undefined;
@@ -199,7 +193,7 @@ export class KvsNode {
     // business while the KN has a thread.
     const isForThread = this.#isHelper && (this.#budget.isCritical || syncsAlways(this.#pool));
     if (isForThread && this.#hasThread()) return 0;
-    if (!this.#beginStep()) return 0;
+    if (!this.#step.begin()) return 0;
     this.#meter?.begin();
     publish?.();
     let work = 0;
@@ -257,19 +251,6 @@ export class KvsNode {
     this.#table.giveBack();
     this.#step.end();
     return true;
-  }
-
-  #beginStep(): boolean {
-    if (this.#step.begin()) {
-      this.#lockedOutCount = 0;
-      return true;
-    }
-    this.#lockedOutCount += 1;
-    // The executor has been descheduled, and may need this thread's processor.
-    if (!this.#isHelper && this.#lockedOutCount % LOCKED_OUT_MAX === 0) {
-      sleepSync(LOCKED_OUT_WAIT_MS);
-    }
-    return false;
   }
 
   /** A bounded amount of upkeep; returns how much it did. */

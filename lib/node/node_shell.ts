@@ -7,6 +7,7 @@ import type { NodeId } from "../core/brands.ts";
 import { IDLE_WAIT_MS_MAX } from "../core/limits.ts";
 import { process } from "../core/process.ts";
 import { epochMs, monotonicMs } from "../core/runtime.ts";
+import { sleepSync } from "../core/sleep_sync.ts";
 import { hasThreadEnded } from "../core/thread_identity.ts";
 import { clientThread, HOST_CLIENT } from "../routing/client_registry.ts";
 import { LifeState, lifeState, noteThread, setLifeState } from "../agent/liveness.ts";
@@ -28,6 +29,13 @@ import { abandonExecutor, Executor } from "../agent/executor.ts";
 import { sleepUnless, Spinner } from "./idle_strategy.ts";
 import type { FarSettings } from "./far_settings.ts";
 import { KvsNode, type KvsNodeOptions } from "./kvs_node.ts";
+
+/**
+ * How long to sleep when this thread may not spin, or has, and still another one executes, or
+ * pauses the pool, and may need its processor. Whose requests an executor has just missed executes
+ * them itself, unless it sleeps already.
+ */
+const LOCKED_OUT_MS = 0.25;
 
 /** What a KN's worker is started with. */
 export interface NodeStart {
@@ -145,7 +153,10 @@ function loop(
     if (node.isStalled) waitWhileStalled(node, control, agentAt);
     else if (!spinner.spin(mayWork)) {
       const startMs = now();
-      if (!sleepUnless(control, agentAt, hasWork, IDLE_WAIT_MS_MAX)) continue;
+      if (!sleepUnless(control, agentAt, hasWork, IDLE_WAIT_MS_MAX)) {
+        if (!mayWork()) sleepSync(LOCKED_OUT_MS);
+        continue;
+      }
       spinner.learn(now() - startMs);
       counters.add(AgentCounter.SLEEPS, 1);
       // If nothing has come for as long as this thread may sleep, there may be no thread left that

@@ -111,6 +111,11 @@ export class Gate {
     this.#state = pool.agentAt(agent) + AGENT_GATE_STATE;
   }
 
+  /** Whether the pool is not paused. */
+  get isOpen(): boolean {
+    return Atomics.load(this.#control, GATE_PAUSED) === NOBODY;
+  }
+
   /** Starts a step; false when the pool is paused, and then the step must not be made. */
   enter(): boolean {
     Atomics.store(this.#control, this.#state, BUSY);

@@ -34,7 +34,7 @@ export class KeyWatch<V> extends Watch<WatchedEntries<V>> {
   /** Highest version that was delivered of each key. */
   readonly #versions: number[];
   /** Keys that may have changed, by their numbers. */
-  #dirty = new Set<number>();
+  readonly #dirty = new Set<number>();
   /** When a key that has expired by this thread's clock, and not by its owner's, is looked at again. */
   #againMs = -Infinity;
 
@@ -86,7 +86,9 @@ export class KeyWatch<V> extends Watch<WatchedEntries<V>> {
   }
 
   /** Reads what may have changed; all entries if anything has. */
-  protected override async take(isFirst: boolean): Promise<WatchedEntries<V> | undefined> {
+  protected override take(
+    isFirst: boolean,
+  ): Promise<WatchedEntries<V> | undefined> | WatchedEntries<V> | undefined {
     const nowMs = epochMs();
     if (nowMs >= this.#againMs) {
       for (const [number, entry] of this.#entries.entries()) {
@@ -96,11 +98,22 @@ export class KeyWatch<V> extends Watch<WatchedEntries<V>> {
     if (this.#dirty.size === 0) return undefined;
     const numbers = [...this.#dirty];
     // What is marked from here on is read the next time.
-    this.#dirty = new Set();
-    const keys = numbers.map((number) => this.#keys[number]!);
-    const found = keys.length === 1
-      ? [await this.#reads.getEntry(keys[0]!)]
-      : await this.#reads.getEntries(keys);
+    this.#dirty.clear();
+    const takeAll = (found: WatchedEntries<V>) => this.#takeAll(numbers, found, nowMs, isFirst);
+    if (numbers.length > 1) {
+      return this.#reads.getEntries(numbers.map((number) => this.#keys[number]!)).then(takeAll);
+    }
+    const found = this.#reads.readEntry(this.#keys[numbers[0]!]!);
+    return found instanceof Promise ? found.then((entry) => takeAll([entry])) : takeAll([found]);
+  }
+
+  /** Takes over what was read of some keys; all entries if anything is new. */
+  #takeAll(
+    numbers: readonly number[],
+    found: WatchedEntries<V>,
+    nowMs: number,
+    isFirst: boolean,
+  ): WatchedEntries<V> | undefined {
     let hasChanged = isFirst;
     for (const [i, number] of numbers.entries()) {
       if (hasExpired(found[i], nowMs)) this.#againMs = nowMs + CLOCKS_MS;

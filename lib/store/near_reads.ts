@@ -149,6 +149,13 @@ export class NearReads<V> implements StoreReads<V> {
     return this.#readWhenSettled(key, (own) => this.#values.readShared(own));
   }
 
+  readEntry(key: Key): Promise<Entry<V> | undefined> | Entry<V> | undefined {
+    this.#lifetime.assertOpen();
+    return loopTurn.count(this.#reader.valueBytes) || !this.#encodeIfReadable(key)
+      ? this.getEntry(key)
+      : this.#values.readShared(key);
+  }
+
   getEntrySync(key: Key): Entry<V> | undefined {
     this.#lifetime.assertOpen();
     this.#encodeSettled(key);
@@ -252,11 +259,8 @@ export class NearReads<V> implements StoreReads<V> {
   letGo(): void {
     this.#values.letGo();
     this.#indexed.letGo();
-    this.#direct =
-      this.#client =
-      this.#reader =
-      this.#queues =
-        undefined as never;
+    this.#direct = this.#client = undefined as never;
+    this.#reader = this.#queues = undefined as never;
   }
 
   /** A scan says nothing about what will be read again: in a cache it keeps no key from going. */
@@ -362,15 +366,12 @@ export class NearReads<V> implements StoreReads<V> {
 
   /** Encodes a key, and blocks until this thread's own operations on its slot have ended. */
   #encodeSettled(key: Key): void {
-    if (this.#queues.count !== 0) this.#settleQueue(key);
+    if (this.#queues.count !== 0) {
+      this.#key.encode(key);
+      this.#queues.settle(this.#key, false);
+    }
     const slot = (this.#key.encode(key) >>> SLOT_SHIFT) as Slot;
     if (this.#client.isSlotPending(slot)) this.#client.settleSlot(slot);
-  }
-
-  /** Executes what has been issued for a key before and waits for its turn. */
-  #settleQueue(key: Key): void {
-    this.#key.encode(key);
-    this.#queues.settle(this.#key, false);
   }
 
   /** Encodes a key; false if a read has to wait. */

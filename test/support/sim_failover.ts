@@ -308,7 +308,11 @@ export class SimFailover {
       pool,
       file: this.#log?.file,
       clientCount: 1,
-      ringOf: (_, agent) => this.#rings[agent]!,
+      ringOf: (_, agent) => {
+        // In the middle of what the M-node does for the dead: what comes then has to wake it again.
+        this.#watcher?.turn();
+        return this.#rings[agent]!;
+      },
       hasRing: () => true,
       now: () => this.#nowMs,
       assignedTo: () => SUCCESSOR as NodeId,
@@ -420,6 +424,8 @@ export class SimFailover {
         },
       },
     });
+    // The M-node's thread, which has a pool of its own, makes no step after which it would ring.
+    this.pool.afterStep = undefined;
     this.#keys?.tend();
     this.turn();
     this.#checkHeld();

@@ -81,6 +81,14 @@ export class SimWatcher {
     this.#isAsleep = this.#place!.trySleep();
   }
 
+  /** A turn of its thread: looks if its bell was rung, and goes to sleep again. */
+  turn(): void {
+    if (!this.#isAsleep || !this.isRung) return;
+    this.#place!.wake();
+    this.look();
+    this.sleep();
+  }
+
   /** Lets it go on if it is awake, or its bell was rung, and compares what it knows with what is. */
   check(): void {
     if (!this.#isAsleep || this.isRung) {

@@ -147,7 +147,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "sleeps for IDLE_WAIT_MS_MAX at most",
     places: {
       "idle_strategy.ts sleepUnless": 1,
-      "node_shell.ts loop": 2,
+      "node_shell.ts loop": 3,
     },
   },
   {
@@ -215,7 +215,6 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
     places: {
       "client_waiter.ts EventLoopWaiter.waitSync": 2,
       "far_node.ts FarNode.waitWhileStalled": 1,
-      "kvs_node.ts KvsNode.#beginStep": 1,
       "segment_table.ts SegmentTable.waitForRelease": 1,
       "segment_wait.ts SegmentWait.wait": 1,
     },
@@ -444,10 +443,9 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "aborted, or the store fails, closes, or loses its host, which a watcher looks for once in " +
       "ASLEEP_MS_MAX. Reads: as above",
     places: {
-      "key_watch.ts KeyWatch.take": 2,
       "unstorage.ts tellChanges": 2,
-      "watch.ts Watch.#next": 3,
-      "watch.ts Watch.#wait": 1,
+      "watch.ts Watch.next": 1,
+      "watch.ts Watch.#goOn": 1,
       "watch_hub.ts WatchHub.#sleep": 1,
       "watch_place.ts WatchPlace.sleep": 1,
     },

@@ -34,7 +34,7 @@ class MadeUpStore {
       return this.entries.get(key);
     };
     const reads = {
-      getEntry: (key: Key) => Promise.resolve(read(key)),
+      readEntry: read,
       getEntries: (wanted: Key[]) => Promise.resolve(wanted.map(read)),
     } as unknown as StoreReads<number>;
     // The hash of a key is its place in the alphabet: each has a part of its own.
@@ -99,6 +99,22 @@ test("a key is read again when it expires, without a mark", async () => {
   assert.ok(await isPending(next));
   store.entries.delete("a");
   assert.equal((await ended)?.value, [undefined, store.entries.get("b")]);
+});
+
+test("what is found together is delivered together, to the first of the calls that wait", async () => {
+  const store = new MadeUpStore();
+  const watch = store.watchKeys(["a", "b"]);
+  await watch.next();
+  const calls = [watch.next(), watch.next(), watch.next()];
+  store.put("a", 1);
+  store.put("b", 1);
+  const both = [{ value: 1, version: 1 }, { value: 1, version: 1 }];
+  assert.equal((await calls[0])!.value, both);
+  assert.ok(await isPending(calls[1]!));
+  store.put("b", 2);
+  assert.is((await calls[1])!.value![1]!.version, 2);
+  await watch.return();
+  assert.equal(await calls[2], { done: true, value: undefined });
 });
 
 test("only what was marked is read, however many marks there were", async () => {
