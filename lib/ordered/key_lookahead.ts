@@ -20,7 +20,7 @@ import { bucketAt, bucketIndex } from "../index/slot_extents.ts";
 import { GENERATIONS, SLOT_META, SLOT_WORDS } from "../pool/control_layout.ts";
 import { REGION_BUCKETS_LOG2, REGION_UNITS_LOG2 } from "../pool/geometry.ts";
 import type { Pool } from "../pool/pool.ts";
-import { FoundKey, NO_REGION } from "./found_key.ts";
+import { FoundKey, NO_REGION, NO_VALUES } from "./found_key.ts";
 
 /** Whether a plain load can be delayed past a later one on this processor. */
 const NEEDS_FENCE = !["x64", "ia32"].includes(process.arch);
@@ -61,8 +61,15 @@ export class KeyLookahead {
    * Looks for the keys of some entries.
    *
    * @param hashes words of which every so many-th, from an index on, is a hash
+   * @param valueBytesMax values up to so many bytes are copied with their keys; `NO_VALUES` for none
    */
-  look(hashes: Int32Array, from: number, stride: number, count: number): void {
+  look(
+    hashes: Int32Array,
+    from: number,
+    stride: number,
+    count: number,
+    valueBytesMax: number = NO_VALUES,
+  ): void {
     while (this.keys.length < count) {
       this.keys.push(new FoundKey());
       this.#regions.push(NO_REGION);
@@ -75,7 +82,7 @@ export class KeyLookahead {
     }
     this.#touchRecords(count);
     this.#endStep();
-    for (let i = 0; i < count; i++) this.#copyKey(i, hashes[from + i * stride]);
+    for (let i = 0; i < count; i++) this.#copyKey(i, hashes[from + i * stride], valueBytesMax);
     this.#endStep();
     for (let i = 0; i < count; i++) this.#confirm(i, hashes[from + i * stride]);
   }
@@ -212,14 +219,19 @@ export class KeyLookahead {
     this.touched ^= seen;
   }
 
-  #copyKey(i: number, hash: number): void {
+  #copyKey(i: number, hash: number, valueBytesMax: number): void {
     const pairAt = this.#pairs[i];
     if (pairAt === 0) return;
     const region = this.#regions[i]!;
     const address = this.#addresses[i] as PoolAddress;
     // Without this second load the generation could be one in which the record was already gone.
-    if (region[pairAt] !== address) this.#pairs[i] = 0;
-    else this.keys[i]!.copyRecord(this.#pool, hash, region, pairAt, address, this.#generations[i]);
+    if (region[pairAt] !== address) {
+      this.#pairs[i] = 0;
+      return;
+    }
+    const generation = this.#generations[i];
+    const key = this.keys[i]!;
+    key.copyRecord(this.#pool, hash, region, pairAt, address, generation, valueBytesMax);
   }
 
   /** Forgets a key that was not whole, or beside which there may be another one of its hash. */

@@ -76,7 +76,7 @@ class Scene {
     const address = this.fixture.find(KEY);
     const found = new FoundKey();
     const life = generation ?? this.generationOf(address);
-    found.copyRecord(pool, hash, region, pairAt, address, life);
+    found.copyRecord(pool, hash, region, pairAt, address, life, this.values.aheadBytesMax);
     return found;
   }
 
