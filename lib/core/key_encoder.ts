@@ -217,7 +217,9 @@ export class KeyEncoder implements HeldKey {
 export function keyBehind(byte: number, held: HeldKey): Key {
   const { buffer, byteLength, isBinary } = held;
   if (isBinary) return new Uint8Array(buffer.subarray(byte, byteLength));
-  if (READS_TEXT) return shortText(buffer, byte, byteLength) ?? buffer.toString("utf8", byte, byteLength);
+  if (READS_TEXT) {
+    return shortText(buffer, byte, byteLength) ?? buffer.toString("utf8", byte, byteLength);
+  }
   return buffer.toString(isAscii(held) ? "latin1" : "utf8", byte, byteLength);
 }
 

@@ -40,10 +40,10 @@ export class FoundKey extends KeyBuffer implements HeldKey, IndexPlace {
   /** Whether the record's value was copied, too: its bytes are the first ones of {@linkcode value}. */
   hasValue = false;
   value: Buffer = NO_BYTES;
-  #valueWords: Int32Array = NO_REGION;
+  #valueWords: Int32Array = NO_WORDS;
   #buffer: Buffer = NO_BYTES;
   /** What that is a view of. */
-  #bufferWords: Int32Array = NO_REGION;
+  #bufferWords: Int32Array = NO_WORDS;
 
   /** The key's bytes, and others behind them; valid until the key is another one. */
   get buffer(): Buffer {
@@ -116,5 +116,6 @@ export class FoundKey extends KeyBuffer implements HeldKey, IndexPlace {
 
 const VALUE_WORDS_FIRST = 32;
 const NO_BYTES = Buffer.alloc(0);
+const NO_WORDS = new Int32Array(0);
 /** Of a key that is about to come: no pair leads to it yet. */
 export const NO_REGION: Int32Array = new Int32Array(1);
