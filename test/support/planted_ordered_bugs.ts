@@ -139,7 +139,8 @@ export const ORDERED_BUGS: readonly PlantedBug[] = [
     breaks: "a search is not led astray",
     file: WALK,
     edits: [["      this.contains(view, key, side);", "      true;"]],
-    caughtBy: [INTERLEAVINGS],
+    caughtBy: [INDEX],
+    inTest: "begins at its bound",
   },
   {
     name: "a page gets an entry without a look at it after its parent was held",
