@@ -129,6 +129,7 @@ export type {
 } from "./lib/mnode/node_manager.ts";
 export type { SnapshotReport } from "./lib/persistence/snapshot_writer.ts";
 export type { CompactReport } from "./lib/store/compaction.ts";
+export type { BackupOptions, RestoreOptions, RestoreReport } from "./lib/store/copy_options.ts";
 export type { CodecOption, CustomCodec } from "./lib/codec/codec.ts";
 export type { Key } from "./lib/core/key_encoder.ts";
 export type { KeyOf, KeyTypes } from "./lib/core/key_types.ts";

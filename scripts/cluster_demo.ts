@@ -6,6 +6,7 @@
  * npm run demo:cluster                  # also: bun scripts/cluster_demo.ts, deno run -A scripts/cluster_demo.ts
  * npm run demo:cluster -- --cities 5000
  * npm run demo:cluster -- --seed 7      # which cities are popular
+ * npm run demo:cluster -- --inspect     # with a page that shows it, until Ctrl-C
  * ```
  *
  * Exits with 1 as soon as anything is not what it must be.
@@ -20,6 +21,7 @@ import { CityLoad } from "../examples/cities/city_load.ts";
 import { CityModel } from "../examples/cities/city_model.ts";
 import { formatCount, formatTable, Latencies } from "../examples/cities/latencies.ts";
 import { Progress } from "../examples/cities/progress.ts";
+import { type Inspector, serveInspector } from "../lib/inspector/mod.ts";
 import { type ClusterOptions, open, type Store } from "../mod.ts";
 import { NatsServers } from "../test/support/cluster/nats_servers.ts";
 import { ClusterProcess } from "./cluster_process.ts";
@@ -44,6 +46,7 @@ const { values } = parseArgs({
     cities: { type: "string", default: "1000000" },
     seed: { type: "string", default: "1" },
     stage: { type: "string", default: "3000" },
+    inspect: { type: "boolean", default: false },
   },
 });
 
@@ -60,11 +63,16 @@ async function demonstrate(): Promise<void> {
   console.log(`${formatCount(model.count)} cities, seed ${values.seed}\n`);
   const servers = await NatsServers.start(3);
   let store: Store<StoredCity> | undefined;
+  let inspector: Inspector | undefined;
   try {
     console.log(`3 servers of NATS: ${servers.urls.join(", ")}`);
     const common = { servers: servers.urls, name: "cities", leaseMs: LEASE_MS };
     await Promise.all(RUNTIMES.map((runtime, node) => start(node, runtime, common)));
     store = await open<StoredCity>({ cluster: { ...common, node: false } });
+    if (values.inspect) {
+      inspector = await serveInspector(store);
+      console.log(`inspector: open ${inspector.url}`);
+    }
     await showOwners(store);
     await fill(store, model);
     const load = new CityLoad(store, model, wholeNumber("--seed") + 1);
@@ -77,7 +85,10 @@ async function demonstrate(): Promise<void> {
       `\nevery field of every city is as ${formatCount(model.updateCount)} updates have left it; ` +
         `${resent} requests were sent again, 0 mismatches, ${seconds} s`,
     );
+    if (values.inspect) await goOnUntilStopped(store, model);
+    else console.log("to see it in a browser: npm run demo:cluster -- --inspect");
   } finally {
+    await inspector?.close();
     await store?.close();
     await Promise.all([...members.values()].map((member) => member.close()));
     await servers.stop();
@@ -86,6 +97,14 @@ async function demonstrate(): Promise<void> {
 
 async function start(node: number, runtime: Runtime, common: ClusterOptions): Promise<void> {
   members.set(node, await ClusterProcess.start({ ...common, node }, runtime));
+}
+
+/** Clients read and update until Ctrl-C, which ends all processes at once. */
+async function goOnUntilStopped(store: Store<StoredCity>, model: CityModel): Promise<void> {
+  process.once("SIGINT", () => process.exit(0));
+  const clients = new CityLoad(store, model, model.updateCount).startClients(CLIENT_COUNT);
+  console.log("clients read and update until Ctrl-C");
+  await clients.during(new Latencies(""), () => new Promise<never>(() => {}));
 }
 
 /** Waits until these nodes, and no others, own all slots; shows who owns what. */

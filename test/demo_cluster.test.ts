@@ -3,9 +3,14 @@
  *
  * @module
  */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import process from "node:process";
+import { createInterface } from "node:readline";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { runProgram } from "./support/program.ts";
+import { PROJECT_ROOT, runtimeCommand } from "../scripts/runtimes.ts";
+import { currentRuntime, runProgram } from "./support/program.ts";
 
 const DEMO = "scripts/cluster_demo.ts";
 
@@ -28,6 +33,33 @@ test("owners and a server are killed, and every city is what it must be", async 
     stdout,
     /^every field of every city is as [\d,]+ updates have left it; .* 0 mismatches/m,
   );
+  assert.match(stdout, /^to see it in a browser: npm run demo:cluster -- --inspect$/m);
+});
+
+test("with --inspect it is shown until Ctrl-C", async () => {
+  const { args } = runtimeCommand(currentRuntime(), DEMO);
+  const options = ["--cities", "100", "--stage", "10", "--inspect"];
+  const child = spawn(process.execPath, [...args, ...options], {
+    cwd: PROJECT_ROOT,
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const ended = once(child, "close");
+  let url: URL | undefined;
+  let count = 0;
+  for await (const line of createInterface({ input: child.stdout })) {
+    const address = /^inspector: open (\S+)$/.exec(line)?.[1];
+    if (address !== undefined) url = new URL(address);
+    if (line !== "clients read and update until Ctrl-C") continue;
+    const headers = { authorization: `Bearer ${url!.hash.slice(1)}` };
+    const answer = await fetch(`${url!.origin}/sample`, { headers });
+    const { nodes } = await answer.json() as { nodes: { id: number; keys: number }[] };
+    assert.equal(nodes.map(({ id }) => id), [1, 2, 3]);
+    count = nodes.reduce((sum, { keys }) => sum + keys, 0);
+    // Not child.kill: Deno says then that the signal has ended it.
+    process.kill(child.pid!, "SIGINT");
+  }
+  assert.ok(count >= 100, `${count} keys`);
+  assert.equal(await ended, [0, null]);
 });
 
 test("options that mean nothing are refused", async () => {

@@ -14,10 +14,11 @@ import type { Command } from "./command.ts";
 import { toDumpLine, toFailureLine } from "./dump_line.ts";
 import { BadDataError, ExitCode, OutputClosedError, UsageError } from "./exit_codes.ts";
 import { keysOf, readClosedPool, restoreInMemory } from "./pool_access.ts";
-import { entriesOf, reportUndecodable, valueReader } from "./pool_entries.ts";
+import { entriesOf, valueReader } from "../store/pool_entries.ts";
 import { countKeys, requireWhole } from "./pool_info.ts";
 import { toTaggedJson } from "../codec/tagged_json.ts";
 import { Progress, PROGRESS_RULES } from "./progress.ts";
+import { reportUndecodable } from "./undecodable_keys.ts";
 import { printLine, type Terminal, writeAll } from "./terminal.ts";
 
 /** Characters that are collected before they are written. */

@@ -10,7 +10,7 @@ import type { Damage, RecoveryReport } from "../persistence/replay_report.ts";
 import type { Command } from "./command.ts";
 import { BadDataError, ExitCode } from "./exit_codes.ts";
 import { counted, describeDamage, readClosedPool, restoreInMemory } from "./pool_access.ts";
-import { reportUndecodable, undecodableKeys } from "./pool_entries.ts";
+import { reportUndecodable, undecodableKeys } from "./undecodable_keys.ts";
 import { BYTES_OF_CUSTOM_CODEC } from "./restore.ts";
 import { printLine, printMessage, type Terminal } from "./terminal.ts";
 

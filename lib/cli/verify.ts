@@ -9,7 +9,7 @@ import { checkOrderedIndex } from "../ordered/tree_check.ts";
 import type { Damage } from "../persistence/replay_report.ts";
 import type { Pool } from "../pool/pool.ts";
 import { bytesOfImage, counted, describeDamage, readPool, restoreInMemory } from "./pool_access.ts";
-import { reportUndecodable, undecodableKeys } from "./pool_entries.ts";
+import { reportUndecodable, undecodableKeys } from "./undecodable_keys.ts";
 import { countKeys } from "./pool_info.ts";
 import { orderPool } from "../store/ordered_pool.ts";
 import { Progress, PROGRESS_RULES } from "./progress.ts";

@@ -29,3 +29,41 @@ export interface ClusterNodeStats {
   /** About how much memory changed keys take until they are in the index. */
   readonly unmergedBytes: number;
 }
+
+/** What a node has to do. */
+export interface NodeLoad {
+  /** Requests in a second. */
+  readonly perSecond: number;
+  /** Sequence of the last command that changed owners by which it serves all its slots; 0: none. */
+  readonly map: number;
+}
+
+/** What nodes have to do, by their numbers. */
+export type NodeLoads = ReadonlyMap<number, NodeLoad>;
+
+/** What a node answers when it is asked about itself. */
+export interface NodeFigures {
+  readonly served: ClusterNodeStats;
+  /** About how many keys there are in its slots. */
+  readonly keys: number;
+  /** How long it may answer if its lease is not renewed, in milliseconds. */
+  readonly leaseLeftMs: number;
+}
+
+/** A node of a picture. */
+export interface PicturedNode {
+  readonly node: number;
+  readonly slots: number;
+  readonly address: string | undefined;
+  /** As it has said in its last renewal; undefined before it has said it. */
+  readonly requestsPerSecond: number | undefined;
+  /** Undefined if it has not answered. */
+  readonly figures: NodeFigures | undefined;
+}
+
+/** A cluster at about one moment. */
+export interface ClusterPicture {
+  /** Owner of each slot, -1: none. */
+  readonly owners: Int32Array;
+  readonly nodes: readonly PicturedNode[];
+}

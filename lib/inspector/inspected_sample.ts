@@ -3,8 +3,11 @@
  *
  * @module
  */
+import type { ClusterPicture } from "../core/cluster_figures.ts";
 import type { Key } from "../core/key_encoder.ts";
 import { epochMs } from "../core/runtime.ts";
+import type { PoolPicture } from "../store/pool_picture.ts";
+import type { StoreStats } from "../store/stats.ts";
 import { controlsOf, type Store } from "../store/store.ts";
 
 /** Figures of a store at one moment; rates are left to the page. */
@@ -50,13 +53,88 @@ export interface InspectedNode {
   readonly occupancy: number | undefined;
 }
 
+/** Figures of a cluster at one moment. */
+export interface InspectedCluster {
+  readonly timeMs: number;
+  readonly cluster: {
+    readonly name: string;
+    /** Number of this process's node. */
+    readonly own: number | undefined;
+    /** Requests of this thread that were sent again. */
+    readonly resent: number;
+    readonly unownedSlots: number;
+  };
+  /** Of this thread. */
+  readonly pending: number;
+  readonly nodes: readonly InspectedMember[];
+  /** In base64, two bytes for each slot, the lower one first: its owner, -1 for none. */
+  readonly owners: string;
+}
+
+/** Figures of one node of a cluster; what it counts begins with its process. */
+export interface InspectedMember {
+  readonly id: number;
+  readonly slots: number;
+  readonly address: string | undefined;
+  /** Of the last few seconds; undefined before it has been told. */
+  readonly requestsPerSecond: number | undefined;
+  /** Whether it has answered: what it counts is 0 if not, and other figures are undefined. */
+  readonly answers: boolean;
+  readonly keys: number | undefined;
+  readonly leaseLeftMs: number | undefined;
+  readonly reads: number;
+  /** Reads that were answered from memory. */
+  readonly valueHits: number;
+  /** Reads with one round trip. */
+  readonly shortcutHits: number;
+  readonly writes: number;
+  readonly cacheBytes: number | undefined;
+  readonly unmergedBytes: number | undefined;
+}
+
 /** The figures now, wherever the pool is; undefined when the store is closed. */
 export async function sampleOf<V, K extends Key>(
   store: Store<V, K>,
-): Promise<InspectedSample | undefined> {
+): Promise<InspectedSample | InspectedCluster | undefined> {
   const asked = controlsOf(store).readPicture();
   if (asked === undefined) return undefined;
   const [picture, stats] = await Promise.all([asked, store.readStats()]);
+  if ("nodes" in picture) return clusterSampleOf(picture, stats);
+  return poolSampleOf(picture, stats);
+}
+
+/** A cluster as the nodes that have answered see it, for who asks them all. */
+function clusterSampleOf(
+  { owners, nodes }: ClusterPicture,
+  { cluster, pending }: StoreStats,
+): InspectedCluster {
+  const { name, node: own, resent, unownedSlots } = cluster!;
+  return {
+    timeMs: epochMs(),
+    cluster: { name, own, resent, unownedSlots },
+    pending,
+    nodes: nodes.map(({ node, figures, ...known }) => {
+      const { served, keys, leaseLeftMs } = figures ?? {};
+      const { valueHits = 0, shortcutHits = 0, misses = 0, absent = 0 } = served ?? {};
+      return {
+        id: node,
+        ...known,
+        answers: figures !== undefined,
+        keys,
+        leaseLeftMs,
+        reads: valueHits + shortcutHits + misses + absent,
+        valueHits: valueHits + absent,
+        shortcutHits,
+        writes: served?.changes ?? 0,
+        cacheBytes: served?.cacheBytes,
+        unmergedBytes: served?.unmergedBytes,
+      };
+    }),
+    owners: base64(new Uint8Array(Int16Array.from(owners).buffer)),
+  };
+}
+
+function poolSampleOf(picture: PoolPicture, stats: StoreStats): InspectedSample {
   const { operations, window } = stats;
   return {
     timeMs: epochMs(),

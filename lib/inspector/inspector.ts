@@ -4,7 +4,7 @@
  * | request                     | answer                                                        |
  * | --------------------------- | ------------------------------------------------------------- |
  * | `GET /`                     | the page; all that follows needs the token                     |
- * | `GET /sample`               | an `InspectedSample`                                           |
+ * | `GET /sample`               | an `InspectedSample`, or an `InspectedCluster`                 |
  * | `GET /keys?prefix=&limit=`  | `{ keys, isMore }`: keys as text                               |
  * | `GET /value?key=`           | `{ text, version, expiresAt }`, or 404                         |
  * | `POST /scale?nodes=`        | the new number of KNs; 403 unless the inspector is writable    |
@@ -78,12 +78,12 @@ export class Inspector {
 
 /**
  * Serves a page that shows a store: who owns which part of the keys, operations per second,
- * latencies, how full it is, and keys with their values. It does not keep the process alive.
+ * latencies, how full it is, and keys with their values; of a cluster all of its nodes. It does not
+ * keep the process alive.
  *
  * @param store a store of this thread; with `processes` its pool may be in another process
  * @throws {InvalidOptionError} when an option is not what it must be
  * @throws {UnavailableError} when the pool is in another process, which does not answer
- * @throws {NotInClusterError} for a store of a cluster
  * @throws {Error} with the system's code, such as `EADDRINUSE`, when the port cannot be had
  *
  * @example
@@ -159,7 +159,8 @@ async function answer<V, K extends Key>(
     case "GET /sample": {
       const sample = await sampleOf(store);
       if (sample === undefined) return { status: 410, body: { error: "the store is closed" } };
-      return { status: 200, body: { ...sample, writable } };
+      // A cluster has the nodes whose processes have opened it.
+      return { status: 200, body: { ...sample, writable: writable && !("cluster" in sample) } };
     }
     case "GET /keys":
       return { status: 200, body: await keysOf(store, searchParams) };

@@ -37,20 +37,20 @@ export const INSPECTOR_PAGE: string = `<!doctype html>
 <canvas id="operations"></canvas>
 <div class="legend"><span><span class="swatch reads"></span>reads</span>
 <span><span class="swatch writes"></span>writes</span></div></section>
-<section class="half"><h2>Latency of writes, microseconds</h2>
+<section class="half"><h2 id="chart">Latency of writes, microseconds</h2>
 <canvas id="latency"></canvas>
-<div class="legend"><span><span class="swatch reads"></span>mean</span>
+<div class="legend" id="lines"><span><span class="swatch reads"></span>mean</span>
 <span><span class="swatch writes"></span>99 % keep to it</span>
 <span id="measured"></span></div></section>
-<section class="third"><h2>4,096 slots by the KN that owns them</h2>
+<section class="third"><h2 id="owned">4,096 slots by the KN that owns them</h2>
 <canvas id="slots"></canvas></section>
-<section class="rest"><h2>KNs: the threads that write</h2>
-<table><thead><tr><th>KN</th><th>slots</th><th>requests a second</th><th>busy</th></tr></thead>
+<section class="rest"><h2 id="members">KNs: the threads that write</h2>
+<table><thead><tr id="columns"><th>KN</th><th>slots</th><th>requests a second</th><th>busy</th></tr></thead>
 <tbody id="nodes"></tbody></table>
 <p id="scaling" hidden><label>Scale to <output id="counted"></output>
 <input id="count" type="range" min="1" max="16" step="1"></label></p>
-<h2 class="later">Segments of the log</h2>
-<canvas id="segments"></canvas><div class="legend" id="states"></div></section>
+<div id="log"><h2 class="later">Segments of the log</h2>
+<canvas id="segments"></canvas><div class="legend" id="states"></div></div></section>
 <section><h2>Keys</h2>
 <form id="search"><label>that begin with <input id="prefix" autocomplete="off"></label>
 <button>Find</button> <span id="found" class="legend"></span></form>

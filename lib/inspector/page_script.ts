@@ -5,8 +5,10 @@
  * @module
  */
 
+import { PAGE_CLUSTER } from "./page_cluster.ts";
+
 /** A classic script. */
-export const PAGE_SCRIPT = String.raw`
+export const PAGE_SCRIPT: string = String.raw`
 "use strict";
 const token = location.hash.slice(1);
 const SAMPLES_MAX = 180;
@@ -26,7 +28,9 @@ const variable = (name) => getComputedStyle(document.documentElement).getPropert
 // By the golden angle, so that any few of the 64 differ well.
 const hueOf = (node) => (215 + node * 137.508) % 360;
 const isDark = () => matchMedia("(prefers-color-scheme: dark)").matches;
-const colourOf = (node) => "hsl(" + hueOf(node) + " 62% " + (isDark() ? 58 : 52) + "%)";
+const colourOf = (node) => node < 0
+  ? variable("--line")
+  : "hsl(" + hueOf(node) + " 62% " + (isDark() ? 58 : 52) + "%)";
 
 function count(value) {
   if (value === undefined) return "–";
@@ -62,11 +66,25 @@ function rate(figure, at) {
   return Math.max(0, (after[figure] - before[figure]) * 1000 / (after.timeMs - before.timeMs));
 }
 
+function swatchOf(node) {
+  const swatch = element("span", undefined, { className: "swatch" });
+  swatch.style.background = colourOf(node);
+  return swatch;
+}
+
+function showTiles(tiles) {
+  $("tiles").replaceChildren(...tiles.map(([label, value]) => {
+    const tile = element("div", undefined, { className: "tile" });
+    tile.append(element("b", value), element("span", label));
+    return tile;
+  }));
+}
+
 function drawTiles(sample) {
   const at = samples.length - 1;
   const [hits, misses] = [rate("hits", at), rate("misses", at)];
   const reads = hits === undefined ? undefined : hits + misses;
-  const tiles = [
+  showTiles([
     ["keys", count(sample.keys)],
     ["reads a second", count(reads)],
     ["writes a second", count(rate("writes", at))],
@@ -77,12 +95,7 @@ function drawTiles(sample) {
     ["index and order", bytes(sample.indexBytes + sample.orderBytes)],
     ["threads use it", count(sample.clients)],
     ["unsynced", bytes(sample.unsyncedBytes)],
-  ];
-  $("tiles").replaceChildren(...tiles.map(([label, value]) => {
-    const tile = element("div", undefined, { className: "tile" });
-    tile.append(element("b", value), element("span", label));
-    return tile;
-  }));
+  ]);
 }
 
 /** A canvas as large as it is shown, in pixels of the screen; and its size in those of the page. */
@@ -128,7 +141,7 @@ function drawLines(id, lines) {
   context.textAlign = "right";
   context.fillText("now", width - 4, height - 5);
   for (const { values, colour } of lines) {
-    context.strokeStyle = variable(colour);
+    context.strokeStyle = colour.startsWith("--") ? variable(colour) : colour;
     context.lineWidth = 1.75;
     context.lineJoin = "round";
     context.beginPath();
@@ -162,12 +175,12 @@ function drawCharts() {
     : "";
 }
 
-/** 64 rows of 64 slots, each in the colour of the KN that owns it. */
-function drawSlots({ owners }) {
+/** 64 rows of 64 slots, each in the colour of the KN, or node, that owns it. */
+function drawSlots(owners) {
   const canvas = $("slots");
   canvas.width = canvas.height = 64;
   const context = canvas.getContext("2d");
-  bytesOf(owners).forEach((node, slot) => {
+  owners.forEach((node, slot) => {
     context.fillStyle = colourOf(node);
     context.fillRect(slot % 64, Math.floor(slot / 64), 1, 1);
   });
@@ -179,9 +192,7 @@ function drawNodes(sample) {
   $("nodes").replaceChildren(...sample.nodes.map((node) => {
     const row = element("tr");
     const name = element("td");
-    const swatch = element("span", undefined, { className: "swatch" });
-    swatch.style.background = colourOf(node.id);
-    name.append(swatch, "KN " + node.id);
+    name.append(swatchOf(node.id), "KN " + node.id);
     const old = before.get(node.id);
     const requests = old === undefined ? undefined : (node.requests - old.requests) / seconds;
     row.append(name, element("td", String(node.slots)), element("td", count(requests)));
@@ -237,6 +248,7 @@ function drawSegments({ states, used, live }) {
 function draw() {
   const sample = samples.at(-1);
   if (sample === undefined) return;
+  if (sample.cluster !== undefined) return drawCluster(sample);
   $("state").textContent = bytes(sample.capacityBytes) + ", durability " + sample.durability;
   $("scaling").hidden = !sample.writable;
   if (document.activeElement !== $("count")) {
@@ -244,7 +256,7 @@ function draw() {
   }
   drawTiles(sample);
   drawCharts();
-  drawSlots(sample);
+  drawSlots(bytesOf(sample.owners));
   drawNodes(sample);
   drawSegments(sample);
 }
@@ -302,6 +314,7 @@ async function scale() {
   }
 }
 
+${PAGE_CLUSTER}
 $("search").addEventListener("submit", find);
 $("count").addEventListener("input", () => $("counted").textContent = $("count").value);
 $("count").addEventListener("change", scale);

@@ -42,6 +42,8 @@ th:first-child, td:first-child { text-align: left; white-space: nowrap; }
 .bar { display: inline-block; width: 60px; height: 8px; background: var(--line);
   border-radius: 4px; overflow: hidden; vertical-align: middle; margin-left: 6px; }
 .bar i { display: block; height: 100%; background: var(--reads); }
+small { color: var(--soft); font-size: 12px; }
+.address { display: block; padding-left: 16px; }
 label { color: var(--soft); }
 input, button { font: inherit; color: inherit; background: var(--ground);
   border: 1px solid var(--line); border-radius: 6px; padding: 4px 8px; }
@@ -58,6 +60,7 @@ pre { margin: 8px 0 0; padding: 10px; background: var(--ground); border-radius: 
   font: 13px/1.4 ui-monospace, "Liberation Mono", monospace; }
 #message { color: var(--bad); }
 #state { color: var(--soft); }
+@media (max-width: 899px) { .wide { display: none; } }
 @media (min-width: 900px) {
   .half { grid-column: span 6; } .third { grid-column: span 4; } .rest { grid-column: span 8; }
   #browser { display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 1.4fr);

@@ -50,6 +50,12 @@ export interface ClusterOptions {
    */
   cache?: Bytes | undefined;
   /**
+   * Whether the node of this process gives some of its keys to others when it is asked for more than
+   * they are.
+   * @default true
+   */
+  balance?: boolean | undefined;
+  /**
    * Address of this machine at which its node takes requests. One that other machines reach needs
    * `tls` and `secret`.
    * @default "127.0.0.1"
@@ -87,6 +93,7 @@ export interface ResolvedCluster extends ResolvedSecurity {
   readonly leaseMs: number | undefined;
   readonly port: number;
   readonly cacheBytes: number;
+  readonly balance: boolean;
   /** For tests: when the node writes its index and cleans. */
   readonly index?: Partial<IndexOptions>;
 }
@@ -99,6 +106,7 @@ const NAMES: readonly string[] = [
   "replicas",
   "leaseMs",
   "cache",
+  "balance",
   "host",
   "port",
   "advertise",
@@ -143,9 +151,10 @@ export function clusterOf(
     requireThat(isBeside, name, "must be left out with cluster", value);
   }
   const servers = serversOf(cluster.servers);
-  const { name, leaseMs, node = true, port = 0 } = cluster;
+  const { name, leaseMs, node = true, port = 0, balance = true } = cluster;
   const isName = typeof name === "string" && NAME.test(name);
   requireThat(isName, "cluster.name", "must be 1 to 64 letters, digits, - or _", name);
+  requireThat(typeof balance === "boolean", "cluster.balance", "must be a boolean", balance);
   return {
     servers,
     name,
@@ -157,6 +166,7 @@ export function clusterOf(
       ? undefined
       : wholeNumber("cluster.leaseMs", leaseMs, LEASE_MS_MIN, LEASE_MS_MAX),
     cacheBytes: cacheBytesOf(cluster.cache),
+    balance,
     port: wholeNumber("cluster.port", port, 0, PORT_MAX),
     ...securityOf(cluster),
   };

@@ -28,7 +28,7 @@ export interface StoreEventDetails {
   readonly threadfailed: ThreadFailure;
   /**
    * Nothing is left of a KN that has failed: every slot can be written, and every request was
-   * settled or sent again.
+   * settled or sent again. In a cluster: others serve all of its slots.
    */
   readonly noderecovered: NodeRecovery;
   /**
@@ -36,7 +36,7 @@ export interface StoreEventDetails {
    * and done, and why.
    */
   readonly decision: AutoscaleDecision;
-  /** `scale`, or the M-node, has moved slots. */
+  /** `scale`, or the M-node, has moved slots; in a cluster one of its nodes, which measures no times. */
   readonly slotsmoved: ScaleReport;
   /**
    * The thread of an attached client has ended without closing its store; its place is free again.

@@ -49,8 +49,15 @@ export interface StoreMaintenance {
   replicate(key: EncodedKey, ownerCount: number): Promise<void>;
   /** Writes a checkpoint or a snapshot. */
   snapshot(signal?: AbortSignal): Promise<SnapshotReport>;
-  /** Writes a copy of the pool into another directory. */
-  backup(directory: string, signal?: AbortSignal): Promise<SnapshotReport>;
+  /**
+   * Writes a copy of the pool into another directory; where that takes as long as there are keys, it
+   * tells the share that is done.
+   */
+  backup(
+    directory: string,
+    signal?: AbortSignal,
+    onProgress?: (share: number) => void,
+  ): Promise<SnapshotReport>;
   /** Gives back what the store does not need any more. */
   compact(): Promise<CompactReport>;
   /** Gives the store a larger capacity; resolves to that. */

@@ -44,7 +44,8 @@ import {
 import type { OpenOptions } from "./options.ts";
 import { type ResolvedOptions, resolveOptions } from "./resolved_options.ts";
 import { findOrOpen, openedWithOf } from "./reused_stores.ts";
-import { controlsOf, Store, type StoreControls } from "./store.ts";
+import { controlsOf, Store } from "./store.ts";
+import type { StoreControls } from "./store_controls.ts";
 import type { StoreParts } from "./opened_parts.ts";
 import type { Standby } from "./standby.ts";
 import { admit, assertMayListenAt, type Gateway, type ReadyHost, serve } from "./store_sockets.ts";
@@ -70,7 +71,12 @@ export async function openStore<V, K extends Key>(
   const resolved = resolveOptions(options);
   if (resolved.cluster !== undefined) {
     const { openCluster } = await import("../cluster/store/open_cluster.ts");
-    return await openCluster<V, K>(resolved, resolved.cluster);
+    const { keys, codec, workers, cluster } = resolved;
+    return await openCluster<V, K>(
+      resolved,
+      cluster,
+      (options) => openHere<V, Key>({ ...resolveOptions(options), keys, codec, workers }),
+    );
   }
   if (!resolved.reuse) return await openAnew<V, K>(resolved);
   const { resolve } = await import("node:path");

@@ -173,11 +173,15 @@ export interface ClusterStats {
   readonly name: string;
   /** Number of this process's node; undefined if it has none. */
   readonly node: number | undefined;
-  /** The members, and how many slots each owns; the address is undefined of one that has left. */
+  /**
+   * The members, and how many slots each owns; the address is undefined of one that has left. Of the
+   * last few seconds, as it has said not long ago: for how many requests in a second it is asked.
+   */
   readonly nodes: readonly {
     readonly node: number;
     readonly slots: number;
     readonly address: string | undefined;
+    readonly requestsPerSecond: number | undefined;
   }[];
   /** Slots that no node owns now: their requests wait. */
   readonly unownedSlots: number;

@@ -12,11 +12,10 @@ import type { Bytes } from "../core/units.ts";
 import type { ScaleReport } from "../mnode/node_manager.ts";
 import type { RecoveryReport } from "../persistence/replay_report.ts";
 import type { SnapshotReport } from "../persistence/snapshot_writer.ts";
-import { abortable, type AbortOptions } from "./abort.ts";
+import { abortable, type AbortOptions, untilAborted } from "./abort.ts";
 import { assertOwnerCount, backupPathOf, capacityOf } from "./arguments.ts";
 import {
   assertEventType,
-  type StoreEventDetails,
   type StoreEventListener,
   StoreEvents,
   type StoreEventType,
@@ -26,32 +25,24 @@ import type { StoreHandle } from "./handle.ts";
 import { KeyAccess } from "./key_access.ts";
 import { StoreLifetime } from "./lifetime.ts";
 import type { CompactReport } from "./compaction.ts";
+import {
+  type BackupOptions,
+  backupOptionsOf,
+  type RestoreOptions,
+  restoreOptionsOf,
+  type RestoreReport,
+} from "./copy_options.ts";
 import type { StoreMaintenance } from "./maintenance.ts";
 import type { StoreStats } from "./stats.ts";
-import { type KeyTypes, keyTypesOf } from "../core/key_types.ts";
-import type { PoolPicture } from "./pool_picture.ts";
+import { keyTypesOf } from "../core/key_types.ts";
+import type { FilledStore } from "./pool_restore.ts";
 import { makeOperationParts, type StoreParts } from "./opened_parts.ts";
+import type { StoreControls } from "./store_controls.ts";
 import type { OperationParts } from "./store_parts.ts";
 import { StoreOperations } from "./store_operations.ts";
 
 /** A timer far enough away never to fire; it keeps the process alive. */
 const KEEP_ALIVE_MS = 2 ** 30;
-
-/** What the library itself does to a store, and an application has no use for. */
-export interface StoreControls {
-  /** Keeps the process alive until the store is closed. */
-  keepAlive(): void;
-  /** Tells what has happened to the store, soon. */
-  emit<Type extends StoreEventType>(type: Type, detail: StoreEventDetails[Type]): void;
-  /** Ends the store because it cannot go on. */
-  fail(error: DinomoError): void;
-  /** Whether the store can be used: it has neither failed nor been closed. */
-  isOpen(): boolean;
-  /** Of which types the keys are; undefined when the store is closed. */
-  keyTypes(): KeyTypes | undefined;
-  /** What the pool looks like now; undefined when the store is closed. */
-  readPicture(): Promise<PoolPicture> | undefined;
-}
 
 /** The controls of a store. */
 export let controlsOf: <V, K extends Key>(store: Store<V, K>) => StoreControls;
@@ -197,19 +188,62 @@ export class Store<V, K extends Key = string> extends StoreOperations<V, K> {
   }
 
   /**
-   * Writes a copy of the store, as of one moment, into another directory, while operations go on.
-   * It can be opened like any pool.
+   * Writes a copy of the store into another directory, while operations go on. It can be opened
+   * like any pool. Of a store of one machine it is as of one moment; of a cluster each key is as it
+   * was at some moment of the call, under a new version.
    *
    * @param directory is created if it does not exist, and must be empty
-   * @param options with a `signal` that is aborted before it has begun, nothing is written;
-   *   otherwise it is written to its end all the same
+   * @param options with a `signal` that is aborted before files are written, none is; otherwise
+   *   they are written to the end all the same
    * @throws {PathError} when the directory cannot be used
    * @throws {SnapshotError} when a file operation fails
+   * @throws {UnavailableError} of a cluster, when some keys have had no owner for 30 seconds
+   * @throws {PoolFullError} of a cluster that has more than a pool of one machine can have
    */
-  backup(directory: string | URL, options?: AbortOptions): Promise<SnapshotReport> {
-    return abortable(options, async () => {
+  async backup(directory: string | URL, options?: BackupOptions): Promise<SnapshotReport> {
+    const { signal, onProgress } = backupOptionsOf(options);
+    return await untilAborted(signal, async () => {
       const path = backupPathOf(directory);
-      return await this.#maintain().backup(path, options?.signal);
+      const report = await this.#maintain().backup(path, signal, onProgress);
+      onProgress?.(1);
+      return report;
+    });
+  }
+
+  /**
+   * Puts the keys of a pool, such as a backup, into this store, with their values and expiry times,
+   * under new versions. Keys that the store has, or gets meanwhile, stay as they are. So it can be
+   * repeated, with `merge`, if it was interrupted; a key that was deleted since comes back then.
+   *
+   * @param directory of a pool that no store has open; it is read into memory, and does not change
+   * @throws {InvalidArgumentError} when the store has keys, without `merge`
+   * @throws {PathError} when there is no pool that can be read
+   * @throws {PoolLockedError} when a store has it open
+   * @throws {CorruptionError} when it is damaged
+   * @throws {InvalidValueError} when the store cannot hold one of the keys, which is named
+   *
+   * @example
+   * ```ts
+   * import { mkdtempSync } from "node:fs";
+   * import { tmpdir } from "node:os";
+   * import { join } from "node:path";
+   * import { open } from "dinomo";
+   *
+   * const directory = join(mkdtempSync(join(tmpdir(), "dinomo-")), "copy");
+   * await using store = await open<number>({ capacity: "64MiB" });
+   * await store.put("answer", 42);
+   * await store.backup(directory);
+   * await store.clear();
+   * console.log((await store.restore(directory)).restored); // 1
+   * ```
+   */
+  async restore(directory: string | URL, options?: RestoreOptions): Promise<RestoreReport> {
+    const given = restoreOptionsOf(options);
+    return await untilAborted(given.signal, async () => {
+      const path = backupPathOf(directory);
+      this.#lifetime.assertWritable("restore");
+      const { restorePool } = await import("./pool_restore.ts");
+      return await restorePool(this as unknown as FilledStore, this.#used.codec, path, given);
     });
   }
 

@@ -7,6 +7,7 @@
 import type { Key, KeyEncoder } from "../core/key_encoder.ts";
 import type { StoreHandle } from "./handle.ts";
 import type { PoolLife, StoreLifetime } from "./lifetime.ts";
+import type { ClusterPicture } from "../core/cluster_figures.ts";
 import type { PoolPicture } from "./pool_picture.ts";
 import type { StoreReads } from "./reads.ts";
 import type { StoreStats } from "./stats.ts";
@@ -52,7 +53,7 @@ export interface StorePool extends UsedPool, PoolLife {
    *
    * @throws {DinomoError} when it is no pool of slots and segments, or there is no answer
    */
-  readPicture(): Promise<PoolPicture>;
+  readPicture(): Promise<PoolPicture | ClusterPicture>;
   /**
    * What other threads attach by.
    *

@@ -28,6 +28,8 @@ import {
 import { SessionEvidence } from "../../lib/cluster/node/session_evidence.ts";
 import { SlotMoves } from "../../lib/cluster/node/slot_moves.ts";
 import { Status } from "../../lib/rings/ring_layout.ts";
+import { decodeFigures } from "../../lib/cluster/network/figure_calls.ts";
+import { encodeTagged } from "../../lib/codec/tagged_bytes.ts";
 import { FrameError } from "../../lib/wire/frame.ts";
 import {
   compareAndSetOf,
@@ -70,6 +72,7 @@ test("messages come back as they were", () => {
   assert.equal(decodeEntry(encodeOwn(9)), { kind: "own", term: 9 });
   const commands: Command[] = [
     { kind: "renew", node: 3, holder: "a life", number: 2, follows: 0 },
+    { kind: "renew", node: 3, holder: "a life", number: 3, follows: 1, load: [0.5, 7, 2] },
     { kind: "revoke", node: 3, follows: 8 },
     assignment({ moves: [[4095, 3]], barriers: [[3, 9]], fenced: [[3, 8]] }),
   ];
@@ -95,9 +98,29 @@ test(
     isRefused(() => decode(batch));
     const none = [null, 1, [], {}, { kind: "renew", node: 3, follows: 0 }];
     const far = [assignment({ moves: [[4096, 1]] }), { kind: "revoke", node: 1024, follows: 0 }];
-    for (const other of [...none, ...far]) isRefused(() => decode(encode(other as Command)));
+    const renewal = { kind: "renew", node: 3, holder: "a life", number: 3, follows: 1 };
+    const loads = [5, [], [1, 2], [-1, 2, 3], [1, 0.5, 3], ["1", 2, 3], [1, 2, 3, 4]];
+    const loaded = loads.map((load) => ({ ...renewal, load }));
+    for (const other of [...none, ...far, ...loaded]) {
+      isRefused(() => decode(encode(other as Command)));
+    }
   }),
 );
+
+test("figures of a node that are none are refused with a FrameError", () => {
+  const names = ["valueHits", "shortcutHits", "misses", "absent", "readRoundTrips", "changes"];
+  const more = ["changeRoundTrips", "roundTrips", "cacheBytes", "unmergedBytes"];
+  const served = Object.fromEntries([...names, ...more].map((name, i) => [name, i]));
+  const figures = { served, keys: 5, leaseLeftMs: 6.5 };
+  assert.equal(decodeFigures(encodeTagged(figures)), figures);
+  const { changes: _, ...less } = served;
+  const text = { ...served, misses: "2" };
+  const others = [null, 7, {}, { ...figures, keys: "5" }, { ...figures, served: less }];
+  for (const other of [...others, { ...figures, served: text }, { keys: 5, leaseLeftMs: 1 }]) {
+    const read = () => decodeFigures(encodeTagged(other));
+    assert.throws(read, (error: Error) => error instanceof FrameError, JSON.stringify(other));
+  }
+});
 
 test("a lease is counted from before its renewal is sent, by the clock that has moved further", () => {
   const clock = new ToldClock();

@@ -16,6 +16,7 @@ import { currentRuntime } from "../support/child.ts";
 import { ClusterUser, until } from "../support/cluster/cluster_user.ts";
 import { SHARE_COUNT } from "../support/campaign.ts";
 import { NatsServers } from "../support/cluster/nats_servers.ts";
+import { temporaryPath } from "../support/temporary.ts";
 
 const SLOT_COUNT = 4096;
 const KEYS = Array.from({ length: 16 }, (_, i) => `own ${i}`);
@@ -234,6 +235,36 @@ async function goOnForLong(
   await engine.close();
 }
 
+/** Makes a backup, in the middle of which an owner is killed; returns what checks it. */
+async function copyWhileKilled(
+  store: Store<number>,
+  load: Load,
+  owner: ClusterUser,
+): Promise<{ check: () => Promise<void> }> {
+  const path = temporaryPath("copy");
+  const before = load.sums.slice();
+  let killed: Promise<void> | undefined;
+  await store.backup(path, {
+    onProgress: (share) => {
+      if (share > 0.1) killed ??= owner.kill();
+    },
+  });
+  assert.ok(killed !== undefined);
+  await killed;
+  // What was on its way may be in it.
+  const after = load.sums.map((sum) => sum + 2);
+  const check = async () => {
+    await using copy = await open<number>({ path });
+    for (const key of LISTED) assert.is(copy.getSync(key), 0, key);
+    KEYS.forEach((key, i) => {
+      const sum = copy.getSync(key) ?? 0;
+      const [least, most] = [before[i]!, after[i]!];
+      assert.ok(sum >= least && sum <= most, `${key} is ${sum}, not ${least} to ${most}`);
+    });
+  };
+  return { check };
+}
+
 async function tryCluster(): Promise<void> {
   const servers = await NatsServers.start(3);
   const users: ClusterUser[] = [];
@@ -256,6 +287,11 @@ async function tryCluster(): Promise<void> {
     store.addEventListener("nodefailed", ({ detail }) => {
       told.push(`failed ${detail.node}, ${detail.replacement} in its place`);
     });
+    store.addEventListener("noderecovered", ({ detail }) => {
+      told.push(`${detail.replacement} serves what ${detail.node} did`);
+    });
+    let moves = 0;
+    store.addEventListener("slotsmoved", ({ detail }) => moves += +(detail.slotsMoved > 0));
     const watcher = new Watcher(store);
     const load = new Load(store);
     await load.goOn(2);
@@ -263,9 +299,11 @@ async function tryCluster(): Promise<void> {
     await until("a node that joins gets slots", () => areOwners(store!, [0, 1]));
     await load.goOn(ROUNDS);
 
-    await first.kill();
+    const copied = await copyWhileKilled(store, load, first);
     await until("an owner that was killed is succeeded", () => areOwners(store!, [1]));
     await load.goOn(ROUNDS);
+    await copied.check();
+    await until("its successor has said that it serves all", () => told.length === 3);
 
     const third = await start(2, OTHERS[2]!);
     await until("another one gets slots", () => areOwners(store!, [1, 2]));
@@ -281,8 +319,10 @@ async function tryCluster(): Promise<void> {
     await load.stop();
     await load.check();
     await watcher.check(load.sums);
-    await until("a node that has left is told", () => told.length === 4);
-    assert.equal(told, ["added 1", "failed 0, 1 in its place", "added 2", "removed 1"]);
+    await until("a node that has left is told", () => told.length === 5);
+    const failure = ["failed 0, 1 in its place", "1 serves what 0 did"];
+    assert.equal(told, ["added 1", ...failure, "added 2", "removed 1"]);
+    assert.ok(moves >= 3, "slots move when a node joins, another one joins, and one leaves");
     assert.is(await store.get("of another"), 50);
     // Each key always has requests on their way, and half of the keys were the killed process's.
     assert.ok(store.stats().cluster!.resent > 0);

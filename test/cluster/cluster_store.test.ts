@@ -69,6 +69,7 @@ test("options are checked before anything is done", async () => {
   assert.match(await of({ node: -1 }), "cluster.node must be");
   assert.match(await of({ replicas: 2 }), "cluster.replicas must be 1, 3 or 5");
   assert.match(await of({ leaseMs: 1 }), "cluster.leaseMs must be");
+  assert.match(await of({ balance: 0.2 }), "cluster.balance must be a boolean");
   assert.match(await of({ port: 70_000 }), "cluster.port must be");
   assert.match(await of({ members: 3 }), "cluster must have options among servers, name, node");
   assert.match(await of({ host: "10.0.0.1" }), "cluster.tls and cluster.secret must both be given");
@@ -263,6 +264,39 @@ test("who watches a prefix is told of its changes, and when some are missing", a
   assert.equal(await watch.return!(), { done: true, value: undefined });
 });
 
+test("the inspector is told of all nodes, whoever serves it", async () => {
+  const asking = await open<unknown>({ cluster: { ...cluster, node: false } });
+  try {
+    await asking.putMany(Array.from({ length: 40 }, (_, i) => [`inspected ${i}`, i]));
+    await asking.get("inspected 1");
+    for (const [one, own] of [[store, 0], [asking, undefined]] as const) {
+      await using inspector = await serveInspector(one, { writable: true });
+      const { origin, hash } = new URL(inspector.url);
+      const headers = { authorization: `Bearer ${hash.slice(1)}` };
+      // deno-lint-ignore no-explicit-any
+      const ask = async (path: string): Promise<any> =>
+        await (await fetch(`${origin}/${path}`, { headers })).json();
+      const sample = await ask("sample");
+      assert.equal([sample.cluster.name, sample.cluster.own], ["shop", own]);
+      assert.not.ok(sample.writable, "a cluster is not scaled");
+      const [node, ...others] = sample.nodes;
+      assert.equal(others, []);
+      assert.equal([node.id, node.slots, node.answers], [0, 4096, true]);
+      assert.ok(node.keys >= 40 && node.writes >= 40 && node.reads >= 1);
+      assert.ok(node.valueHits <= node.reads);
+      assert.ok(node.leaseLeftMs > 0 && node.leaseLeftMs <= 2000);
+      const owners = Uint8Array.from(atob(sample.owners), (letter) => letter.charCodeAt(0));
+      assert.is(owners.length, 2 * 4096);
+      assert.ok(owners.every((byte) => byte === 0));
+      assert.is((await ask("keys?prefix=inspected%203")).keys.length, 11);
+      const scaled = await fetch(`${origin}/scale?nodes=2`, { method: "POST", headers });
+      assert.is(scaled.status, 400);
+    }
+  } finally {
+    await asking.close();
+  }
+});
+
 test("what a cluster does not have is refused", async () => {
   const blocking = [
     () => store.getSync("a"),
@@ -282,14 +316,12 @@ test("what a cluster does not have is refused", async () => {
     () => store.scale(2),
     () => store.replicate("a", 2),
     () => store.snapshot(),
-    () => store.backup("/nowhere"),
     () => store.compact(),
     () => store.grow("1GiB"),
     () => store.atomic().put("a", 1).commit(),
     () => store.transaction((tx) => tx.get("a")),
     () => store.getMany(["a"], { consistent: true }),
     () => store.first(),
-    () => serveInspector(store),
   ];
   for (const method of others) {
     try {

@@ -4,17 +4,20 @@
  * @module
  */
 import { setTimeout as delay } from "node:timers/promises";
-import type { Browser, Page } from "playwright-core";
+import type { Browser } from "playwright-core";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { open, type Store } from "dinomo";
 import { serveInspector } from "dinomo/inspector";
 import { findBrowser, startBrowser } from "../support/browser.ts";
-
-/** How long the page may take for what it is waited for; it asks once a second. */
-const WAIT_MS_MAX = 20_000;
-/** Narrow as a telephone, and wide. */
-const WIDTHS = [390, 1280];
+import {
+  assertFits,
+  countColours,
+  openPage,
+  tile,
+  waitForColour,
+  waitForFigure,
+} from "../support/inspector_page.ts";
 
 interface User {
   readonly name: string;
@@ -25,28 +28,6 @@ test.before(async () => {
   browser = await startBrowser();
 });
 test.after(() => browser?.close());
-
-/** A page, and what the browser has complained of. */
-interface Opened extends AsyncDisposable {
-  readonly page: Page;
-  readonly complaints: string[];
-}
-
-async function openPage(
-  url: string,
-  { width = 1280, colorScheme = "light" }: { width?: number; colorScheme?: "light" | "dark" } = {},
-): Promise<Opened> {
-  const context = await browser.newContext({ viewport: { width, height: 900 }, colorScheme });
-  const page = await context.newPage();
-  page.setDefaultTimeout(WAIT_MS_MAX);
-  const complaints: string[] = [];
-  page.on("console", (said) => {
-    if (said.type() === "error") complaints.push(said.text());
-  });
-  page.on("pageerror", (error) => complaints.push(String(error)));
-  await page.goto(url);
-  return { page, complaints, [Symbol.asyncDispose]: () => context.close() };
-}
 
 async function openStore(nodes = 1): Promise<Store<User>> {
   const store = await open<User>({ capacity: "4MiB", nodes, statistics: true, ordered: true });
@@ -63,64 +44,13 @@ async function keepBusy(store: Store<User>, signal: AbortSignal): Promise<void> 
   }
 }
 
-/** The figure of a tile, as it is shown. */
-const tile = (page: Page, label: string) =>
-  page.locator(".tile").filter({ hasText: label }).locator("b");
-
-/** Waits until the figure of a tile is a number above 0. */
-async function waitForFigure(page: Page, label: string): Promise<void> {
-  await tile(page, label).filter({ hasText: /[1-9]/ }).waitFor();
-}
-
-/** How many colours a canvas has. */
-function countColours(page: Page, id: string): Promise<number> {
-  return page.evaluate<number>(`(() => {
-    const canvas = document.getElementById(${JSON.stringify(id)});
-    const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
-    return new Set(new Uint32Array(data.buffer)).size;
-  })()`);
-}
-
-/** Waits until something in a canvas has about the colour that a variable of the page has. */
-async function waitForColour(page: Page, id: string, colour: string): Promise<void> {
-  const hasColour = `(() => {
-    const style = getComputedStyle(document.documentElement).getPropertyValue("${colour}");
-    const colour = [1, 3, 5].map((at) => parseInt(style.slice(at, at + 2), 16));
-    const canvas = document.getElementById(${JSON.stringify(id)});
-    const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
-    for (let i = 0; i < data.length; i += 4) {
-      // Thin lines are drawn in parts of pixels.
-      const isLike = data[i + 3] > 128 && colour.every((c, j) => Math.abs(data[i + j] - c) < 40);
-      if (isLike) return true;
-    }
-    return false;
-  })()`;
-  const endMs = performance.now() + WAIT_MS_MAX;
-  // Not by `waitForFunction`: it makes a function of a text, which the page's policy forbids.
-  while (!await page.evaluate<boolean>(hasColour)) {
-    assert.ok(performance.now() < endMs, `nothing in ${id} has the colour ${colour}`);
-    await delay(100);
-  }
-}
-
-/** What ends to the right of the window. */
-function findOverflow(page: Page): Promise<string[]> {
-  return page.evaluate<string[]>(`(() => {
-    const { clientWidth } = document.documentElement;
-    return [document.documentElement, ...document.querySelectorAll("body *")]
-      .filter((element) => element.getBoundingClientRect().right > clientWidth + 1 ||
-        element === document.documentElement && element.scrollWidth > clientWidth)
-      .map(({ tagName, id }) => tagName + " " + id);
-  })()`);
-}
-
 test("it shows the KNs, their slots, and what changes under load", async () => {
   await using store = await openStore(2);
   await using inspector = await serveInspector(store);
   const stop = new AbortController();
   const busy = keepBusy(store, stop.signal);
   try {
-    await using opened = await openPage(inspector.url);
+    await using opened = await openPage(browser, inspector.url);
     const { page } = opened;
     for (const label of ["keys", "writes a second", "reads a second", "mean of writes"]) {
       await waitForFigure(page, label);
@@ -150,7 +80,7 @@ test("without the token it shows nothing of the store", async () => {
   await using store = await openStore();
   await using inspector = await serveInspector(store, { writable: true });
   for (const url of [inspector.url.split("#")[0]!, inspector.url.slice(0, -1)]) {
-    await using opened = await openPage(url);
+    await using opened = await openPage(browser, url);
     const { page } = opened;
     await page.locator("#message").filter({ hasText: "no answer" }).waitFor();
     await page.locator("#found").filter({ hasText: "token" }).waitFor();
@@ -164,7 +94,7 @@ test("without the token it shows nothing of the store", async () => {
 test("it finds keys by what they begin with, and shows a value", async () => {
   await using store = await openStore();
   await using inspector = await serveInspector(store);
-  await using opened = await openPage(inspector.url);
+  await using opened = await openPage(browser, inspector.url);
   const { page } = opened;
   await page.locator("#found").filter({ hasText: "30 keys" }).waitFor();
   await page.locator("#prefix").fill("user:2");
@@ -182,12 +112,12 @@ test("the slider scales a store where that is allowed, and is not there otherwis
   await using store = await openStore();
   await using writing = await serveInspector(store, { writable: true });
   await using reading = await serveInspector(store);
-  await using opened = await openPage(writing.url);
+  await using opened = await openPage(browser, writing.url);
   await opened.page.locator("#count").fill("3");
   await opened.page.locator("#nodes tr:nth-child(3)").waitFor();
   assert.is(store.nodes, 3);
   assert.is(await opened.page.locator("#counted").textContent(), "3");
-  await using other = await openPage(reading.url);
+  await using other = await openPage(browser, reading.url);
   await other.page.locator("#nodes tr:nth-child(3)").waitFor();
   assert.not.ok(await other.page.locator("#scaling").isVisible());
   assert.equal([...opened.complaints, ...other.complaints], []);
@@ -198,29 +128,11 @@ test("it fits narrow and wide windows, light and dark, with long keys and values
   const long = "k".repeat(300);
   await store.put(long, { name: "v".repeat(2_000) });
   await using inspector = await serveInspector(store, { writable: true });
-  for (const width of WIDTHS) {
-    const grounds: number[] = [];
-    for (const colorScheme of ["light", "dark"] as const) {
-      await using opened = await openPage(inspector.url, { width, colorScheme });
-      const { page } = opened;
-      await page.locator("#nodes tr:nth-child(3)").waitFor();
-      await page.getByRole("button", { name: long }).click();
-      await page.locator("#value").filter({ hasText: "vvv" }).waitFor();
-      assert.equal(await findOverflow(page), [], `${width} pixels, ${colorScheme}`);
-      const [ground, ink] = await page.evaluate<[number, number]>(`(() => {
-        const style = getComputedStyle(document.body);
-        return [style.backgroundColor, style.color].map((colour) =>
-          colour.match(/\\d+/g).slice(0, 3).reduce((sum, part) => sum + Number(part), 0)
-        );
-      })()`);
-      assert.is(ground > ink, colorScheme === "light");
-      await page.evaluate('document.getElementById("tiles").style.width = "2000px"');
-      assert.ok((await findOverflow(page)).includes("DIV tiles"), "an overflow would be seen");
-      assert.equal(opened.complaints, []);
-      grounds.push(ground);
-    }
-    assert.is.not(grounds[0], grounds[1]);
-  }
+  await assertFits(browser, inspector.url, async (page) => {
+    await page.locator("#nodes tr:nth-child(3)").waitFor();
+    await page.getByRole("button", { name: long }).click();
+    await page.locator("#value").filter({ hasText: "vvv" }).waitFor();
+  });
 });
 
 test("a machine without a browser is told how to get one", () => {

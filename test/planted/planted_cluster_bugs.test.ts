@@ -4,6 +4,7 @@
  * @module
  */
 import { CLUSTER_BUGS, CLUSTER_REQUEST_BUGS } from "../support/planted_cluster_bugs.ts";
+import { CLUSTER_LOAD_BUGS } from "../support/planted_cluster_load_bugs.ts";
 import { definePlantedTests } from "../support/planted_trials.ts";
 
-definePlantedTests([...CLUSTER_BUGS, ...CLUSTER_REQUEST_BUGS], "bun");
+definePlantedTests([...CLUSTER_BUGS, ...CLUSTER_REQUEST_BUGS, ...CLUSTER_LOAD_BUGS], "bun");

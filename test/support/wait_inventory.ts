@@ -76,7 +76,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "node_server.ts NodeServer.close": 2,
       "agent_thread.ts AgentThread.close": 3,
       "kept_agent.ts KeptAgent.close": 2,
-      "cluster_maintenance.ts ClusterMaintenance.close": 3,
+      "cluster_maintenance.ts ClusterMaintenance.close": 4,
     },
   },
   {
@@ -95,7 +95,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "agent_thread.ts AgentThread.start": 4,
       "kept_agent.ts KeptAgent.start": 1,
       "kept_agent.ts KeptAgent.#restart": 4,
-      "open_cluster.ts openCluster": 2,
+      "open_cluster.ts openCluster": 4,
       "open_cluster.ts prepareThread": 1,
       "cluster.ts module": 1,
     },
@@ -107,11 +107,32 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
     places: {
       "cluster_scan.ts ClusterScan.read": 3,
       "cluster_scan.ts ClusterScan.#ask": 1,
+      "cluster_scan.ts ClusterScan.#askOwner": 1,
       "node_peers.ts askOnce": 1,
       "called_node.ts answerPage": 2,
       "peer_probes.ts PeerProbes.#ask": 1,
+      "cluster_picture.ts pictureOfCluster": 2,
+      "cluster_picture.ts figuresOf": 3,
       "cluster_reads.ts ClusterReads.getMany": 1,
       "cluster_reads.ts ClusterReads.getEntries": 1,
+    },
+  },
+  {
+    ends:
+      "A copy of a whole store: each page of a cluster, and each batch of puts, is an operation " +
+      "that ends by itself; there are as many as there are keys, and a copy grows until it is as " +
+      "large as a pool can be; its signal ends it before",
+    places: {
+      "cluster_backup.ts backUpCluster": 5,
+      "cluster_backup.ts assertUsable": 1,
+      "cluster_backup.ts fillCopy": 3,
+      "cluster_backup.ts putAll": 3,
+      "cluster_maintenance.ts ClusterMaintenance.backup": 1,
+      "pool_restore.ts restorePool": 4,
+      "pool_restore.ts assertEmpty": 1,
+      "pool_restore.ts readPool": 6,
+      "pool_restore.ts putAbsent": 1,
+      "store.ts Store.restore": 3,
     },
   },
   {
@@ -861,7 +882,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "reused_stores.ts findOrOpen": 3,
       "path_error.ts withPathErrors": 1,
       "indexed_keys.ts IndexedKeys.walkSettled": 1,
-      "store.ts Store.backup": 1,
+      "store.ts Store.backup": 2,
       "store.ts Store.compact": 1,
       "store.ts Store.grow": 1,
       "key_access.ts KeyAccess.clear": 4,
@@ -909,7 +930,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "main.ts runCommandLine": 1,
       "pool_access.ts readClosedPool": 1,
       "pool_entries.ts valueReader": 1,
-      "pool_entries.ts undecodableKeys": 1,
+      "undecodable_keys.ts undecodableKeys": 1,
       "repair.ts repair": 3,
       "repair.ts repairCommand": 3,
       "repair.ts restoreDamaged": 1,

@@ -6,7 +6,7 @@
 import type { MessagePort } from "node:worker_threads";
 import { isDinomoError } from "../../core/any_error.ts";
 import type { DinomoErrorCode } from "../../core/errors.ts";
-import type { ClusterNodeStats } from "../../core/cluster_figures.ts";
+import type { ClusterNodeStats, NodeLoads } from "../../core/cluster_figures.ts";
 import type { OwnerView } from "../client/owner_view.ts";
 import { type AgentOptions, ClusterAgent, type ClusterFacts } from "./cluster_agent.ts";
 
@@ -14,7 +14,11 @@ import { type AgentOptions, ClusterAgent, type ClusterFacts } from "./cluster_ag
 export type AgentReport =
   | { readonly kind: "joined"; readonly facts: ClusterFacts }
   | { readonly kind: "view"; readonly view: OwnerView }
-  | { readonly kind: "figures"; readonly figures: ClusterNodeStats }
+  | {
+    readonly kind: "figures";
+    readonly figures: ClusterNodeStats | undefined;
+    readonly loads: NodeLoads;
+  }
   | { readonly kind: "failed"; readonly code: DinomoErrorCode | ""; readonly message: string }
   | { readonly kind: "closed" };
 
@@ -29,7 +33,7 @@ export async function runAgent(options: AgentOptions, port: MessagePort): Promis
   try {
     const { agent, facts } = await ClusterAgent.start(options, {
       onView: (view) => report({ kind: "view", view }),
-      onFigures: (figures) => report({ kind: "figures", figures }),
+      onFigures: (figures, loads) => report({ kind: "figures", figures, loads }),
       onFailure: (error) => report({ kind: "failed", code: "", message: String(error) }),
     });
     port.on("message", () => void agent.close().finally(() => report({ kind: "closed" })));

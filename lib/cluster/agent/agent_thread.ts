@@ -74,7 +74,7 @@ export class AgentThread {
         resolve(message);
       };
       worker.on("message", (message: AgentReport) => {
-        if (message.kind === "figures") return ends.onFigures(message.figures);
+        if (message.kind === "figures") return ends.onFigures(message.figures, message.loads);
         if (message.kind === "failed" && known.isStarted) {
           known.cause = message.message;
           return void worker.terminate();

@@ -4,6 +4,7 @@
  * @module
  */
 import { decodeTagged, encodeTagged } from "../../codec/tagged_bytes.ts";
+import type { NodeFigures } from "../../core/cluster_figures.ts";
 import { InvalidArgumentError } from "../../core/errors.ts";
 import { watchChanges, watchParts } from "../../watch/called_watches.ts";
 import { PrefixSource } from "../../watch/prefix_source.ts";
@@ -18,6 +19,7 @@ import type { NodeWatches } from "./node_watches.ts";
 export function answerCalls(
   node: Pick<ClusterNode, "page">,
   watches: NodeWatches,
+  figures: () => NodeFigures,
 ): CallServerOptions["answer"] {
   const prefixes = new PrefixSource(watches);
   return (content, signal) => {
@@ -29,6 +31,8 @@ export function answerCalls(
         return watchParts(watches, call, signal);
       case "changes":
         return watchChanges(prefixes, call, signal);
+      case "figures":
+        return once(encodeTagged(figures()));
       case "alive":
         return once(encodeTagged(true));
       default:

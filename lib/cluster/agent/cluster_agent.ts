@@ -11,7 +11,7 @@ import { KEY_TYPE_NUMBERS, type KeyTypes } from "../../core/key_types.ts";
 import { NODE_ID_COUNT } from "../../core/limits.ts";
 import { monotonicMs, sleep, startTimer, type Timer } from "../../core/runtime.ts";
 import { settlesWithin } from "../../core/settles_within.ts";
-import type { ClusterNodeStats } from "../../core/cluster_figures.ts";
+import type { ClusterNodeStats, NodeFigures, NodeLoads } from "../../core/cluster_figures.ts";
 import {
   NONE_REFUSED,
   type OwnerView,
@@ -20,6 +20,7 @@ import {
 } from "../client/owner_view.ts";
 import { type Command, encode, type Settings, STREAM_FORMAT } from "../control/command.ts";
 import { CONTROL_STREAM, ControlLog } from "../control/control_log.ts";
+import type { ControlState } from "../control/control_state.ts";
 import type { AppendOutcome, LogEngine } from "../engine/log_engine.ts";
 import { settingsProof } from "../network/cluster_handshake.ts";
 import { assertIdentity } from "../network/cluster_tls.ts";
@@ -28,6 +29,7 @@ import { RUNTIME_CLOCK } from "../node/cluster_clock.ts";
 import type { IndexOptions } from "../index/index_keeper.ts";
 import { ClusterNode } from "../node/cluster_node.ts";
 import type { LeaseTimes } from "../node/lease.ts";
+import { BALANCE } from "../node/load_plan.ts";
 import { surplusMoves } from "../node/succession.ts";
 import { connectEngine, listenForThreads } from "./agent_places.ts";
 import { answerCalls } from "./called_node.ts";
@@ -43,6 +45,8 @@ export interface AgentOptions {
   readonly leaseMs: number | undefined;
   /** Of the node, for values and addresses. */
   readonly cacheBytes: number;
+  /** Whether the node gives slots to others when it has more to do than they have. */
+  readonly balance: boolean;
   /** For tests: when the node writes its index and cleans. */
   readonly index?: Partial<IndexOptions>;
   /** Number of the node, or true for any that is free; false: only requests are sent. */
@@ -71,8 +75,8 @@ export interface ClusterFacts {
 export interface AgentEars {
   /** Who owns what has changed. */
   onView(view: OwnerView): void;
-  /** What the node has done. */
-  onFigures(figures: ClusterNodeStats): void;
+  /** What the node has done, if there is one, and what all nodes have to do. */
+  onFigures(figures: ClusterNodeStats | undefined, loads: NodeLoads): void;
   /** Called once: what was read cannot be right, and nothing more is done. */
   onFailure(error: unknown): void;
 }
@@ -152,6 +156,7 @@ export class ClusterAgent {
       await assertTrusted(agent.#view().addresses, options);
       if (options.node !== false) await agent.#join(settings, options.node);
       const view = agent.#view();
+      agent.#tellFigures();
       return { agent, facts: { settings, view, node: agent.#number } };
     } catch (error) {
       await agent.close();
@@ -232,7 +237,7 @@ export class ClusterAgent {
       secret,
       tls,
       executor: new NodeExecutor(node),
-      answer: answerCalls(node, watches),
+      answer: answerCalls(node, watches, () => nodeFiguresOf(node)),
       rules: { hashKey, keyTypes },
       onDistrust: (from, reason) => this.#onDistrust(from, reason),
     });
@@ -255,15 +260,15 @@ export class ClusterAgent {
     if (!node.isActive) return;
     this.#node = node;
     this.#number = number;
-    this.#tellFigures(node);
   }
 
-  #tellFigures(node: ClusterNode): void {
-    const figures = figuresOf(node);
-    const told = JSON.stringify(figures);
-    if (told !== this.#toldFigures) this.#tell.onFigures(figures);
+  #tellFigures(): void {
+    const figures = this.#node && figuresOf(this.#node);
+    const loads = loadsOf(this.#control.state);
+    const told = JSON.stringify([figures, ...loads]);
+    if (told !== this.#toldFigures) this.#tell.onFigures(figures, loads);
     this.#toldFigures = told;
-    const again = () => this.#tellFigures(node);
+    const again = () => this.#tellFigures();
     this.#figuresTimer = startTimer(again, FIGURES_MS, { keepsAlive: false });
   }
 
@@ -285,6 +290,7 @@ export class ClusterAgent {
         return life;
       },
       address,
+      balance: this.#options.balance ? BALANCE : undefined,
       index: { cacheBytes: this.#options.cacheBytes, ...this.#options.index },
       settled: () => this.#server?.resume(),
       written: (record) => watches.written(record),
@@ -391,6 +397,15 @@ function figuresOf({ indexStats }: ClusterNode): ClusterNodeStats {
     cacheBytes,
     unmergedBytes: stats.tailBytes,
   };
+}
+
+function nodeFiguresOf(node: ClusterNode): NodeFigures {
+  return { served: figuresOf(node), keys: node.keyCount, leaseLeftMs: node.leaseLeftMs };
+}
+
+/** What nodes have said in their last renewals. */
+function loadsOf(state: ControlState): NodeLoads {
+  return new Map([...state.loads].map(([node, [perSecond, map]]) => [node, { perSecond, map }]));
 }
 
 function timesOf(leaseMs: number): LeaseTimes {

@@ -14,16 +14,18 @@ import {
   type Fenced,
   type Floor,
   isBelow,
+  isLoad,
   isPairs,
   isTail,
   isWhole,
+  type Load,
   type Move,
   type Settings,
   type Tail,
 } from "./command_rules.ts";
 import { isPicture, type StatePicture } from "./state_picture.ts";
 
-export type { Barrier, Fenced, Floor, Move, Settings, Tail };
+export type { Barrier, Fenced, Floor, Load, Move, Settings, Tail };
 
 /** A node takes its lease, or prolongs it. */
 export interface Renew {
@@ -37,6 +39,8 @@ export interface Renew {
   readonly follows: number;
   /** Where the node takes requests, as `host:port`; left out if nowhere. */
   readonly address?: string;
+  /** What it has to do, if it is told. It decides nothing about what counts. */
+  readonly load?: Load;
 }
 
 /** A node ends a lease that is over, or its own. */
@@ -126,14 +130,14 @@ export function decode(bytes: Uint8Array): Command {
 
 function isCommand(value: Record<string, unknown>): value is Command & Record<string, unknown> {
   const { kind, node, holder, number, follows, moves, barriers, fenced, address } = value;
-  const { index, tails, floors } = value;
+  const { index, tails, floors, load } = value;
   if (kind === "settings") return isSettings(value);
   if (kind === "state") return isWhole(value["at"]) && isPicture(value["state"], isSettings);
   if (!isBelow(node, NODE_ID_COUNT) || !isWhole(follows)) return false;
   switch (kind) {
     case "renew":
       return typeof holder === "string" && isWhole(number) &&
-        (address === undefined || isAddress(address));
+        (address === undefined || isAddress(address)) && (load === undefined || isLoad(load));
     case "revoke":
       return true;
     case "assign":

@@ -17,6 +17,13 @@ export type Tail = readonly [node: number, sequence: number, term: number];
 /** A stream, and the sequence of the first message in it that is needed. */
 export type Floor = readonly [stream: string, sequence: number];
 
+/**
+ * What a node is asked for: requests a second; sequence of the last command that changed owners when
+ * that was measured, by which the node serves all of its slots, 0 while it does not; and in how many
+ * windows it was measured since.
+ */
+export type Load = readonly [perSecond: number, map: number, windows: number];
+
 /** What all who use a cluster must have alike. The first command of this kind counts, for ever. */
 export interface Settings {
   readonly kind: "settings";
@@ -62,6 +69,12 @@ export function isPairs(
   isPair: (first: unknown, second: unknown) => boolean,
 ): boolean {
   return isList(value, 2, ([first, second]) => isPair(first, second));
+}
+
+/** Whether it is the load of a node. */
+export function isLoad(value: unknown): value is Load {
+  return Array.isArray(value) && value.length === 3 && Number.isFinite(value[0]) &&
+    value[0] >= 0 && isWhole(value[1]) && isWhole(value[2]);
 }
 
 /** Whether it is from where a log has to be read. */

@@ -9,7 +9,14 @@
 import type { Following, LogEngine } from "../engine/log_engine.ts";
 import type { ClusterClock } from "../node/cluster_clock.ts";
 import { HeldLease, type LeaseTimes, SeenLeases } from "../node/lease.ts";
-import { type Command, decode, encode, type StateCommand, subjectOf } from "./command.ts";
+import {
+  type Command,
+  decode,
+  encode,
+  type Load,
+  type StateCommand,
+  subjectOf,
+} from "./command.ts";
 import { ControlState } from "./control_state.ts";
 
 /** Name of the control stream. */
@@ -26,6 +33,8 @@ export interface ControlLogParts {
   readonly node: number;
   /** Where the node takes requests, if it does. */
   readonly address?: string | undefined;
+  /** What the node has to do, as a renewal that is going to be sent tells the others. */
+  readonly load?: () => Load | undefined;
   /** Makes a name that no other life of any node has. */
   readonly nameLife: () => string;
   /** A command that counts has just been applied. */
@@ -103,8 +112,9 @@ export class ControlLog {
     this.#renewedAtMs = nowMs;
     const number = this.lease.beforeSending();
     const follows = lease?.sequence ?? 0;
+    const load = this.#parts.load?.();
     const renewal = { kind: "renew", node, holder: this.#holder, number, follows } as const;
-    this.send(address === undefined ? renewal : { ...renewal, address });
+    this.send({ ...renewal, ...(address && { address }), ...(load && { load }) });
   }
 
   /** Ends the leases that are over; that of this node, too, if an earlier life had it. */

@@ -28,7 +28,7 @@
  * @module
  */
 import { SLOT_COUNT } from "../../core/limits.ts";
-import type { Assign, Checkpoint, Command, Renew, Revoke, Settings } from "./command.ts";
+import type { Assign, Checkpoint, Command, Load, Renew, Revoke, Settings } from "./command.ts";
 import { type Keeper, LogNeeds } from "./log_needs.ts";
 import { runsOf, type StatePicture } from "./state_picture.ts";
 
@@ -61,6 +61,8 @@ export class ControlState {
    * it are for the owner that its sender has meant.
    */
   readonly assignedAt: Float64Array = new Float64Array(SLOT_COUNT);
+  /** What members have to do, by their last renewals. Nothing is decided by it: no part of a state. */
+  readonly loads = new Map<number, Load>();
   /** What all must have alike; undefined before the first command that says it. */
   settings: Settings | undefined;
   /** Up to where a new owner has to have read each log, by the node that writes it. */
@@ -158,6 +160,7 @@ export class ControlState {
       for (const end = slot + count; slot < end; slot++) keepers.push({ node, sequence });
     }
     this.#leases.clear();
+    this.loads.clear();
     for (const [node, sequence, term, holder, address] of picture.leases) {
       const held = holder === null
         ? { holder: undefined }
@@ -177,13 +180,14 @@ export class ControlState {
     this.pictureAt = at;
   }
 
-  #renew(sequence: number, { node, holder, follows, address }: Renew): boolean {
+  #renew(sequence: number, { node, holder, follows, address, load }: Renew): boolean {
     const lease = this.#leases.get(node);
     if (follows !== (lease?.sequence ?? 0)) return false;
     const isFree = lease?.holder === undefined;
     if (!isFree && lease.holder !== holder) return false;
     const term = isFree ? sequence : lease.term;
     this.#leases.set(node, { sequence, holder, term, address });
+    if (load !== undefined) this.loads.set(node, load);
     return true;
   }
 
@@ -191,6 +195,7 @@ export class ControlState {
     const lease = this.#leases.get(node);
     if (lease?.holder === undefined || follows !== lease.sequence) return false;
     this.#leases.set(node, { sequence, holder: undefined, term: sequence });
+    this.loads.delete(node);
     for (let slot = 0; slot < SLOT_COUNT; slot++) {
       if (this.owners[slot] === node) this.#assignSlot(slot, NO_OWNER, sequence);
     }

@@ -20,6 +20,8 @@ export type NodeCall =
   | PageCall
   | PartsRequest
   | ChangesRequest
+  /** One item, of figure_calls.ts. */
+  | { readonly op: "figures" }
   /** One item, which says nothing: the node is there. */
   | { readonly op: "alive" };
 

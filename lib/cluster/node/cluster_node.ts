@@ -41,7 +41,8 @@ import {
 import { EVIDENCE_MS, SessionEvidence } from "./session_evidence.ts";
 import type { SlotLoader } from "./slot_loader.ts";
 import { SlotMoves } from "./slot_moves.ts";
-import { Succession, surplusMoves } from "./succession.ts";
+import { SlotSharing } from "./slot_sharing.ts";
+import { Succession } from "./succession.ts";
 
 /** A node looks after its lease, and those of others, so many times while one lasts. */
 const STEPS_PER_LEASE = 20;
@@ -64,14 +65,13 @@ export class ClusterNode {
   #succession: Succession | undefined;
   #shortening: Shortening | undefined;
   #moves: SlotMoves | undefined;
+  #sharing: SlotSharing | undefined;
   /** Of the term in which this node is. */
   #writer: LogWriter | undefined;
   #timer: Timer | undefined;
   #isLeaving = false;
   #isStopped = false;
   #failure: unknown;
-  /** Whether a node has joined that has not got its share. */
-  #hasNewcomer = false;
 
   constructor(options: ClusterNodeOptions) {
     this.#options = options;
@@ -86,6 +86,7 @@ export class ClusterNode {
       clock,
       requestClock: this.#requestClock,
       table: this.#loader.table,
+      executes: (slot) => this.#sharing?.count(slot),
     });
     const encoder = new KeyEncoder(...options.hashKey);
     const parts = {
@@ -121,6 +122,11 @@ export class ClusterNode {
   /** Whether it has a term and may answer. */
   get isActive(): boolean {
     return this.#writer?.isReady === true && this.#control!.lease.holds() && !this.#isLeaving;
+  }
+
+  /** How long it may answer if its lease is not renewed, in milliseconds. */
+  get leaseLeftMs(): number {
+    return this.#control?.lease.leftMs() ?? 0;
   }
 
   /** How many slots it serves, if it may answer. */
@@ -253,13 +259,14 @@ export class ClusterNode {
   }
 
   #join(): void {
-    const { engine, clock, times, node, address, nameLife } = this.#options;
+    const { engine, clock, times, node, address, nameLife, balance } = this.#options;
     const control = this.#control = new ControlLog({
       engine,
       clock,
       times,
       node,
       address,
+      load: () => this.#sharing!.endWindow(),
       nameLife,
       changed: (command) => this.#changed(command),
       lost: () => this.#endTerm(),
@@ -278,7 +285,9 @@ export class ClusterNode {
       emptied: () => this.#options.settled?.(),
       failed: (error) => this.#fail(error),
     });
-    this.#moves = new SlotMoves(node, control.state, (log) => this.#loader.readUpTo(log));
+    const moves = new SlotMoves(node, control.state, (log) => this.#loader.readUpTo(log));
+    this.#moves = moves;
+    this.#sharing = new SlotSharing({ node, clock, control, moves, balance });
     this.#succession = new Succession(engine, control, node);
     this.#shortening = new Shortening(engine, this.#options.stateEvery);
     this.#timer?.stop();
@@ -308,7 +317,7 @@ export class ClusterNode {
     }
     this.#succession!.step();
     if (control.liveMembers()[0] === this.#options.node) this.#shortening!.step(control);
-    this.#share();
+    this.#sharing!.step();
     this.#sendLeaving();
     this.#loader.step(this.#writer!);
     this.#sweep.step();
@@ -340,8 +349,8 @@ export class ClusterNode {
         const { term, state } = this.#control!;
         const isNew = state.leaseOf(command.node)!.term === state.sequence;
         if (command.node === node && term !== undefined) this.#beginTerm(term);
-        if (isNew && command.node !== node) this.#hasNewcomer = true;
-        if (isNew) this.#share();
+        if (isNew && command.node !== node) this.#sharing!.joined(command.node);
+        if (isNew) this.#sharing!.share();
         return;
       }
       case "revoke":
@@ -356,15 +365,6 @@ export class ClusterNode {
       case "settings":
       case "state":
     }
-  }
-
-  /** A node has joined: gives it what the ring says, when all slots have owners that have them. */
-  #share(): void {
-    const { state } = this.#control!;
-    if (!this.#hasNewcomer || state.hasOrphans || this.#moves!.hasComing) return;
-    this.#hasNewcomer = false;
-    const moves = surplusMoves(state.owners, this.#options.node, state.members());
-    this.#moves!.leave(moves);
   }
 
   #beginTerm(term: number): void {

@@ -8,6 +8,7 @@ import type { IndexOptions } from "../index/index_keeper.ts";
 import type { LogRecord } from "../messages/log_codec.ts";
 import type { ClusterClock } from "./cluster_clock.ts";
 import type { LeaseTimes } from "./lease.ts";
+import type { BalanceSettings } from "./load_plan.ts";
 
 /** What a node is made of. */
 export interface ClusterNodeOptions {
@@ -34,6 +35,12 @@ export interface ClusterNodeOptions {
    * @default all is in memory
    */
   readonly index?: IndexOptions;
+  /**
+   * Gives slots to others when it has more to do than they have.
+   *
+   * @default it does not
+   */
+  readonly balance?: BalanceSettings | undefined;
   /**
    * After so many messages of the control stream its state is written into it.
    *

@@ -80,13 +80,18 @@ export class HeldLease {
 
   /** Whether this node may answer now. */
   holds(): boolean {
-    if (this.#since === undefined) return false;
+    return this.leftMs() > 0;
+  }
+
+  /** How long this node may answer if the lease is not renewed, in milliseconds. */
+  leftMs(): number {
+    if (this.#since === undefined) return 0;
     const now = this.#now();
     const elapsedMs = Math.max(
       now.monotonicMs - this.#since.monotonicMs,
       now.epochMs - this.#since.epochMs,
     );
-    return elapsedMs < this.#msMax;
+    return Math.max(0, this.#msMax - elapsedMs);
   }
 
   /** Another one has ended it. */

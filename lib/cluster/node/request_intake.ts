@@ -45,6 +45,8 @@ export interface RequestIntakeParts {
   readonly clock: ClusterClock;
   readonly requestClock: RequestClock;
   readonly table: RecordTable;
+  /** A request of a slot is executed. */
+  readonly executes: (slot: number) => void;
 }
 
 /** Takes the requests of one node. */
@@ -99,11 +101,12 @@ export class RequestIntake {
   }
 
   #execute(request: ClusterRequest, done: Answered): void {
-    const { standing } = this.#parts;
+    const { standing, executes } = this.#parts;
     const slot = slotOf(request);
     if (!this.#isFor(request)) {
       return done(answerOf(ClusterStatus.NOT_OWNER, { owner: standing.ownerOf(slot) }));
     }
+    executes(slot);
     const writer = standing.writer()!;
     const isBehind = writer.hasPending(slot, request.session);
     if (isReading(request) && !isBehind && standing.isActive()) this.#read(request, done);

@@ -3,16 +3,29 @@
  *
  * @module
  */
+import type { NodeLoads } from "../../core/cluster_figures.ts";
+import { SLOT_COUNT } from "../../core/limits.ts";
+import { monotonicMs } from "../../core/runtime.ts";
 import type { Emit } from "../../remote/calls/remote_events.ts";
 import { NO_OWNER } from "../control/control_state.ts";
 import type { OwnerView } from "../client/owner_view.ts";
 
-/** Tells of nodes that come, go and fail. */
+/** A node that has failed, and what it owned. */
+interface FailedNode {
+  readonly slots: readonly number[];
+  /** When this thread was told. */
+  readonly sinceMs: number;
+  /** Who has got most of its slots; undefined until all have owners. */
+  readonly replacement?: number;
+}
+
+/** Tells of nodes that come, go and fail, and of slots that move. */
 export class ClusterEvents {
   readonly #emit: Emit;
   #view: OwnerView | undefined;
-  /** Nodes that have failed, with their slots, until these have owners. */
-  readonly #failed = new Map<number, readonly number[]>();
+  #loads: NodeLoads = new Map();
+  /** Nodes that have failed, until all of their slots are served by others. */
+  readonly #failed = new Map<number, FailedNode>();
 
   /** Tells of what is new since the first view. */
   constructor(emit: Emit) {
@@ -28,25 +41,67 @@ export class ClusterEvents {
     for (const node of view.addresses.keys()) {
       if (!isSame(node, before, view)) this.#emit("nodeadded", { node });
     }
-    for (const [node, slots] of this.#failed) this.#tellFailure(node, slots, view);
+    for (const [node, failed] of this.#failed) {
+      if (failed.replacement === undefined) this.#tellFailure(node, failed, view);
+    }
+    this.#tellMoves(before, view);
+    this.#tellRecoveries();
+  }
+
+  /** Nodes have said by which map they serve all their slots. */
+  served(loads: NodeLoads): void {
+    this.#loads = loads;
+    this.#tellRecoveries();
+  }
+
+  #tellRecoveries(): void {
+    for (const [node, { slots, sinceMs, replacement }] of this.#failed) {
+      if (replacement === undefined || !slots.every((slot) => this.#isServed(slot))) continue;
+      this.#failed.delete(node);
+      const durationMs = monotonicMs() - sinceMs;
+      this.#emit("noderecovered", { node, replacement, changesCompleted: 0, durationMs });
+    }
+  }
+
+  /** Whether its owner has said that it serves what it owns, by the assignment of the slot. */
+  #isServed(slot: number): boolean {
+    const { owners, assignedAt } = this.#view!;
+    return (this.#loads.get(owners[slot]!)?.map ?? 0) >= assignedAt[slot]!;
+  }
+
+  /** Slots that nodes have given to others. */
+  #tellMoves(before: OwnerView, view: OwnerView): void {
+    const isFailed = new Map(
+      [...before.addresses.keys()].map((node) => [node, hasFailed(node, before, view)] as const),
+    );
+    let slotsMoved = 0;
+    for (let slot = 0; slot < SLOT_COUNT; slot++) {
+      const [from, to] = [before.owners[slot]!, view.owners[slot]!];
+      if (from !== to && from !== NO_OWNER && to !== NO_OWNER && !isFailed.get(from)) {
+        slotsMoved += 1;
+      }
+    }
+    if (slotsMoved === 0) return;
+    const [from, to] = [before.addresses.size, view.addresses.size];
+    const unmeasured = { startMs: 0, durationMs: 0, longestPauseMs: 0 };
+    this.#emit("slotsmoved", { from, to, slotsMoved, bytesMoved: 0, ...unmeasured });
   }
 
   #compare(node: number, before: OwnerView, view: OwnerView): void {
     if (isSame(node, before, view)) return;
     if (!hasFailed(node, before, view)) return this.#emit("noderemoved", { node });
-    this.#failed.set(
-      node,
-      [...before.owners.keys()].filter((slot) => before.owners[slot] === node),
-    );
+    const slots = [...before.owners.keys()].filter((slot) => before.owners[slot] === node);
+    this.#failed.set(node, { slots, sinceMs: monotonicMs() });
   }
 
   /** When all its slots have owners. */
-  #tellFailure(node: number, slots: readonly number[], { owners }: OwnerView): void {
+  #tellFailure(node: number, failed: FailedNode, { owners }: OwnerView): void {
+    const { slots } = failed;
     const counts = new Map<number, number>();
     for (const slot of slots) counts.set(owners[slot]!, (counts.get(owners[slot]!) ?? 0) + 1);
     if (counts.has(NO_OWNER)) return;
-    this.#failed.delete(node);
     const [[replacement] = [node]] = [...counts].sort(([, a], [, b]) => b - a);
+    this.#failed.set(node, { ...failed, replacement: replacement! });
     this.#emit("nodefailed", {
       node,
       reason: "its lease has ended",

@@ -12,13 +12,14 @@ import type { StoreHandle } from "../../store/handle.ts";
 import type { StoreLifetime } from "../../store/lifetime.ts";
 import { operationStatsApart } from "../../store/operation_stats.ts";
 import type { StoreReads } from "../../store/reads.ts";
-import type { ClusterNodeStats } from "../../core/cluster_figures.ts";
+import type { ClusterNodeStats, ClusterPicture, NodeLoads } from "../../core/cluster_figures.ts";
 import type { StoreStats } from "../../store/stats.ts";
 import type { OperationParts } from "../../store/store_parts.ts";
 import type { StorePool } from "../../store/store_pool.ts";
 import type { PoolFacts } from "../../store/used_pool.ts";
 import type { WatchSource } from "../../watch/watch_source.ts";
 import type { ClusterFacts } from "../agent/cluster_agent.ts";
+import { pictureOfCluster } from "./cluster_picture.ts";
 import { ClusterWatches } from "./cluster_watches.ts";
 import type { OwnerView } from "../client/owner_view.ts";
 import type { ClusterClient } from "./cluster_client.ts";
@@ -36,6 +37,8 @@ export interface ClusterPoolOptions {
   readonly view: () => OwnerView;
   /** What this process's node has done. */
   readonly served: () => ClusterNodeStats | undefined;
+  /** What all nodes have to do. */
+  readonly loads: () => NodeLoads;
 }
 
 /** What a store of a cluster has in the place of a pool. */
@@ -97,7 +100,8 @@ export class ClusterPool implements StorePool {
   }
 
   stats(pending: number): StoreStats {
-    const { name, agent: { facts }, client: { carrier }, counters, view, served } = this.#options;
+    const { name, agent: { facts }, client: { carrier }, counters } = this.#options;
+    const { view, served, loads } = this.#options;
     const own = {
       name,
       node: facts.node,
@@ -106,15 +110,15 @@ export class ClusterPool implements StorePool {
       served: served(),
     };
     const operations = operationStatsApart(counters);
-    return storeStats(clusterStats(view(), own), { pending, operations });
+    return storeStats(clusterStats(view(), loads(), own), { pending, operations });
   }
 
   readStats(pending: number): Promise<StoreStats> {
     return Promise.resolve(this.stats(pending));
   }
 
-  readPicture(): Promise<never> {
-    return Promise.reject(notInCluster("serveInspector", "there are no segments to be shown"));
+  readPicture(): Promise<ClusterPicture> {
+    return pictureOfCluster(this.#options.client.carrier, this.stats(0).cluster!);
   }
 
   share(): StoreHandle {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { NodeLoads } from "../../core/cluster_figures.ts";
 import { SLOT_COUNT } from "../../core/limits.ts";
 import { RECORD_KEY } from "../../log/record_layout.ts";
 import type { ClusterStats, StoreStats } from "../../store/stats.ts";
@@ -12,6 +13,7 @@ import { CLUSTER_SEGMENT_BYTES } from "../network/record_sizes.ts";
 /** The nodes of a cluster, as a thread knows them. */
 export function clusterStats(
   { owners, addresses, refused }: OwnerView,
+  loads: NodeLoads,
   own: Pick<ClusterStats, "name" | "node" | "connected" | "resent" | "served">,
 ): ClusterStats {
   const slots = new Map<number, number>([...addresses.keys()].map((node) => [node, 0]));
@@ -21,6 +23,7 @@ export function clusterStats(
     node,
     slots: slots.get(node)!,
     address: addresses.get(node),
+    requestsPerSecond: loads.get(node)?.perSecond,
   }));
   const owned = nodes.reduce((sum, node) => sum + node.slots, 0);
   return { ...own, nodes, unownedSlots: SLOT_COUNT - owned, refused };

@@ -8,18 +8,20 @@ import type { Key } from "../../core/key_encoder.ts";
 import { OwnWorker } from "../../core/worker_loader.ts";
 import type { StructureStore } from "../../codec/shared_structures.ts";
 import { OperationCounters } from "../../pool/operation_counters.ts";
+import type { OpenOptions } from "../../store/options.ts";
 import type { Leases } from "../../routing/load_leases.ts";
 import { codecName, makeCodec } from "../../store/client_parts.ts";
 import type { ResolvedCluster } from "../../store/cluster_options.ts";
 import type { ResolvedOptions } from "../../store/resolved_options.ts";
-import type { ClusterNodeStats } from "../../core/cluster_figures.ts";
+import type { ClusterNodeStats, NodeLoads } from "../../core/cluster_figures.ts";
 import { controlsOf, Store } from "../../store/store.ts";
 import { KeptAgent } from "../agent/kept_agent.ts";
 import { NO_VIEW } from "../client/owner_view.ts";
 import { makeClusterClient } from "./cluster_client.ts";
 import { ClusterEvents } from "./cluster_events.ts";
-import { ClusterMaintenance } from "./cluster_maintenance.ts";
+import { type BackUp, ClusterMaintenance } from "./cluster_maintenance.ts";
 import { ClusterPool } from "./cluster_pool.ts";
+import { ClusterScan } from "./cluster_scan.ts";
 
 /** Loads in other threads are not waited for. */
 const NO_LEASES: Leases = {
@@ -39,6 +41,7 @@ const NO_STRUCTURES: StructureStore = {
 /**
  * Opens a store.
  *
+ * @param openHere opens a store of one machine, with the keys and the codec of the cluster
  * @throws {InvalidOptionError} when the cluster has other settings, or packages are missing
  * @throws {UnavailableError} when its servers cannot be reached
  * @throws {NodeFailedError} when the thread that is the node cannot be started
@@ -46,12 +49,14 @@ const NO_STRUCTURES: StructureStore = {
 export async function openCluster<V, K extends Key>(
   resolved: ResolvedOptions<V>,
   cluster: ResolvedCluster,
+  openHere: (options: OpenOptions<V>) => Promise<Store<V, Key>>,
 ): Promise<Store<V, K>> {
   await prepareThread(resolved);
   const client = makeClusterClient(cluster);
   const { keys, codec, workers } = resolved;
   let view = NO_VIEW;
   let served: ClusterNodeStats | undefined;
+  let loads: NodeLoads = new Map();
   const opening: { store?: Store<V, K> } = {};
   const events = new ClusterEvents((type, detail) => {
     if (opening.store !== undefined) controlsOf(opening.store).emit(type, detail);
@@ -63,13 +68,27 @@ export async function openCluster<V, K extends Key>(
       client.carrier.update(view);
       events.take(view);
     },
-    onFigures: (figures) => served = figures,
+    onFigures: (figures, newest) => {
+      served = figures;
+      loads = newest;
+      events.served(loads);
+    },
     onLost: (error) => {
       client.failAll(error);
       if (opening.store !== undefined) controlsOf(opening.store).fail(error);
     },
   });
   const counters = OperationCounters.apart();
+  const used = makeCodec(codec, () => NO_STRUCTURES);
+  const backup: BackUp = async (directory, options) => {
+    const { backUpCluster, COPY_OPTIONS } = await import("./cluster_backup.ts");
+    const parts = {
+      scan: () => new ClusterScan(client.carrier, agent.facts.settings.hashKey),
+      codec: used,
+      openCopy: () => openHere(COPY_OPTIONS),
+    };
+    return await backUpCluster(parts, directory, options);
+  };
   const store = opening.store = new Store<V, K>({
     pool: new ClusterPool({
       name: cluster.name,
@@ -78,14 +97,15 @@ export async function openCluster<V, K extends Key>(
       counters,
       view: () => view,
       served: () => served,
+      loads: () => loads,
     }),
     client,
-    codec: makeCodec(codec, () => NO_STRUCTURES),
+    codec: used,
     cache: undefined,
     leases: NO_LEASES,
     counters,
     recovery: undefined,
-    maintenance: () => new ClusterMaintenance(client, agent),
+    maintenance: () => new ClusterMaintenance(client, agent, backup),
   });
   if (resolved.keepAlive) controlsOf(store).keepAlive();
   return store;

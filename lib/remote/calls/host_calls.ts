@@ -8,6 +8,7 @@ import { encodeTagged } from "../../codec/tagged_bytes.ts";
 import { InvalidArgumentError, UnavailableError } from "../../core/errors.ts";
 import { CALL_BYTES_MAX } from "../../core/limits.ts";
 import { EVENT_TYPES, type StoreEvent, type StoreEventType } from "../../store/events.ts";
+import type { ClusterPicture } from "../../core/cluster_figures.ts";
 import type { PoolPicture } from "../../store/pool_picture.ts";
 import type { StoreStats } from "../../store/stats.ts";
 import { CallClient } from "../../wire/call_client.ts";
@@ -23,7 +24,7 @@ const EVENTS_MAX = 1024;
 export interface HostStore {
   stats(): StoreStats;
   /** What the pool looks like; undefined when the store is closed. */
-  readPicture(): Promise<PoolPicture> | undefined;
+  readPicture(): Promise<PoolPicture | ClusterPicture> | undefined;
   flush(): Promise<void>;
   scale(nodes: number, options: { signal: AbortSignal }): Promise<object>;
   snapshot(options: { signal: AbortSignal }): Promise<object>;

@@ -28,7 +28,7 @@ const decoder = new TextDecoder();
 
 /** An engine with promises instead of callbacks. */
 class Asked {
-  /** Appends of which it was not known what became of them. */
+  /** Appends of which it was not known what became of them, and reads that were not answered. */
   static unknownCount = 0;
   readonly engine: LogEngine;
   readonly #settle: TriedEngine["settle"];
@@ -57,11 +57,11 @@ class Asked {
   }
 
   get(stream: string, sequence: number): Promise<ReadOutcome> {
-    return this.#settle(new Promise((resolve) => this.engine.get(stream, sequence, resolve)));
+    return this.#read((done) => this.engine.get(stream, sequence, done));
   }
 
   last(stream: string, subject: string): Promise<ReadOutcome> {
-    return this.#settle(new Promise((resolve) => this.engine.last(stream, subject, resolve)));
+    return this.#read((done) => this.engine.last(stream, subject, done));
   }
 
   purge(stream: string, upTo: number): Promise<boolean> {
@@ -70,6 +70,12 @@ class Asked {
 
   extent(stream: string): Promise<StreamExtent | undefined> {
     return this.#settle(new Promise((resolve) => this.engine.extent(stream, resolve)));
+  }
+
+  async #read(begin: (done: (outcome: ReadOutcome) => void) => void): Promise<ReadOutcome> {
+    const outcome = await this.#settle(new Promise(begin));
+    if (outcome.status === "unknown") Asked.unknownCount += 1;
+    return outcome;
   }
 
   /** The messages from a sequence on, up to so many. */

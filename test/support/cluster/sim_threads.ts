@@ -15,6 +15,14 @@ import { answerCalls } from "../../../lib/cluster/agent/called_node.ts";
 import { NodeWatches } from "../../../lib/cluster/agent/node_watches.ts";
 import { type LogRecord, NO_ORIGIN } from "../../../lib/cluster/messages/log_codec.ts";
 import type { ClusterClock } from "../../../lib/cluster/node/cluster_clock.ts";
+import {
+  type KeyPage,
+  type KeyPageParts,
+  type KeyPageRequest,
+  readPage,
+} from "../../../lib/cluster/node/key_pages.ts";
+import { KeyTable } from "../../../lib/cluster/node/key_table.ts";
+import type { RecordTable } from "../../../lib/cluster/node/record_table.ts";
 import { NONE_REFUSED, type OwnerView } from "../../../lib/cluster/client/owner_view.ts";
 import { NOT_OWNER, UNKNOWN } from "../../../lib/cluster/network/cluster_frames.ts";
 import { NodeServer } from "../../../lib/cluster/network/node_server.ts";
@@ -49,6 +57,8 @@ import { SimConnection } from "./sim_sockets.ts";
 const NODES = 3;
 /** What is slow has a turn so many times less often. */
 const SLOW = 300;
+/** So that a slot has several pages. */
+const PAGE_BYTES = 24;
 const SECRET = "a secret of the simulation";
 
 interface Stored {
@@ -87,6 +97,9 @@ export class SimThreads {
   /** Where slots stay for long, what comes late by an earlier connection is still for their owners. */
   readonly #movedOnceIn: number;
   #sequence = 1;
+  readonly #table: KeyTable;
+  /** Pages that have been read and not been taken. */
+  readonly #pages: (() => void)[] = [];
   /** By the hashes of keys, of which there are few. */
   readonly #stored = new Map<number, Stored>();
   #version = 0;
@@ -108,6 +121,7 @@ export class SimThreads {
 
   constructor(random: Random, hashKey: readonly [number, number]) {
     this.#random = random;
+    this.#table = new KeyTable(hashKey);
     this.#movedOnceIn = random.pick([30, 1000]);
     this.told = this.view();
     this.#servers = Array.from({ length: NODES }, (_, node) => {
@@ -122,10 +136,12 @@ export class SimThreads {
       const rules = { hashKey, keyTypes: 1 };
       const watches = new NodeWatches(hashKey);
       this.#watches.push(watches);
-      const page = () => {
-        throw new Error("nobody asks for pages");
+      const unasked = () => {
+        throw new Error("nobody asks for that");
       };
-      const answer = answerCalls({ page }, watches);
+      const page = (request: KeyPageRequest, done: (page: KeyPage) => void) =>
+        readPage(this.#pagesOf(node), { ...request, bytesMax: PAGE_BYTES }, done);
+      const answer = answerCalls({ page }, watches, unasked);
       const onDistrust = () => {};
       const parts = { node, secret: SECRET, tls: undefined, executor, rules, answer, onDistrust };
       return NodeServer.serve(listener as unknown as Server, parts);
@@ -179,6 +195,7 @@ export class SimThreads {
       });
     }
     if (random.below(2) === 0) this.#execute(random.below(NODES));
+    if (random.below(4) > 0) this.#pages.splice(random.below(this.#pages.length), 1)[0]?.();
     const before = this.#sequence;
     if (hasTroubles) this.#trouble(slots, connection);
     return this.#sequence > before;
@@ -186,7 +203,7 @@ export class SimThreads {
 
   #trouble(slots: readonly Slot[], connection: SimConnection | undefined): void {
     const random = this.#random;
-    if (this.#frozen < 0 && random.below(1500) === 0) this.#freeze(slots);
+    if (random.below(1500) === 0) this.freeze(slots);
     if (random.below(this.#movedOnceIn) === 0) this.#move(random.pick(slots));
     if (random.below(60) === 0) connection?.cut();
   }
@@ -222,6 +239,23 @@ export class SimThreads {
     return this.#owners[slot] === node && this.#assignedAt[slot] === assignedAt;
   }
 
+  /** What a node's pages are made of: it finds what there is when it begins, and has it later. */
+  #pagesOf(node: number): KeyPageParts {
+    const page: RecordTable["page"] = (request, done) =>
+      this.#table.page(request, (found) => {
+        // An engine is asked for what a slot has; that it has nothing is known at once.
+        if (found.records.length === 0) done(found);
+        else this.#pages.push(() => done(found));
+      });
+    return {
+      table: { page } as RecordTable,
+      epochMs: () => this.nowMs,
+      servedSince: (slot) =>
+        this.#owners[slot] === node && node !== this.#frozen ? this.#assignedAt[slot]! : 0,
+      expired: () => {},
+    };
+  }
+
   /** A node executes what it has begun first. */
   #execute(node: number): void {
     const held = node === this.#frozen ? undefined : this.#held[node]!.shift();
@@ -243,8 +277,9 @@ export class SimThreads {
     return answer;
   }
 
-  /** A node stands still: its slots go to others. */
-  #freeze(slots: readonly Slot[]): void {
+  /** A node stands still, unless another one does: its slots go to others. */
+  freeze(slots: readonly Slot[]): void {
+    if (this.#frozen >= 0) return;
     this.#frozen = this.#random.below(NODES);
     for (const slot of slots) if (this.#owners[slot] === this.#frozen) this.#move(slot);
     // Of the others nothing is on its way.
@@ -297,7 +332,9 @@ export class SimThreads {
     const value = isDelete ? undefined : valueOf(words);
     if (value === undefined) this.#stored.delete(hash);
     else this.#stored.set(hash, { value, version });
-    this.history.push({ key: keyOf(words), value, version });
+    const change = { key: keyOf(words), value, version };
+    this.history.push(change);
+    this.#table.merge(recordOf(change), { node: 0, sequence: 1, place: 0 });
     return { ...ending(Status.OK), version };
   }
 }

@@ -7,7 +7,7 @@
 import type { IndexOptions } from "../../../lib/cluster/index/index_keeper.ts";
 import { openCluster } from "../../../lib/cluster/store/open_cluster.ts";
 import { resolveOptions } from "../../../lib/store/resolved_options.ts";
-import type { ClusterOptions, Store } from "../../../mod.ts";
+import { type ClusterOptions, open, type Store } from "../../../mod.ts";
 
 const INDEX: Partial<IndexOptions> = {
   cacheBytes: 2000,
@@ -20,5 +20,10 @@ const INDEX: Partial<IndexOptions> = {
 /** Opens such a store. */
 export async function openSmall<V>(cluster: ClusterOptions): Promise<Store<V>> {
   const resolved = resolveOptions<V>({ cluster });
-  return await openCluster<V, string>(resolved, { ...resolved.cluster!, index: INDEX });
+  const small = { ...resolved.cluster!, index: INDEX };
+  return await openCluster<V, string>(
+    resolved,
+    small,
+    async (options) => await open<V>({ ...options, keys: "mixed" }),
+  );
 }

@@ -14,14 +14,14 @@ import { SLOT_COUNT } from "../core/limits.ts";
 import { OneSidedReader } from "../index/one_sided_reader.ts";
 import type { CodecName } from "../persistence/checkpoint_layout.ts";
 import type { Pool } from "../pool/pool.ts";
-import { toTaggedJson } from "../codec/tagged_json.ts";
-import { printMessage, type Terminal } from "./terminal.ts";
 
 /** A key with what a pool has under it. */
 export interface PoolEntry {
   readonly key: Key;
   /** Decodes the value; valid until the next entry is taken. */
   readonly decode: () => unknown;
+  /** Bytes of the value. */
+  readonly valueBytes: number;
   readonly version: number;
   /** When the key will be gone, in milliseconds since the epoch, or Infinity. */
   readonly expiresAtMs: number;
@@ -61,30 +61,11 @@ export function* entriesOf(
     for (const stored of reader.collectKeys(slot as Slot, prefix)) {
       encoder.encode(stored.bytes);
       if (!reader.read(encoder, true)) continue;
-      const { version, expiresAtMs } = reader;
-      yield { key: keyOf(stored), decode, version, expiresAtMs };
+      const { valueBytes, version, expiresAtMs } = reader;
+      yield { key: keyOf(stored), decode, valueBytes, version, expiresAtMs };
       reader.shrinkScratch();
     }
   }
-}
-
-/** Keys, as JSON with tags, whose values cannot be decoded. */
-export async function undecodableKeys(pool: Pool, codec: CodecName): Promise<string[]> {
-  const keys: string[] = [];
-  const values = await valueReader(pool, codec);
-  for (const entry of entriesOf(pool, values, new Uint8Array(0))) {
-    try {
-      entry.decode();
-    } catch {
-      keys.push(toTaggedJson(entry.key));
-    }
-  }
-  return keys;
-}
-
-/** Names keys whose values cannot be decoded. */
-export function reportUndecodable(terminal: Terminal, keys: readonly string[]): void {
-  for (const key of keys) printMessage(terminal, `key ${key}: its value cannot be decoded`);
 }
 
 /** The msgpack structures of a pool that no thread writes to. */

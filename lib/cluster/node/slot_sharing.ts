@@ -1,0 +1,120 @@
+/**
+ * Which slots this node gives away by itself: to one that has joined what the ring says, and, if it
+ * has more to do than all others, some of what it has to do.
+ *
+ * Only its owner can give a slot away, and only the owner knows what is asked for in it. So the nodes
+ * tell each other by their renewals how much they have to do, and **the one of which the control
+ * stream says that it has most to do** is the M-node of that moment: it makes the plan
+ * (load_plan.ts) and carries it out, by the moves that there are. There is nobody to be elected, and
+ * when it fails another one has most to do.
+ *
+ * Loads are compared when all nodes have measured them under the map that is the last one, so after
+ * a move nothing is moved before all have seen what has come of it. If two nodes, which have not
+ * read the same renewals yet, both take themselves for the one with the highest load, both give
+ * something; who gets too much of it is the next one to give. That slots are where they should be
+ * is never needed for anything to be right.
+ *
+ * @module
+ */
+import { SLOT_COUNT } from "../../core/limits.ts";
+import type { Load } from "../control/command_rules.ts";
+import type { ControlLog } from "../control/control_log.ts";
+import type { ClusterClock } from "./cluster_clock.ts";
+import { LoadMeter } from "./load_meter.ts";
+import { type BalanceSettings, planMoves, type SlotLoad } from "./load_plan.ts";
+import type { SlotMoves } from "./slot_moves.ts";
+import { surplusMoves } from "./succession.ts";
+
+/** What it looks at. */
+export interface SlotSharingParts {
+  readonly node: number;
+  readonly clock: ClusterClock;
+  readonly control: Pick<ControlLog, "state" | "liveMembers">;
+  readonly moves: SlotMoves;
+  /** Undefined: nothing is given because of its load. */
+  readonly balance: BalanceSettings | undefined;
+}
+
+/** Gives slots of one node to others. */
+export class SlotSharing {
+  readonly #parts: SlotSharingParts;
+  readonly #meter: LoadMeter;
+  /** Nodes that have joined and have not got their share. */
+  readonly #newcomers = new Set<number>();
+  #isWindowOver = false;
+  /** Windows in a row in which there was something to move. */
+  #calls = 0;
+
+  constructor(parts: SlotSharingParts) {
+    this.#parts = parts;
+    this.#meter = new LoadMeter(parts.clock.monotonicMs());
+  }
+
+  /** A request of a slot is executed. */
+  count(slot: number): void {
+    this.#meter.count(slot);
+  }
+
+  /** Another node has joined. */
+  joined(node: number): void {
+    this.#newcomers.add(node);
+  }
+
+  /** A renewal is going to be sent: what it says of the load of this node. */
+  endWindow(): Load {
+    const { clock, control: { state }, moves } = this.#parts;
+    this.#meter.endWindow(clock.monotonicMs(), moves.hasComing ? 0 : state.mapSequence);
+    this.#isWindowOver = true;
+    return this.#meter.load;
+  }
+
+  /** Does what can be done now, when this node may answer. */
+  step(): void {
+    this.share();
+    if (this.#isWindowOver) this.#balance();
+    this.#isWindowOver = false;
+  }
+
+  /** Gives nodes that have joined what the ring says, when all slots have owners that have them. */
+  share(): void {
+    const { node, control: { state }, moves } = this.#parts;
+    if (this.#newcomers.size === 0 || state.hasOrphans || moves.hasComing) return;
+    const surplus = surplusMoves(state.owners, node, state.members());
+    moves.leave(surplus.filter(([, to]) => this.#newcomers.has(to)));
+    this.#newcomers.clear();
+  }
+
+  #balance(): void {
+    const { node, balance, moves, control: { state } } = this.#parts;
+    const isQuiet = !state.hasOrphans && !moves.hasComing && moves.leaving.size === 0;
+    const loads = balance !== undefined && isQuiet ? this.#loads() : undefined;
+    const mayMove = loads !== undefined && this.#meter.requests >= balance!.requestsMin;
+    const plan = mayMove ? planMoves(node, loads, this.#slots(), balance!) : [];
+    this.#calls = plan.length === 0 ? 0 : this.#calls + 1;
+    if (plan.length === 0 || this.#calls < balance!.confirmations) return;
+    this.#calls = 0;
+    moves.leave(plan);
+  }
+
+  /** The loads of all nodes; undefined unless all were measured under the map that is the last. */
+  #loads(): Map<number, number> | undefined {
+    const { node, control } = this.#parts;
+    const loads = new Map<number, number>();
+    for (const member of control.liveMembers()) {
+      const load = member === node ? this.#meter.load : control.state.loads.get(member);
+      if (load === undefined) return undefined;
+      const [perSecond, map, windows] = load;
+      if (map !== control.state.mapSequence || windows === 0) return undefined;
+      loads.set(member, perSecond);
+    }
+    return loads;
+  }
+
+  #slots(): SlotLoad[] {
+    const slots: SlotLoad[] = [];
+    for (let slot = 0; slot < SLOT_COUNT; slot++) {
+      if (this.#parts.moves.isServed(slot)) slots.push([slot, this.#meter.perSecond(slot)]);
+    }
+    return slots;
+  }
+}

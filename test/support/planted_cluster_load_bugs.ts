@@ -1,0 +1,122 @@
+/**
+ * Planted bugs in how nodes of a cluster share what there is to do, and in what is told of it.
+ *
+ * @module
+ */
+import type { PlantedBug } from "./planted_bug.ts";
+
+const METER = "lib/cluster/node/load_meter.ts";
+const PLAN = "lib/cluster/node/load_plan.ts";
+const SHARING = "lib/cluster/node/slot_sharing.ts";
+const TOLD = "lib/cluster/store/cluster_events.ts";
+const TEST = "test/cluster/cluster_load.test.ts";
+const EVENTS = "test/cluster/cluster_events.test.ts";
+
+/** Bugs by which slots go to and fro, or stay where there is too much to do. */
+export const CLUSTER_LOAD_BUGS: readonly PlantedBug[] = [
+  {
+    name: "what was asked for before slots moved counts behind that, too",
+    breaks: "balance",
+    file: METER,
+    edits: [["if (map === 0 || map !== this.#map) this.#beginAnew(map);", "this.#map = map;"], [
+      "else if (ms > 0) this.#add(ms);",
+      "if (ms > 0) this.#add(ms);",
+    ]],
+    caughtBy: [TEST],
+  },
+  {
+    name: "a load never gets old",
+    breaks: "balance",
+    file: METER,
+    edits: [["const DECAY = 0.7;", "const DECAY = 1;"]],
+    caughtBy: [TEST],
+  },
+  {
+    name: "slots move for any gain",
+    breaks: "balance",
+    file: PLAN,
+    edits: [["return worst <= before * (1 - gainMin) ? moves : [];", "return moves;"]],
+    caughtBy: [TEST],
+  },
+  {
+    name: "a node is given more than it should have",
+    breaks: "balance",
+    file: PLAN,
+    edits: [["if (after.get(to)! + load > highest) continue;", ""]],
+    caughtBy: [TEST],
+  },
+  {
+    name: "a node gives all it has",
+    breaks: "balance",
+    file: PLAN,
+    edits: [["if (own <= mean || moves.length === movesMax) break;", ""]],
+    caughtBy: [TEST],
+  },
+  {
+    name: "of many slots those are given that chance has made large",
+    breaks: "balance",
+    file: PLAN,
+    edits: [["Math.floor(Math.log2(load))", "load"]],
+    caughtBy: [TEST],
+    inTest: "of two with about as much",
+  },
+  {
+    name: "every node above the mean gives",
+    breaks: "balance",
+    file: PLAN,
+    edits: [["if (loads.size < 2 || busiest(loads) !== node) return [];", ""]],
+    caughtBy: [TEST],
+  },
+  {
+    name: "loads of different maps are compared",
+    breaks: "balance",
+    file: SHARING,
+    edits: [["if (map !== control.state.mapSequence || windows === 0) return undefined;", ""]],
+    caughtBy: [TEST],
+  },
+  {
+    name: "one window is enough",
+    breaks: "balance",
+    file: SHARING,
+    edits: [["this.#calls < balance!.confirmations", "this.#calls < 1"]],
+    caughtBy: [TEST],
+  },
+  {
+    name: "a node that joins takes back what was moved by load",
+    breaks: "balance",
+    file: SHARING,
+    edits: [["surplus.filter(([, to]) => this.#newcomers.has(to))", "surplus"]],
+    caughtBy: [TEST],
+  },
+  {
+    name: "a node says that it serves what it is still reading",
+    breaks: "noderecovered",
+    file: SHARING,
+    edits: [["moves.hasComing ? 0 : state.mapSequence", "state.mapSequence"]],
+    caughtBy: [TEST],
+  },
+  {
+    name: "a node has recovered when others own its slots",
+    breaks: "noderecovered",
+    file: TOLD,
+    edits: [["!slots.every((slot) => this.#isServed(slot))", "false"]],
+    caughtBy: [EVENTS],
+  },
+  {
+    name: "it is told only of what is heard later that a node has recovered",
+    breaks: "noderecovered",
+    file: TOLD,
+    edits: [[
+      "    this.#tellMoves(before, view);\n    this.#tellRecoveries();",
+      "this.#tellMoves(before, view);",
+    ]],
+    caughtBy: [EVENTS],
+  },
+  {
+    name: "slots of a node that has failed are told as moved",
+    breaks: "slotsmoved",
+    file: TOLD,
+    edits: [[" && !isFailed.get(from)", ""]],
+    caughtBy: [EVENTS],
+  },
+];
