@@ -55,8 +55,13 @@ export interface EncodedKey {
   readonly hash: number;
 }
 
+/** An encoded key whose bytes are at the beginning of a buffer. */
+export interface HeldKey extends EncodedKey {
+  readonly buffer: Buffer;
+}
+
 /** Encodes one key at a time; the result stays valid until the next call. */
-export class KeyEncoder implements EncodedKey {
+export class KeyEncoder implements HeldKey {
   /** The key's bytes as little-endian words; the last word is padded with zeros. */
   readonly words: Int32Array = new Int32Array(KEY_BYTES_MAX / 4 + 1);
   /** Index of the key's first word. */
@@ -68,9 +73,10 @@ export class KeyEncoder implements EncodedKey {
   /** The key's hash under the pool's hash key. */
   hash = 0;
 
+  /** The words as bytes, of the class by which text is decoded much faster than by a TextDecoder. */
+  readonly buffer: Buffer;
+
   readonly #bytes: Uint8Array;
-  /** The same, by which text is decoded much faster than by a TextDecoder. */
-  readonly #buffer: Buffer;
   readonly #key0: number;
   readonly #key1: number;
   readonly #types: number;
@@ -83,7 +89,7 @@ export class KeyEncoder implements EncodedKey {
   constructor(key0: number, key1: number, types: number = KEY_TYPE_NUMBERS.mixed) {
     this.#types = types;
     this.#bytes = new Uint8Array(this.words.buffer);
-    this.#buffer = Buffer.from(this.words.buffer as ArrayBuffer);
+    this.buffer = Buffer.from(this.words.buffer as ArrayBuffer);
     this.#key0 = key0 | 0;
     this.#key1 = key1 | 0;
   }
@@ -143,35 +149,12 @@ export class KeyEncoder implements EncodedKey {
 
   /** The key that it holds, as the application writes it. */
   get key(): Key {
-    return this.keyFrom(0);
+    return this.keyIn(this);
   }
 
-  /** What is behind so many bytes of the key that it holds. */
-  protected keyFrom(byte: number): Key {
-    if (this.isBinary) return this.#bytes.slice(byte, this.byteLength);
-    if (READS_TEXT) {
-      return this.#shortText(byte) ?? this.#buffer.toString("utf8", byte, this.byteLength);
-    }
-    return this.#buffer.toString(this.#isAscii() ? "latin1" : "utf8", byte, this.byteLength);
-  }
-
-  /** Whether the key has no byte above 0x7f: padding has none. */
-  #isAscii(): boolean {
-    const { words, byteLength } = this;
-    let seen = 0;
-    for (let i = 0; i < byteLength >>> 2; i++) seen |= words[i]!;
-    return ((seen | words[byteLength >>> 2]!) & 0x80808080) === 0;
-  }
-
-  /** Text behind so many bytes, if it is ASCII and short. */
-  #shortText(byte: number): string | undefined {
-    const length = this.byteLength - byte;
-    if (length > SHORT_TEXT_BYTES) return undefined;
-    const codes = CODES[length]!;
-    const bytes = this.#bytes;
-    let seen = 0;
-    for (let i = 0; i < length; i++) seen |= codes[i] = bytes[byte + i]!;
-    return seen > 0x7f ? undefined : String.fromCharCode.apply(null, codes);
+  /** An encoded key of the same pool, as the application writes it. */
+  keyIn(held: HeldKey): Key {
+    return keyBehind(0, held);
   }
 
   /** The error for a key that is empty or too long. */
@@ -228,6 +211,33 @@ export class KeyEncoder implements EncodedKey {
     this.#bytes.fill(0, written, (written + 4) & ~3);
     this.byteLength = written;
   }
+}
+
+/** What is behind so many bytes of a key, as the application writes it. */
+export function keyBehind(byte: number, held: HeldKey): Key {
+  const { buffer, byteLength, isBinary } = held;
+  if (isBinary) return new Uint8Array(buffer.subarray(byte, byteLength));
+  if (READS_TEXT) {
+    return shortText(buffer, byte, byteLength) ?? buffer.toString("utf8", byte, byteLength);
+  }
+  return buffer.toString(isAscii(held) ? "latin1" : "utf8", byte, byteLength);
+}
+
+/** Whether a key has no byte above 0x7f: padding has none. */
+function isAscii({ words, byteLength }: EncodedKey): boolean {
+  let seen = 0;
+  for (let i = 0; i < byteLength >>> 2; i++) seen |= words[i]!;
+  return ((seen | words[byteLength >>> 2]!) & 0x80808080) === 0;
+}
+
+/** The text between two bytes, if it is ASCII and short. */
+function shortText(bytes: Uint8Array, start: number, end: number): string | undefined {
+  const length = end - start;
+  if (length > SHORT_TEXT_BYTES) return undefined;
+  const codes = CODES[length]!;
+  let seen = 0;
+  for (let i = 0; i < length; i++) seen |= codes[i] = bytes[start + i]!;
+  return seen > 0x7f ? undefined : String.fromCharCode.apply(null, codes);
 }
 
 /** Whether a value is a `Uint8Array`, of any realm. */

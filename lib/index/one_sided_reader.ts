@@ -229,17 +229,6 @@ export class OneSidedReader {
   }
 
   /**
-   * Copies the value of a record that this thread has found in the index; false if it has to be
-   * read by its key. That it is the key's value is said by {@linkcode holdsFound} alone.
-   */
-  copyFound({ address, generation, meta, valueBytes }: IndexPlace): boolean {
-    if (metaKind(meta) !== RecordKind.PUT) return false;
-    const recordAt = this.#pool.wordAt(address);
-    this.#copyValue(this.#pool.wordsOf(address), recordAt + valueWord(meta), valueBytes);
-    return this.#isOfLife(address, generation);
-  }
-
-  /**
    * Whether a key holds what was found and copied before: its pair still leads to that record,
    * which is the moment of the read, and the record, of the same generation, has not expired.
    */

@@ -20,7 +20,7 @@ import { bucketAt, bucketIndex } from "../index/slot_extents.ts";
 import { GENERATIONS, SLOT_META, SLOT_WORDS } from "../pool/control_layout.ts";
 import { REGION_BUCKETS_LOG2, REGION_UNITS_LOG2 } from "../pool/geometry.ts";
 import type { Pool } from "../pool/pool.ts";
-import { FoundKey, NO_REGION } from "./found_key.ts";
+import { FoundKey, NO_REGION, NO_VALUES } from "./found_key.ts";
 
 /** Whether a plain load can be delayed past a later one on this processor. */
 const NEEDS_FENCE = !["x64", "ia32"].includes(process.arch);
@@ -61,8 +61,15 @@ export class KeyLookahead {
    * Looks for the keys of some entries.
    *
    * @param hashes words of which every so many-th, from an index on, is a hash
+   * @param valueBytesMax values up to so many bytes are copied with their keys; `NO_VALUES` for none
    */
-  look(hashes: Int32Array, from: number, stride: number, count: number): void {
+  look(
+    hashes: Int32Array,
+    from: number,
+    stride: number,
+    count: number,
+    valueBytesMax: number = NO_VALUES,
+  ): void {
     while (this.keys.length < count) {
       this.keys.push(new FoundKey());
       this.#regions.push(NO_REGION);
@@ -75,9 +82,9 @@ export class KeyLookahead {
     }
     this.#touchRecords(count);
     this.#endStep();
-    for (let i = 0; i < count; i++) this.#copyKey(i, hashes[from + i * stride]);
+    this.#copyKeys(hashes, from, stride, count, valueBytesMax);
     this.#endStep();
-    for (let i = 0; i < count; i++) this.#confirm(i, hashes[from + i * stride]);
+    this.#confirm(hashes, from, stride, count);
   }
 
   /** False if there is no key of a hash, or several, or if something has changed meanwhile. */
@@ -132,10 +139,11 @@ export class KeyLookahead {
     const pool = this.#pool;
     const pairs = this.#pairs;
     const overflows = this.#overflows;
+    const buckets = this.#buckets;
     let needsMore = false;
     for (let i = 0, next = from; i < count; i++, next += stride) {
       const hash = hashes[next];
-      const bucket = this.#buckets[i] as BucketId;
+      const bucket = buckets[i] as BucketId;
       pairs[i] = 0;
       overflows[i] = NO_BUCKET;
       if (bucket === NO_BUCKET) continue;
@@ -145,9 +153,10 @@ export class KeyLookahead {
       let found = 0;
       for (let word = at; word < at + PAIR_WORDS; word += 2) {
         const difference = region[word] ^ hash;
-        const isSame = ~(difference | -difference) >>> 31;
-        tags += isSame;
-        found += isSame * word;
+        // All bits of it if they are the same; nothing that could overflow, which would be looked for.
+        const same = ~(difference | -difference) >> 31;
+        tags = (tags - same) | 0;
+        found |= word & same;
       }
       const overflow = region[at + BUCKET_OVERFLOW] as BucketId;
       if (overflow !== NO_BUCKET || tags > 1) {
@@ -205,31 +214,51 @@ export class KeyLookahead {
       else seen ^= pool.wordsOf(address)[at];
     }
     const { control } = pool;
+    const generations = this.#generations;
+    const { segmentShift } = pool;
     for (let i = 0; i < count; i++) {
       if (pairs[i] === 0) continue;
-      this.#generations[i] = control[GENERATIONS + pool.segmentOf(addresses[i] as PoolAddress)];
+      generations[i] = control[GENERATIONS + (addresses[i] >>> segmentShift)];
     }
     this.touched ^= seen;
   }
 
-  #copyKey(i: number, hash: number): void {
-    const pairAt = this.#pairs[i];
-    if (pairAt === 0) return;
-    const region = this.#regions[i]!;
-    const address = this.#addresses[i] as PoolAddress;
-    // Without this second load the generation could be one in which the record was already gone.
-    if (region[pairAt] !== address) this.#pairs[i] = 0;
-    else this.keys[i]!.copyRecord(this.#pool, hash, region, pairAt, address, this.#generations[i]);
+  #copyKeys(
+    hashes: Int32Array,
+    from: number,
+    stride: number,
+    count: number,
+    valueBytesMax: number,
+  ): void {
+    const pool = this.#pool;
+    const { keys } = this;
+    const pairs = this.#pairs;
+    const addresses = this.#addresses;
+    const generations = this.#generations;
+    const regions = this.#regions;
+    for (let i = 0, at = from; i < count; i++, at += stride) {
+      const pairAt = pairs[i];
+      if (pairAt === 0) continue;
+      const region = regions[i]!;
+      const address = addresses[i] as PoolAddress;
+      const key = keys[i]!;
+      // Without this second load the generation could be one in which the record was already gone.
+      if (region[pairAt] !== address) pairs[i] = 0;
+      else key.copyRecord(pool, hashes[at], region, pairAt, address, generations[i], valueBytesMax);
+    }
   }
 
-  /** Forgets a key that was not whole, or beside which there may be another one of its hash. */
-  #confirm(i: number, hash: number): void {
-    const pool = this.#pool;
-    const { control } = pool;
-    const generationAt = GENERATIONS + pool.segmentOf(this.#addresses[i] as PoolAddress);
-    const metaAt = pool.slots + (hash >>> SLOT_SHIFT) * SLOT_WORDS + SLOT_META;
-    if (control[generationAt] !== this.#generations[i] || control[metaAt] !== this.#metas[i]) {
-      this.#pairs[i] = 0;
+  /** Forgets keys that were not whole, or beside which there may be another one of their hash. */
+  #confirm(hashes: Int32Array, from: number, stride: number, count: number): void {
+    const { control, slots, segmentShift } = this.#pool;
+    const metas = this.#metas;
+    const pairs = this.#pairs;
+    const addresses = this.#addresses;
+    const generations = this.#generations;
+    for (let i = 0, at = from; i < count; i++, at += stride) {
+      const generation = control[GENERATIONS + (addresses[i] >>> segmentShift)];
+      const meta = control[slots + (hashes[at] >>> SLOT_SHIFT) * SLOT_WORDS + SLOT_META];
+      if (generation !== generations[i] || meta !== metas[i]) pairs[i] = 0;
     }
   }
 

@@ -18,7 +18,7 @@ import {
   SLOT_WORDS,
 } from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";
-import { FoundKey, NO_REGION } from "./found_key.ts";
+import { FoundKey, NO_REGION, NO_VALUES } from "./found_key.ts";
 import { compareKeys } from "./key_order.ts";
 import type { OrderedMemory } from "./ordered_memory.ts";
 import { AGENT_ANNOUNCED, agentWord, TABLE_ACTIVE, TABLE_ACTIVE_WORDS } from "./page_layout.ts";
@@ -93,7 +93,7 @@ export class KeyResolver {
     const { found, count } = this;
     if (count === found.length) found.push(new FoundKey());
     const key = found[count]!;
-    key.copyRecord(this.#pool, hash, region, pairAt, address, generation);
+    key.copyRecord(this.#pool, hash, region, pairAt, address, generation, NO_VALUES);
     if (NEEDS_FENCE) Atomics.add(this.#fence, 0, 0);
     if (this.#generationOf(address) !== generation) return false;
     for (let i = 0; i < count; i++) {

@@ -97,6 +97,13 @@ export class PageView {
     return this.hasWholeTexts;
   }
 
+  /** The same of a page whose lines are not in the cache, as those of most leaves. */
+  beginAhead(page: number, word: number): boolean {
+    const block = word & ~DORMANT;
+    this.#touch(this.#memory.regionOf(block), this.#memory.wordOf(block));
+    return this.begin(page, word);
+  }
+
   /**
    * Whether texts in blocks of their own were copied while the version was the page's present one.
    * Afterwards these blocks may be filled again at any time: the versions that followed had the same
@@ -140,15 +147,9 @@ export class PageView {
     this.textAt = at + BLOCK_WORDS - this.textWords;
   }
 
-  /**
-   * Looks at each line of the block: the processor then waits for all of them at one time, where a
-   * search would have it wait for one after the other.
-   */
+  /** Looks at each line of the block; see {@linkcode #touch}. */
   touch(): void {
-    const { words, at } = this;
-    let seen = 0;
-    for (let i = 0; i < BLOCK_WORDS; i += CACHE_LINE_WORDS) seen ^= words[at + i];
-    this.touched ^= seen;
+    this.#touch(this.words, this.at);
   }
 
   /** Words of the texts. */
@@ -239,6 +240,16 @@ export class PageView {
   /** Whether an entry is that of a key that has the prefix. */
   hasEntry(index: number, key: KeyText, value: number): boolean {
     return index < this.count && this.childOf(index) === value && this.hasSlice(index, key);
+  }
+
+  /**
+   * Looks at each line of a block: the processor then waits for all of them at one time, where a
+   * search would have it wait for one after the other.
+   */
+  #touch(words: Int32Array, at: number): void {
+    let seen = 0;
+    for (let i = 0; i < BLOCK_WORDS; i += CACHE_LINE_WORDS) seen ^= words[at + i];
+    this.touched ^= seen;
   }
 
   #gather(): void {

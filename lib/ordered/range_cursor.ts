@@ -13,7 +13,7 @@
 import { KEY_BYTES_MAX } from "../core/limits.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { KeyBounds } from "./key_bounds.ts";
-import { FoundKey } from "./found_key.ts";
+import { FoundKey, NO_VALUES } from "./found_key.ts";
 import { KeyLookahead } from "./key_lookahead.ts";
 import { commonSliceBytes, compareKeys, hasPrefix, KeyBuffer, keySlice } from "./key_order.ts";
 import { KeyResolver } from "./key_resolver.ts";
@@ -69,6 +69,7 @@ export class RangeCursor {
   #isReverse = false;
   /** How many keys are still wanted. */
   #wanted = 0;
+  #valueBytesMax = NO_VALUES;
   #isAtEnd = true;
 
   /** Scans a pool that is ordered. */
@@ -83,9 +84,16 @@ export class RangeCursor {
    * Begins a scan: {@linkcode next} goes to the first key of a range, or to the last one.
    *
    * @param wanted about how many keys will be gone to, from 1, so that no more is looked up ahead
+   * @param valueBytesMax values up to so many bytes are copied with their keys; `NO_VALUES` for none
    */
-  seek(bounds: KeyBounds, isReverse: boolean, wanted = Infinity): void {
+  seek(
+    bounds: KeyBounds,
+    isReverse: boolean,
+    wanted = Infinity,
+    valueBytesMax: number = NO_VALUES,
+  ): void {
     this.#wanted = wanted;
+    this.#valueBytesMax = valueBytesMax;
     const { lower, lowerInclusive = true, upper, upperInclusive = false } = bounds;
     this.#lower.setBytes(lower ?? FIRST, lower === undefined || lowerInclusive);
     this.#upper.setBytes(upper ?? FIRST, upperInclusive);
@@ -136,7 +144,7 @@ export class RangeCursor {
     let isFound = linked !== NO_PAGE && this.#walk.follow() &&
       this.#walk.view.compareLow(start) === 0;
     for (;;) {
-      const view = isFound ? this.#walk.view : this.#walk.find(start, 0, side);
+      const view = isFound ? this.#walk.view : this.#walk.findLeaf(start, side);
       if (this.#copy(view)) return;
       isFound = false;
     }
@@ -215,7 +223,7 @@ export class RangeCursor {
     const end = this.#batchEnd(first);
     const stride = this.#isReverse ? -ENTRY_WORDS : ENTRY_WORDS;
     const from = this.#entryAt(first) + ENTRY_VALUE;
-    this.#lookahead.look(this.#entries, from, stride, end - first);
+    this.#lookahead.look(this.#entries, from, stride, end - first, this.#valueBytesMax);
     this.#wanted -= end - first;
     // Some keys were gone, or have expired.
     if (this.#wanted <= 0) this.#wanted = BATCH_MAX;

@@ -9,6 +9,7 @@ import type { KeyEncoder } from "../core/key_encoder.ts";
 import { SLOT_COUNT } from "../core/limits.ts";
 import { keyCount, keysOfSlot } from "../index/key_count.ts";
 import type { OneSidedReader } from "../index/one_sided_reader.ts";
+import { NO_VALUES } from "../ordered/found_key.ts";
 import { isOrdered } from "../ordered/ordered_index.ts";
 import type { Pool } from "../pool/pool.ts";
 import { mayComeBack } from "../pool/when_full.ts";
@@ -97,18 +98,23 @@ export class IndexedKeys {
   }
 
   /** A way through a range, when all that this thread has issued before has ended. */
-  async walkSettled(range: KeyRange): Promise<KeyWalk> {
+  async walkSettled(range: KeyRange, valueBytesMax: number = NO_VALUES): Promise<KeyWalk> {
     await this.#client.whenIssuedEnded();
     this.#lifetime.assertOpen();
-    return this.walk(range);
+    return this.walk(range, valueBytesMax);
   }
 
-  /** A way through a range; the caller has waited for what was issued. */
-  walk(range: KeyRange): KeyWalk {
+  /**
+   * A way through a range; the caller has waited for what was issued.
+   *
+   * @param valueBytesMax values up to so many bytes are copied with their keys, if the store is
+   *   ordered; `NO_VALUES` for none
+   */
+  walk(range: KeyRange, valueBytesMax: number = NO_VALUES): KeyWalk {
     if (isEmptyRange(range)) return NO_KEYS;
     return this.#cursors === undefined
       ? new SlotWalk(this.#pool, this.#reader, range)
-      : new OrderedWalk(this.#cursors, range);
+      : new OrderedWalk(this.#cursors, range, valueBytesMax);
   }
 
   /**

@@ -14,6 +14,8 @@ import type { RangeCursor } from "../ordered/range_cursor.ts";
 
 /** How items are made of keys that have been found. */
 export interface AheadMaker<Item> {
+  /** Up to how many bytes values are copied with their keys; `NO_VALUES` if none are needed. */
+  readonly valueBytesMax: number;
   /** Makes an item; undefined if the key has to be read when its turn comes. */
   make(found: FoundKey): Item | undefined;
   /** Whether a key still holds what its item was made of: if so, it is read at this moment. */

@@ -135,11 +135,11 @@ export class OrderedWalk implements KeyWalk {
   readonly cursor: RangeCursor;
   readonly #cursors: Cursors;
 
-  /** Goes through the keys of a range. */
-  constructor(cursors: Cursors, { from, to, isReverse, limit }: KeyRange) {
+  /** Goes through the keys of a range; values up to so many bytes are copied with their keys. */
+  constructor(cursors: Cursors, { from, to, isReverse, limit }: KeyRange, valueBytesMax: number) {
     this.#cursors = cursors;
     this.cursor = cursors.take();
-    this.cursor.seek({ lower: from, upper: to }, isReverse, limit);
+    this.cursor.seek({ lower: from, upper: to }, isReverse, limit, valueBytesMax);
   }
 
   get place(): IndexPlace {

@@ -13,7 +13,7 @@ import type { Key, KeyEncoder } from "../core/key_encoder.ts";
 import { SLOT_SHIFT } from "../core/limits.ts";
 import { loopTurn } from "../core/loop_turn.ts";
 import type { OneSidedReader } from "../index/one_sided_reader.ts";
-import type { FoundKey } from "../ordered/found_key.ts";
+import { type FoundKey, NO_VALUES } from "../ordered/found_key.ts";
 import type { AbortOptions } from "./abort.ts";
 import { isConsistent, keysOfMoment, ownKey, ownKeys } from "./arguments.ts";
 import { ownKeysInTurns } from "./batches.ts";
@@ -68,10 +68,10 @@ export class NearReads<V> implements StoreReads<V> {
     this.#scans = {
       key: this.#key,
       assertOpen: () => this.#lifetime.assertOpen(),
-      begin: (range) => this.#indexed.walkSettled(range),
-      beginSync: (range) => {
+      begin: (range, valueBytesMax) => this.#indexed.walkSettled(range, valueBytesMax),
+      beginSync: (range, valueBytesMax) => {
         this.#settleAll();
-        return this.#indexed.walk(range);
+        return this.#indexed.walk(range, valueBytesMax);
       },
       isBusy: (slot) =>
         this.#queues.count !== 0 ||
@@ -81,18 +81,20 @@ export class NearReads<V> implements StoreReads<V> {
       encodeSettled: (key) => this.#encodeSettled(key),
     };
     const values = this.#values;
-    const keyOf = (found: FoundKey) => {
-      this.#key.copy(found);
-      return this.#key.key;
-    };
+    const keyOf = (found: FoundKey) => this.#key.keyIn(found);
     this.#entriesAhead = {
+      valueBytesMax: values.aheadBytesMax,
       make: (found) => {
         const value = values.decodeAhead(found);
         return value === undefined ? undefined : [keyOf(found), value];
       },
       read: (found) => values.readAhead(found, found.valueBytes),
     };
-    this.#keysAhead = { make: keyOf, read: (found) => values.readAhead(found, 0) };
+    this.#keysAhead = {
+      valueBytesMax: NO_VALUES,
+      make: keyOf,
+      read: (found) => values.readAhead(found, 0),
+    };
   }
 
   get(key: Key): Promise<V | undefined> {

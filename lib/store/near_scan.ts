@@ -11,6 +11,7 @@ import type { Slot } from "../core/brands.ts";
 import type { Key, KeyEncoder } from "../core/key_encoder.ts";
 import { SLOT_SHIFT } from "../core/limits.ts";
 import { loopTurn } from "../core/loop_turn.ts";
+import { NO_VALUES } from "../ordered/found_key.ts";
 import type { KeyRange } from "./key_range.ts";
 import { type AheadMaker, ItemsAhead } from "./items_ahead.ts";
 import { type KeyWalk, NO_KEYS } from "./key_walk.ts";
@@ -21,9 +22,9 @@ export interface ScanParts {
   readonly key: KeyEncoder;
   assertOpen(): void;
   /** A way through a range, when all has ended that this thread has issued. */
-  begin(range: KeyRange): Promise<KeyWalk>;
+  begin(range: KeyRange, valueBytesMax: number): Promise<KeyWalk>;
   /** The same; blocks until then. */
-  beginSync(range: KeyRange): KeyWalk;
+  beginSync(range: KeyRange, valueBytesMax: number): KeyWalk;
   /** Whether a read of any key of a slot may have to wait for operations of this thread. */
   isBusy(slot: Slot): boolean;
   /** Whether a read of the encoded key has to wait for operations of this thread. */
@@ -128,7 +129,7 @@ export class SyncScan<Item> implements IterableIterator<Item> {
   #begin(): KeyWalk {
     const range = this.#plan.range();
     this.#left = range.limit;
-    return this.#walk = this.#parts.beginSync(range);
+    return this.#walk = this.#parts.beginSync(range, this.#plan.ahead?.valueBytesMax ?? NO_VALUES);
   }
 
   #end(): void {
@@ -253,7 +254,7 @@ export class Scan<Item> implements AsyncIterableIterator<Item> {
 
   async #begin(): Promise<KeyWalk> {
     const range = this.#plan.range();
-    const walk = await this.#parts.begin(range);
+    const walk = await this.#parts.begin(range, this.#plan.ahead?.valueBytesMax ?? NO_VALUES);
     this.#left = range.limit;
     return this.#walk = walk;
   }

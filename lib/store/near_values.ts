@@ -9,7 +9,7 @@ import type { GarbageMeter } from "../client/garbage_meter.ts";
 import type { ValueDecoder } from "../codec/codec.ts";
 import { DecodeError } from "../core/errors.ts";
 import { type Key, KeyEncoder } from "../core/key_encoder.ts";
-import type { FoundKey } from "../ordered/found_key.ts";
+import { type FoundKey, NO_VALUES } from "../ordered/found_key.ts";
 import type { OneSidedReader } from "../index/one_sided_reader.ts";
 import type { OperationCounters } from "../pool/operation_counters.ts";
 import { passOver } from "./arguments.ts";
@@ -101,16 +101,20 @@ export class NearValues<V> {
     }
   }
 
+  /** Up to how many bytes values are worth being copied when their keys are found. */
+  get aheadBytesMax(): number {
+    return this.#cache === undefined ? AHEAD_BYTES_MAX : NO_VALUES;
+  }
+
   /**
    * Decodes the value of a key that was found ahead; undefined if that is left to
    * {@linkcode readAtOrPassOver}, which says why it fails.
    */
   decodeAhead(found: FoundKey): V | undefined {
+    if (!found.hasValue) return undefined;
     const { valueBytes } = found;
-    if (this.#cache !== undefined || valueBytes > AHEAD_BYTES_MAX) return undefined;
-    if (!this.#reader.copyFound(found)) return undefined;
     try {
-      const value = this.#codec.decode(this.#reader.value, valueBytes);
+      const value = this.#codec.decode(found.value, valueBytes);
       this.#garbage.count(valueBytes);
       return value;
     } catch {

@@ -4,7 +4,15 @@
  * @module
  */
 import { InvalidKeyError } from "../core/errors.ts";
-import { bytesOf, isBytes, type Key, KeyEncoder, type StoredKey } from "../core/key_encoder.ts";
+import {
+  bytesOf,
+  type HeldKey,
+  isBytes,
+  type Key,
+  keyBehind,
+  KeyEncoder,
+  type StoredKey,
+} from "../core/key_encoder.ts";
 import { KEY_BYTES_MAX } from "../core/limits.ts";
 
 /** Puts two parts of a key together; a part of the other type becomes one. */
@@ -52,8 +60,8 @@ export class PrefixedKeyEncoder extends KeyEncoder {
     return super.keyOf({ bytes: bytes.subarray(this.#prefixLength), isBinary });
   }
 
-  override get key(): Key {
-    return this.keyFrom(this.#prefixLength);
+  override keyIn(held: HeldKey): Key {
+    return keyBehind(this.#prefixLength, held);
   }
 
   protected override lengthError(key: Key): InvalidKeyError {

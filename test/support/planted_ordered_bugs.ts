@@ -135,6 +135,14 @@ export const ORDERED_BUGS: readonly PlantedBug[] = [
     caughtBy: [INTERLEAVINGS],
   },
   {
+    name: "a reader takes the leaf to which the pages above lead without a look at its fences",
+    breaks: "a search is not led astray",
+    file: WALK,
+    edits: [["      this.contains(view, key, side);", "      true;"]],
+    caughtBy: [INDEX],
+    inTest: "begins at its bound",
+  },
+  {
     name: "a page gets an entry without a look at it after its parent was held",
     breaks: "no entry leads to a page that is gone",
     file: STRUCTURE,
@@ -222,14 +230,14 @@ export const ORDERED_BUGS: readonly PlantedBug[] = [
     name: "a key is looked up ahead in a table that is being changed",
     breaks: "a scan sees every key",
     file: LOOKAHEAD,
-    edits: [["|| control[metaAt] !== this.#metas[i]", ""]],
+    edits: [["|| meta !== metas[i]", ""]],
     caughtBy: [AHEAD],
   },
   {
     name: "a key that is looked up ahead may have been torn",
     breaks: "none is seen that was never there",
     file: LOOKAHEAD,
-    edits: [["control[generationAt] !== this.#generations[i] ||", ""]],
+    edits: [["generation !== generations[i] ||", ""]],
     caughtBy: [AHEAD],
   },
   {

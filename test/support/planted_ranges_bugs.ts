@@ -158,7 +158,7 @@ export const RANGES_BUGS: readonly PlantedBug[] = [
     name: "a walk takes the encoder of another key for its own",
     breaks: "the value is that of the key",
     file: "lib/store/near_reads.ts",
-    edits: [["this.#key.copy(found);", "this.#key.encodeSystemKey();"]],
+    edits: [["this.#key.keyIn(found);", "this.#key.key;"]],
     caughtBy: [MODEL],
   },
   {
@@ -206,6 +206,14 @@ export const RANGES_BUGS: readonly PlantedBug[] = [
     edits: [["item !== undefined && this.#maker.read(cursor.key) ? item : undefined", "item"]],
     caughtBy: [API],
     inTest: "of the moment",
+  },
+  {
+    name: "the value of a record of a commit that is being made is decoded ahead",
+    breaks: "the value is that of the moment",
+    file: "lib/ordered/found_key.ts",
+    edits: [["valueBytesMax && metaKind(meta) === RecordKind.PUT;", "valueBytesMax;"]],
+    caughtBy: [VALUES],
+    inTest: "while a commit",
   },
   {
     name: "items that were made ahead are those of the batch before",

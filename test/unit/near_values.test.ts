@@ -76,7 +76,7 @@ class Scene {
     const address = this.fixture.find(KEY);
     const found = new FoundKey();
     const life = generation ?? this.generationOf(address);
-    found.copyRecord(pool, hash, region, pairAt, address, life);
+    found.copyRecord(pool, hash, region, pairAt, address, life, this.values.aheadBytesMax);
     return found;
   }
 
@@ -151,7 +151,7 @@ test("what was found ahead is read as long as its key holds it", () => {
   const first = scene.foundNow();
   assert.equal([values.decodeAhead(first), values.readAhead(first, 5)], ["first", true]);
   const late = scene.foundNow(first.generation - 1);
-  assert.equal([values.decodeAhead(late), values.readAhead(late, 5)], [undefined, false]);
+  assert.is(values.readAhead(late, 5), false, "whatever was decoded");
   assert.ok(fixture.put(KEY, new TextEncoder().encode("second")));
   assert.is(values.readAhead(first, 5), false);
   const second = scene.foundNow();
@@ -177,9 +177,10 @@ test("what was found ahead is not read when it has expired, nor while a commit i
 });
 
 test("what is long, or cannot be decoded, is not decoded ahead", () => {
-  for (const length of [1024, 1025]) {
-    const scene = new Scene("x".repeat(length));
-    assert.is(scene.values.decodeAhead(scene.foundNow()) !== undefined, length === 1024);
+  for (const length of [0, 1, 4, 5, 1024, 1025]) {
+    const value = "x".repeat(length);
+    const scene = new Scene(value);
+    assert.is(scene.values.decodeAhead(scene.foundNow()), length <= 1024 ? value : undefined);
   }
   const scene = new Scene("bad");
   assert.is(scene.values.decodeAhead(scene.foundNow()), undefined);

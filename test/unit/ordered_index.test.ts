@@ -69,6 +69,21 @@ test("keys that a slice does not tell apart come in order wherever they are in a
   }
 });
 
+test("a scan begins at its bound where slices do not tell the leaves apart", () => {
+  const fixture = OrderedFixture.make(SIZES, { entriesMax: 4 });
+  const agent = fixture.writer(0);
+  const tied = Array.from({ length: 200 }, (_, i) => `b: the same bytes ${i + 100}`);
+  const keys = ["a", ...tied, "c"];
+  for (const key of keys) agent.insert(fixture.record(bytesOfText(key)));
+  const cursor = new RangeCursor(fixture.pool);
+  for (const [i, key] of keys.entries()) {
+    const bound = bytesOfText(key);
+    assert.equal(scan(cursor, { lower: bound }, false, 3).slice(0, 3), keys.slice(i, i + 3));
+    const before = keys.slice(Math.max(0, i - 3), i).reverse();
+    assert.equal(scan(cursor, { upper: bound }, true, 3).slice(0, 3), before);
+  }
+});
+
 test(
   "a key for which there is no page is refused before anything changes",
   seeded((random) => {
