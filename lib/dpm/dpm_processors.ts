@@ -26,10 +26,10 @@ import {
   CHECKPOINT_UNITS,
   GATE_NODE_COUNT,
   GATE_PROCESSOR_COUNT,
-  SEGMENT_TOUCHED_BYTES,
   UNITS_SYNCED,
   UNITS_WRITTEN,
 } from "../pool/control_layout.ts";
+import { SEGMENT_TOUCHED_BYTES } from "../pool/segment_layout.ts";
 import { DurabilityFailure, durabilityFailure } from "../pool/durability.ts";
 import type { Pool } from "../pool/pool.ts";
 import { admitSegments, wantedSegments } from "../pool/segment_growth.ts";

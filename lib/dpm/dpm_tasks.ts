@@ -22,13 +22,8 @@ import type { StandbyReport } from "../persistence/pool_standby.ts";
 import type { SnapshotIdentity } from "../persistence/checkpoint_header.ts";
 import { type SnapshotReport, writeSnapshot } from "../persistence/snapshot_writer.ts";
 import { AgentCounter, AgentCounters } from "../pool/agent_counters.ts";
-import {
-  AGENT_COPIER,
-  AGENT_DPM,
-  AGENT_MERGERS,
-  GATE_PAUSED,
-  SEGMENT_TOUCHED_BYTES,
-} from "../pool/control_layout.ts";
+import { AGENT_COPIER, AGENT_DPM, AGENT_MERGERS, GATE_PAUSED } from "../pool/control_layout.ts";
+import { SEGMENT_TOUCHED_BYTES } from "../pool/segment_layout.ts";
 import { liveTable } from "../agent/live_table.ts";
 import { actFor } from "../agent/liveness.ts";
 import { agentExecutor } from "../agent/executor.ts";

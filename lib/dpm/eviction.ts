@@ -38,7 +38,8 @@ import {
 } from "../eviction/eviction_policy.ts";
 import { Ghosts } from "../eviction/ghosts.ts";
 import { AgentCounter, AgentCounters } from "../pool/agent_counters.ts";
-import { AGENT_EVICTION, SEGMENT_BIRTH } from "../pool/control_layout.ts";
+import { AGENT_EVICTION } from "../pool/control_layout.ts";
+import { SEGMENT_BIRTH } from "../pool/segment_layout.ts";
 import type { Pool } from "../pool/pool.ts";
 import { SegmentState } from "../pool/segment_state.ts";
 import type { SegmentTable } from "../pool/segment_table.ts";

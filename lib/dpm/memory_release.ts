@@ -11,7 +11,7 @@
 import type { SegmentId } from "../core/brands.ts";
 import { canReleasePages, releasePages } from "../core/page_release.ts";
 import { REGION_UNITS_LOG2 } from "../pool/geometry.ts";
-import { SEGMENT_TOUCHED_BYTES } from "../pool/control_layout.ts";
+import { SEGMENT_TOUCHED_BYTES } from "../pool/segment_layout.ts";
 import type { Pool } from "../pool/pool.ts";
 import { WithheldSegments } from "../pool/withheld_segments.ts";
 import { lockCheckpoints, releaseCheckpoints } from "../persistence/checkpoint_lock.ts";

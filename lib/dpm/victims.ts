@@ -19,7 +19,8 @@
  * @module
  */
 import { NO_SEGMENT, type SegmentId } from "../core/brands.ts";
-import { SEGMENT_BIRTH, SEGMENTS_OPENED } from "../pool/control_layout.ts";
+import { SEGMENTS_OPENED } from "../pool/control_layout.ts";
+import { SEGMENT_BIRTH } from "../pool/segment_layout.ts";
 import type { Pool } from "../pool/pool.ts";
 import { SegmentState } from "../pool/segment_state.ts";
 import type { SegmentTable } from "../pool/segment_table.ts";

@@ -18,7 +18,9 @@ import {
   REQUEST_RECORD,
   Status,
 } from "../rings/ring_layout.ts";
-import type { Answer } from "./request_frames.ts";
+import { FrameError } from "../wire/frame.ts";
+import { decodeError } from "./carried_errors.ts";
+import { type Answer, REFUSED } from "./request_frames.ts";
 import type { RequestMemory } from "./request_memory.ts";
 import { isReading } from "./request_order.ts";
 
@@ -74,11 +76,28 @@ export class Parcel implements Lane {
 export const NOBODY: Completion = { settle: () => {}, fail: () => {} };
 
 /** Bytes of what a KN leaves in a request. */
-export function contentBytes(words: Int32Array, status: number): number {
+function contentBytes(words: Int32Array, status: number): number {
   const operation = operationOf(words[REQUEST_OPERATION]!);
   if (operation === Operation.ADD || operation === Operation.TOUCH) return DERIVATION_BYTES;
   const isMade = operation === Operation.ATOMIC && status === Status.OK;
   return isMade ? resultsOf(words, 0).length : 0;
+}
+
+/**
+ * Takes the answer to a request.
+ *
+ * @throws {FrameError} when it does not have what the request asks for
+ */
+export function takeAnswer(parcel: Parcel, answer: Answer): void {
+  const { operation, words } = parcel;
+  const { status, content } = answer;
+  const isRight = status === REFUSED ||
+    (status === Status.FOUND
+      ? operation === Operation.GET
+      : content.length === contentBytes(words, status));
+  if (!isRight) throw new FrameError("an answer must have what its request asks for");
+  if (status === REFUSED) parcel.error = decodeError(content);
+  parcel.answer = answer;
 }
 
 /** What a request has read, by its answer, with which it shares the bytes; undefined if nothing. */

@@ -22,36 +22,20 @@ import type { KeyPlace } from "../client/key_place.ts";
 import { assert } from "../core/assert.ts";
 import type { Slot } from "../core/brands.ts";
 import { type DinomoError, UnavailableError } from "../core/errors.ts";
-import { COMMIT_KEYS_MAX, REMOTE_BYTES_MAX, REMOTE_REQUESTS_MAX } from "../core/limits.ts";
+import { COMMIT_KEYS_MAX, REMOTE_REQUESTS_MAX } from "../core/limits.ts";
 import { runMicrotask } from "../core/runtime.ts";
 import type { ReadSource } from "../far/client/routed_reads.ts";
 import { RECORD_REQUEST_POSITION } from "../log/record_layout.ts";
 import { commitHeadWords } from "../rings/commit_words.ts";
 import type { ReadValue } from "../rings/response_ring.ts";
-import { Operation, REQUEST_LENGTH, REQUEST_RECORD, Status } from "../rings/ring_layout.ts";
+import { REQUEST_RECORD } from "../rings/ring_layout.ts";
 import { FrameError } from "../wire/frame.ts";
 import { appliedAnswer } from "./applied_answer.ts";
-import { decodeError } from "./carried_errors.ts";
-import {
-  contentBytes,
-  failedBefore,
-  isUnknown,
-  NOBODY,
-  Parcel,
-  readValueOf,
-  tellEnd,
-  unknownOutcome,
-} from "./parcel.ts";
-import { RequestMemory } from "./request_memory.ts";
+import { OpenParcels } from "./open_parcels.ts";
+import { failedBefore, isUnknown, NOBODY, Parcel, takeAnswer, unknownOutcome } from "./parcel.ts";
 import { isReading, RequestOrder } from "./request_order.ts";
 import type { PreviousSession, SessionVerdicts } from "./session_verdicts.ts";
-import {
-  type Answer,
-  decodeAnswers,
-  encodeRequests,
-  numberCount,
-  REFUSED,
-} from "./request_frames.ts";
+import { type Answer, decodeAnswers, encodeRequests, numberCount } from "./request_frames.ts";
 
 /**
  * Bytes that are written after which a burst is sent although the tick goes on. With one that is
@@ -96,10 +80,8 @@ export class SocketCarrier implements Carrier, ReadSource {
   #link: CarrierLink | undefined;
   /** Number of the newest session. */
   #session: number | undefined;
-  readonly #memory = new RequestMemory();
-  /** Requests that have not been settled, in the order of their claims, and their bytes. */
-  readonly #open = new Set<Parcel>();
-  #bytes = 0;
+  /** Requests that have not been settled. */
+  readonly #open: OpenParcels<Parcel>;
   /** Those that are sent and have no answer, by their numbers in the newest session. */
   readonly #sent = new Map<number, Parcel>();
   #number = 0;
@@ -109,14 +91,12 @@ export class SocketCarrier implements Carrier, ReadSource {
   readonly #order = new RequestOrder<Parcel>();
   /** Those that may be sent. */
   #admitted: Parcel[] = [];
-  #ended: Parcel[] = [];
-  /** What the request has read that is just being settled. */
-  #read: ReadValue | undefined;
   #isOpen = true;
 
   /** Makes a carrier that waits for a connection; `ends` is told what has ended. */
   constructor(ends: RequestEnds, options: SocketCarrierOptions) {
     this.#ends = ends;
+    this.#open = new OpenParcels(ends);
     this.#onArrival = options.onArrival;
     this.#onClose = options.onClose;
     // The results of a commit are beside what is to fit a segment.
@@ -124,11 +104,11 @@ export class SocketCarrier implements Carrier, ReadSource {
   }
 
   get isCrowded(): boolean {
-    return this.#open.size > REMOTE_REQUESTS_MAX / 2 || this.#bytes > REMOTE_BYTES_MAX / 2;
+    return this.#open.isCrowded;
   }
 
   get isFull(): boolean {
-    return this.#open.size >= REMOTE_REQUESTS_MAX || this.#bytes >= REMOTE_BYTES_MAX;
+    return this.#open.isFull;
   }
 
   get canBlock(): boolean {
@@ -163,16 +143,12 @@ export class SocketCarrier implements Carrier, ReadSource {
     length: number,
     completion: Completion,
   ): number {
-    const { size } = this.#open;
-    const isFull = size === REMOTE_REQUESTS_MAX ||
-      (size > 0 && this.#bytes + length * 4 > REMOTE_BYTES_MAX);
-    if (isFull || !this.#isOpen) return NO_LANE;
+    if (!this.#isOpen || !this.#open.hasRoomFor(length)) return NO_LANE;
     if (this.#claimedBytes >= BURST_BYTES) this.publish();
-    const parcel = this.#newest = new Parcel(slot, sequence, length, completion, this.#memory);
-    parcel.words[REQUEST_LENGTH] = length;
+    const { memory } = this.#open;
+    const parcel = this.#newest = new Parcel(slot, sequence, length, completion, memory);
     this.#open.add(parcel);
     this.#claimed.push(parcel);
-    this.#bytes += length * 4;
     this.#claimedBytes += length * 4;
     return 0;
   }
@@ -204,7 +180,7 @@ export class SocketCarrier implements Carrier, ReadSource {
     this.#session = link.session;
     this.#number = 0;
     this.#sent.clear();
-    this.#claimed = [...this.#open].filter((parcel) => !parcel.hasEnded);
+    this.#claimed = this.#open.all().filter((parcel) => !parcel.hasEnded);
     for (const parcel of this.#claimed) parcel.isSent = false;
     this.publish();
     // The other side may forget the session before when it has a frame of this one.
@@ -236,14 +212,11 @@ export class SocketCarrier implements Carrier, ReadSource {
   }
 
   settle(): number {
-    const ended = this.#ended;
-    this.#ended = [];
-    for (const parcel of ended) this.#settle(parcel);
-    return ended.length;
+    return this.#open.settle();
   }
 
   take(): ReadValue | undefined {
-    return this.#read;
+    return this.#open.read;
   }
 
   wait(): boolean {
@@ -259,7 +232,7 @@ export class SocketCarrier implements Carrier, ReadSource {
    */
   withdraw(completion: object, error: DinomoError): void {
     assert(this.#link === undefined, "a request may be withdrawn between connections");
-    for (const parcel of [...this.#open]) {
+    for (const parcel of this.#open.all()) {
       const { slot, sequence, completions: [own] } = parcel;
       if (parcel.hasEnded || !isOf(own, completion)) continue;
       if (isUnknown(parcel)) {
@@ -267,7 +240,7 @@ export class SocketCarrier implements Carrier, ReadSource {
         parcel.completions[0] = NOBODY;
         own.fail(unknownOutcome());
       } else {
-        this.#forget(parcel);
+        this.#open.remove(parcel);
         this.#ends.fail(slot, sequence, own, error);
       }
     }
@@ -312,18 +285,12 @@ export class SocketCarrier implements Carrier, ReadSource {
 
   failAll(error: DinomoError): void {
     this.close();
-    const parcels = [...this.#open];
-    this.#open.clear();
     this.#sent.clear();
     this.#order.clear();
     this.#claimed = [];
     this.#admitted = [];
-    this.#ended = [];
-    this.#bytes = this.#claimedBytes = 0;
-    for (const parcel of parcels) {
-      const { slot, sequence, completions } = parcel;
-      this.#ends.fail(slot, sequence, completions[0], isUnknown(parcel) ? unknownOutcome() : error);
-    }
+    this.#claimedBytes = 0;
+    this.#open.failAll((parcel) => isUnknown(parcel) ? unknownOutcome() : error);
     // When what is held has failed, too.
     runMicrotask(this.#onArrival);
   }
@@ -352,17 +319,9 @@ export class SocketCarrier implements Carrier, ReadSource {
     if (parcel === undefined) {
       throw new FrameError(`an answer must be to a request in flight, got ${answer.number}`);
     }
-    const { operation } = parcel;
-    const { status, content } = answer;
-    const isRight = status === REFUSED ||
-      (status === Status.FOUND
-        ? operation === Operation.GET
-        : content.length === contentBytes(parcel.words, status));
-    if (!isRight) throw new FrameError("an answer must have what its request asks for");
-    if (status === REFUSED) parcel.error = decodeError(content);
-    parcel.answer = answer;
+    takeAnswer(parcel, answer);
     this.#sent.delete(answer.number);
-    this.#ended.push(parcel);
+    this.#open.end(parcel);
     return parcel;
   }
 
@@ -379,18 +338,6 @@ export class SocketCarrier implements Carrier, ReadSource {
       else if (!given.isKnown || parcel.isWithdrawn) parcel.error = unknownOutcome();
       else if (changed.has(parcel.slot)) parcel.error = failedBefore();
     }
-    for (const [, parcel] of sent.reverse()) if (parcel.hasEnded) this.#ended.push(parcel);
-  }
-
-  #forget(parcel: Parcel): void {
-    this.#open.delete(parcel);
-    this.#bytes -= parcel.words.byteLength;
-  }
-
-  #settle(parcel: Parcel): void {
-    this.#forget(parcel);
-    this.#read = readValueOf(parcel);
-    tellEnd(this.#ends, parcel);
-    this.#read = undefined;
+    for (const [, parcel] of sent.reverse()) if (parcel.hasEnded) this.#open.end(parcel);
   }
 }

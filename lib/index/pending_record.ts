@@ -7,7 +7,8 @@
 import type { PoolAddress } from "../core/brands.ts";
 import { isPending, metaKind, RECORD_META, RecordKind } from "../log/record_layout.ts";
 import { CommitState } from "../pool/commit_state.ts";
-import { AGENT_COMMIT_STATE, SEGMENT_AGENT } from "../pool/control_layout.ts";
+import { AGENT_COMMIT_STATE } from "../pool/control_layout.ts";
+import { SEGMENT_AGENT } from "../pool/segment_layout.ts";
 import type { Pool } from "../pool/pool.ts";
 
 /** What a key holds whose pair points at a record of an atomic commit. */

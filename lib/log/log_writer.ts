@@ -31,9 +31,8 @@ import {
   AGENT_LOG_LAST,
   AGENT_LOG_SEGMENT,
   AGENT_STAGING_SEGMENT,
-  SEGMENT_LOG_NUMBER,
-  SEGMENT_SYNCED_BYTES,
 } from "../pool/control_layout.ts";
+import { SEGMENT_LOG_NUMBER, SEGMENT_SYNCED_BYTES } from "../pool/segment_layout.ts";
 import type { SegmentTable } from "../pool/segment_table.ts";
 import { reopenLargest } from "../pool/segment_tails.ts";
 import { gainShareOf } from "../pool/space_budget.ts";

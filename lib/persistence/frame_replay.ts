@@ -49,14 +49,14 @@ import {
   SEGMENT_MAGIC,
   valueWord,
 } from "../log/record_layout.ts";
+import { GENERATIONS } from "../pool/control_layout.ts";
 import {
-  GENERATIONS,
   SEGMENT_LIVE_BYTES,
   SEGMENT_LOST_BYTES,
   SEGMENT_STATE,
   SEGMENT_TOUCHED_BYTES,
   SEGMENT_USED_BYTES,
-} from "../pool/control_layout.ts";
+} from "../pool/segment_layout.ts";
 import type { Pool } from "../pool/pool.ts";
 import { raiseSlotVersion } from "../pool/slot_version.ts";
 import { SegmentState } from "../pool/segment_state.ts";

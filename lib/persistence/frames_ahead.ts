@@ -19,7 +19,7 @@ import {
   looksLikeFrame,
 } from "../log/frame_layout.ts";
 import { FRAME_HEADER_BYTES, SEGMENT_HEADER_BYTES } from "../log/record_layout.ts";
-import { SEGMENT_USED_BYTES } from "../pool/control_layout.ts";
+import { SEGMENT_USED_BYTES } from "../pool/segment_layout.ts";
 import type { Pool } from "../pool/pool.ts";
 import { entryUsedBytes, SEGMENT_ENTRY_WORDS } from "./checkpoint_layout.ts";
 import { type FileSystem, readFully } from "./file_system.ts";

@@ -55,7 +55,6 @@ import {
   INDEX_SPACE_FREE,
   INDEX_SPACE_FREE_COUNT,
   INDEX_SPACE_NEXT,
-  SEGMENT_LIVE_BYTES,
   SLOT_EXPIRING_COUNT,
   SLOT_EXTENT_COUNT,
   SLOT_EXTENTS,
@@ -63,6 +62,7 @@ import {
   SLOT_OVERFLOW_COUNT,
   SLOT_RECORD_COUNT,
 } from "../pool/control_layout.ts";
+import { SEGMENT_LIVE_BYTES } from "../pool/segment_layout.ts";
 import type { Pool } from "../pool/pool.ts";
 import { slotVersion } from "../pool/slot_version.ts";
 import { SegmentState } from "../pool/segment_state.ts";

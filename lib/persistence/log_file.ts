@@ -13,12 +13,8 @@ import type { PoolAddress, SegmentId } from "../core/brands.ts";
 import { epochMs } from "../core/runtime.ts";
 import { checkFrame, sealFrame, sealSegmentHeader } from "../log/frame_layout.ts";
 import { FRAME_HEADER_BYTES } from "../log/record_layout.ts";
-import {
-  SEGMENT_SYNCED_BYTES,
-  SYNC_FIGURES,
-  UNITS_SYNCED,
-  UNITS_WRITTEN,
-} from "../pool/control_layout.ts";
+import { SYNC_FIGURES, UNITS_SYNCED, UNITS_WRITTEN } from "../pool/control_layout.ts";
+import { SEGMENT_SYNCED_BYTES } from "../pool/segment_layout.ts";
 import {
   DurabilityFailure,
   durabilityFailure,

@@ -8,14 +8,14 @@ import type { PoolAddress, SegmentId } from "../core/brands.ts";
 import { CorruptionError } from "../core/errors.ts";
 import { ADDRESS_UNIT_BYTES } from "../core/limits.ts";
 import { SEGMENT_HEADER_BYTES } from "../log/record_layout.ts";
+import { GENERATIONS } from "../pool/control_layout.ts";
 import {
-  GENERATIONS,
   SEGMENT_LIVE_BYTES,
   SEGMENT_LOST_BYTES,
   SEGMENT_STATE,
   SEGMENT_TOUCHED_BYTES,
   SEGMENT_USED_BYTES,
-} from "../pool/control_layout.ts";
+} from "../pool/segment_layout.ts";
 import type { Pool } from "../pool/pool.ts";
 import { SegmentState } from "../pool/segment_state.ts";
 import * as layout from "./checkpoint_layout.ts";

@@ -21,7 +21,6 @@ import {
   INDEX_SPACE_FREE,
   INDEX_SPACE_FREE_COUNT,
   INDEX_SPACE_NEXT,
-  SEGMENT_WORDS,
   SLOT_EXPIRING_COUNT,
   SLOT_EXTENT_COUNT,
   SLOT_META,
@@ -30,6 +29,7 @@ import {
   SLOT_VERSION_HIGH,
   SLOT_VERSION_LOW,
 } from "../pool/control_layout.ts";
+import { SEGMENT_WORDS } from "../pool/segment_layout.ts";
 import { BUCKET_WORDS, bucketRegion, bucketWord } from "../index/bucket_layout.ts";
 import { FreeSegments } from "../pool/free_segments.ts";
 import { allocatePool, type PoolSizes } from "../pool/allocate_pool.ts";

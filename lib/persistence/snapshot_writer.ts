@@ -26,8 +26,6 @@ import {
   INDEX_SPACE_FREE,
   INDEX_SPACE_FREE_COUNT,
   INDEX_SPACE_NEXT,
-  SEGMENT_CRC,
-  SEGMENT_CRC_BYTES,
   SLOT_EXPIRING_COUNT,
   SLOT_EXTENT_COUNT,
   SLOT_META,
@@ -36,6 +34,7 @@ import {
   SLOT_VERSION_HIGH,
   SLOT_VERSION_LOW,
 } from "../pool/control_layout.ts";
+import { SEGMENT_CRC, SEGMENT_CRC_BYTES } from "../pool/segment_layout.ts";
 import { isLogged } from "../pool/durability.ts";
 import { mergeInPause, mergeLogs } from "../far/log/merged_pause.ts";
 import { whilePaused } from "../pool/gate.ts";

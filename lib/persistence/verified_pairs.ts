@@ -51,14 +51,8 @@ import {
   recordVersion,
   SEGMENT_HEADER_BYTES,
 } from "../log/record_layout.ts";
-import {
-  INDEX_SPACE_NEXT,
-  SEGMENT_LIVE_BYTES,
-  SEGMENT_USED_BYTES,
-  SLOT_EXTENTS,
-  SLOT_META,
-  SLOT_WORDS,
-} from "../pool/control_layout.ts";
+import { INDEX_SPACE_NEXT, SLOT_EXTENTS, SLOT_META, SLOT_WORDS } from "../pool/control_layout.ts";
+import { SEGMENT_LIVE_BYTES, SEGMENT_USED_BYTES } from "../pool/segment_layout.ts";
 import { REGION_BUCKETS_LOG2 } from "../pool/geometry.ts";
 import type { Pool } from "../pool/pool.ts";
 import { slotVersion } from "../pool/slot_version.ts";

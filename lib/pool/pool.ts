@@ -37,11 +37,11 @@ import {
   INDEX_SPACE_NEXT,
   SEGMENT_LIMIT,
   SEGMENT_LIMIT_WANTED,
-  SEGMENT_WORDS,
   segmentsStart,
   SLOT_WORDS,
   slotsStart,
 } from "./control_layout.ts";
+import { SEGMENT_WORDS } from "./segment_layout.ts";
 import {
   BUCKET_BYTES,
   bucketCountOf,

@@ -43,6 +43,9 @@ import {
   GATE_DEFER_FREE,
   GENERATIONS,
   PUT_SEGMENTS_OPENED,
+  SEGMENTS_OPENED,
+} from "./control_layout.ts";
+import {
   SEGMENT_AGENT,
   SEGMENT_BIRTH,
   SEGMENT_CRC_BYTES,
@@ -57,8 +60,7 @@ import {
   SEGMENT_TENANCY,
   SEGMENT_TOUCHED_BYTES,
   SEGMENT_USED_BYTES,
-  SEGMENTS_OPENED,
-} from "./control_layout.ts";
+} from "./segment_layout.ts";
 import { FreeSegments } from "./free_segments.ts";
 import type { Pool } from "./pool.ts";
 import { DeferFree, SegmentState } from "./segment_state.ts";

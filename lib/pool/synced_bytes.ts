@@ -19,7 +19,7 @@
 import { assert } from "../core/assert.ts";
 import type { SegmentId } from "../core/brands.ts";
 import { ADDRESS_UNIT_BYTES, SEGMENT_BYTES_MAX } from "../core/limits.ts";
-import { SEGMENT_SYNCED_BYTES } from "./control_layout.ts";
+import { SEGMENT_SYNCED_BYTES } from "./segment_layout.ts";
 import type { Pool } from "./pool.ts";
 import type { SegmentTable } from "./segment_table.ts";
 

@@ -31,7 +31,7 @@ import {
   SEGMENT_HEADER_BYTES,
 } from "../log/record_layout.ts";
 import { CELL_ADDRESS, CELL_KEY, CELL_KEY_META, CELL_LOCK } from "../pool/cell_layout.ts";
-import { SEGMENT_LOG_NUMBER, SEGMENT_MERGED_BYTES } from "../pool/control_layout.ts";
+import { SEGMENT_LOG_NUMBER, SEGMENT_MERGED_BYTES } from "../pool/segment_layout.ts";
 import type { Pool } from "../pool/pool.ts";
 import { SegmentState } from "../pool/segment_state.ts";
 import { SegmentTable } from "../pool/segment_table.ts";

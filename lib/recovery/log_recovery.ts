@@ -25,9 +25,9 @@ import {
   AGENT_LOG_SEGMENT,
   AGENT_LOGGED_END,
   AGENT_STAGING_SEGMENT,
-  SEGMENT_LOG_NUMBER,
   SLOT_LOCK,
 } from "../pool/control_layout.ts";
+import { SEGMENT_LOG_NUMBER } from "../pool/segment_layout.ts";
 import { isFar } from "../pool/placement.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { SegmentTable } from "../pool/segment_table.ts";

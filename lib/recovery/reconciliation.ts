@@ -31,17 +31,14 @@ import {
   SEGMENT_HEADER_BYTES,
 } from "../log/record_layout.ts";
 import type { LogFile } from "../persistence/log_file.ts";
+import { AGENT_COUNT, AGENT_HOST, AGENT_VICTIM, REPAIR_WANTED } from "../pool/control_layout.ts";
 import {
-  AGENT_COUNT,
-  AGENT_HOST,
-  AGENT_VICTIM,
-  REPAIR_WANTED,
   SEGMENT_AGENT,
   SEGMENT_LIVE_BYTES,
   SEGMENT_LOG_NUMBER,
   SEGMENT_MERGED_BYTES,
   SEGMENT_PINS,
-} from "../pool/control_layout.ts";
+} from "../pool/segment_layout.ts";
 import { tryLockCheckpoints, unlockCheckpoints } from "../persistence/checkpoint_lock.ts";
 import { isLogged } from "../pool/durability.ts";
 import { PauseTimeoutError, whilePaused } from "../pool/gate.ts";

@@ -9,6 +9,7 @@
  * @module
  */
 import type { Socket } from "node:net";
+import { decodeTagged } from "../codec/tagged_bytes.ts";
 import { StoreClosedError } from "../core/errors.ts";
 import type { Key } from "../core/key_encoder.ts";
 import { LIVE_HOST_MS_MAX } from "../core/limits.ts";
@@ -20,7 +21,7 @@ import { checkHandle, type StoreHandle } from "../store/handle.ts";
 import type { Store } from "../store/store.ts";
 import type { CallClient } from "../wire/call_client.ts";
 import type { Frame } from "../wire/frame.ts";
-import { decodeContent, encodeRequest } from "./calls/call_requests.ts";
+import { encodeRequest } from "./calls/call_requests.ts";
 
 /** For whom commands are answered. */
 export interface GatewayCommandsOptions {
@@ -89,7 +90,7 @@ export class GatewayCommands {
     const { signal } = ended;
     try {
       const call = this.#options.hostCalls.call(encodeRequest({ op: "stats" }), { signal });
-      for await (const item of call) return decodeContent(item) as object;
+      for await (const item of call) return decodeTagged(item) as object;
     } catch (error) {
       if (!signal.aborted) throw error;
     } finally {

@@ -8,6 +8,7 @@
  *
  * @module
  */
+import { decodeTagged } from "../codec/tagged_bytes.ts";
 import { type DinomoError, UnavailableError } from "../core/errors.ts";
 import type { CallEnd } from "../gateway/call_end.ts";
 import { CALLS_MAX } from "../core/limits.ts";
@@ -15,7 +16,7 @@ import { startTimer, type Timer } from "../core/runtime.ts";
 import { CallClient, type CallItems, type CallOptions } from "../wire/call_client.ts";
 import type { Frame } from "../wire/frame.ts";
 import { decodeFailure } from "../gateway/carried_errors.ts";
-import { type CallRequest, decodeContent, encodeRequest } from "./calls/call_requests.ts";
+import { type CallRequest, encodeRequest } from "./calls/call_requests.ts";
 
 /** A timer far enough away never to fire; it keeps the process alive. */
 const KEEP_ALIVE_MS = 2 ** 30;
@@ -111,7 +112,7 @@ export class RemoteCalls implements CallEnd {
 
   /** Asks, once, for what is answered by one item of data. */
   async askOnce(request: CallRequest, signal?: AbortSignal): Promise<unknown> {
-    for await (const item of this.ask(request, undefined, { signal })) return decodeContent(item);
+    for await (const item of this.ask(request, undefined, { signal })) return decodeTagged(item);
     return undefined;
   }
 
@@ -131,7 +132,7 @@ export class RemoteCalls implements CallEnd {
   /** The same for what is answered by one item of data. */
   async readOnce(request: CallRequest, signal?: AbortSignal): Promise<unknown> {
     const [item] = await this.read(request, undefined, signal);
-    return item && decodeContent(item);
+    return item && decodeTagged(item);
   }
 
   /** Resolves when there is no call that is waited for. */

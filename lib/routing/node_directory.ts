@@ -21,9 +21,8 @@ import {
   AGENT_NODE_STATE,
   AGENT_TENANCY,
   NODES_EPOCH,
-  SEGMENT_AGENT,
-  SEGMENT_TENANCY,
 } from "../pool/control_layout.ts";
+import { SEGMENT_AGENT, SEGMENT_TENANCY } from "../pool/segment_layout.ts";
 import type { Pool } from "../pool/pool.ts";
 
 /** States of an agent block. */

@@ -7,6 +7,8 @@
 import { BroadcastChannel } from "node:worker_threads";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { connectEngine } from "../../lib/cluster/agent/agent_places.ts";
+import { CONTROL_STREAM } from "../../lib/cluster/control/control_log.ts";
 import { NodeFailedError, open } from "../../mod.ts";
 import { NatsServers } from "../support/cluster/nats_servers.ts";
 import { until } from "../support/cluster/cluster_user.ts";
@@ -47,6 +49,30 @@ test("a thread that fails is replaced, and what was on its way is done once", as
     assert.match((failures.at(-1) as Error).message, "the cluster's thread");
   } finally {
     channel.close();
+    await store.close();
+    await servers.stop();
+  }
+});
+
+test("a cluster whose streams have something in them that cannot be says so", async () => {
+  const servers = await NatsServers.start(1);
+  const cluster = { servers: servers.urls, name: "damaged", leaseMs: 500 };
+  const store = await open<number>({ cluster });
+  const engine = await connectEngine({ ...cluster, replicas: 1 });
+  try {
+    await store.put("a", 1);
+    const rubbish = new TextEncoder().encode("rubbish");
+    await new Promise<void>((resolve) => {
+      engine.append(CONTROL_STREAM, "renew", rubbish, undefined, () => resolve());
+    });
+    const failures: unknown[] = [];
+    await until("the store is given up", () => {
+      void store.get("a").catch((error) => failures.push(error));
+      return failures.at(-1) instanceof NodeFailedError;
+    });
+    assert.match((failures.at(-1) as Error).message, "FrameError");
+  } finally {
+    await engine.close();
     await store.close();
     await servers.stop();
   }

@@ -10,7 +10,7 @@ import type { Store } from "../../mod.ts";
 import { RUNTIMES } from "../../scripts/runtimes.ts";
 import { runClusterChaos } from "../support/cluster/chaos/chaos.ts";
 import { checkLedger } from "../support/cluster/chaos/ledger.ts";
-import type { LoadMessage } from "../support/cluster/chaos/messages.ts";
+import type { LoadMessage } from "../support/load_messages.ts";
 import { seeded } from "../support/random.ts";
 
 const CHAOS_MS = 45_000;

@@ -9,6 +9,7 @@ import * as assert from "uvu/assert";
 import { CLEANING_DEFAULT } from "../../lib/cluster/index/cleaning.ts";
 import type { IndexOptions } from "../../lib/cluster/index/index_keeper.ts";
 import type { ClusterNode } from "../../lib/cluster/node/cluster_node.ts";
+import { LostMessagesError } from "../../lib/cluster/index/takeover.ts";
 import { logStream } from "../../lib/cluster/node/log_streams.ts";
 import {
   type ClusterAnswer,
@@ -283,6 +284,39 @@ test("slots are loaded by directories that not every replica has", () => {
   }
   made.time.run(3000);
   assert.equal(readAll(made, all), pairs.flatMap(() => [7, 8]));
+});
+
+/** Node 1 is killed, and messages are gone that its slots need; returns when node 0 has found that. */
+function loseMessages(made: SimCluster): void {
+  writeAll(made, 5);
+  const key = KEYS.find((name) => ownerOf(nodeOf(made, 0), name) === 1)!;
+  const log = logStream(1);
+  made.nodes[1]!.process.kill();
+  made.engine.purge(log, made.engine.messagesOf(log).length);
+  for (let ms = 0; ownerOf(nodeOf(made, 0), key) !== 0 && ms < 10_000; ms++) made.time.run(1);
+  made.time.run(200);
+}
+
+test("a node that has slots, and needs messages that are gone, fails and says so", () => {
+  const made = cluster(2);
+  loseMessages(made);
+  const node = nodeOf(made, 0);
+  assert.is(node.failure, undefined, "its slots may be another one's");
+  made.time.run(2000);
+  assert.instance(node.failure, LostMessagesError);
+  assert.match(String(node.failure), /log of node 1 must have its messages from \d+ on/);
+  assert.is(node.servedSlotCount, 0);
+});
+
+test("a node that needs messages that are gone, and finds that it has lost its slots, goes on", () => {
+  const made = cluster(2);
+  loseMessages(made);
+  made.nodes[0]!.process.cutUntilMs = made.time.nowMs + SIM_LEASE.leaseMs + 300;
+  made.startNode(1);
+  made.time.run(SIM_LEASE.leaseMs + 2000);
+  assert.instance(nodeOf(made, 1).failure, LostMessagesError, "the slots are its own");
+  assert.is(nodeOf(made, 0).failure, undefined);
+  assert.ok(nodeOf(made, 0).isActive, "in another life");
 });
 
 test("a copy of a put that comes when its delete was merged does not bring the key back", () => {

@@ -8,7 +8,8 @@ import * as assert from "uvu/assert";
 import { KeyEncoder } from "../../lib/core/key_encoder.ts";
 import { WATCHED_PREFIXES_MAX } from "../../lib/core/limits.ts";
 import { nextTurn, sleep, startTimer } from "../../lib/core/runtime.ts";
-import { encodeContent, encodeRequest } from "../../lib/remote/calls/call_requests.ts";
+import { encodeTagged } from "../../lib/codec/tagged_bytes.ts";
+import { encodeRequest } from "../../lib/remote/calls/call_requests.ts";
 import { decodeEntries, EntryListWriter } from "../../lib/wire/entry_list.ts";
 import { decodePage } from "../../lib/remote/calls/key_page.ts";
 import { readAtOneMoment } from "../../lib/remote/calls/remote_moment.ts";
@@ -217,7 +218,7 @@ test("what is asked of the host's thread is asked once, and what only reads agai
   const askHost = async function* (): AsyncGenerator<Uint8Array> {
     asked += 1;
     while (!isOver) await nextTurn();
-    yield encodeContent(asked);
+    yield encodeTagged(asked);
   };
   const remote = await CalledStore.connect(store.share() as never, RANDOM, false, askHost);
   const scaled = errorOf(() => remote.calls.askOnce({ op: "scale", nodes: 2 }));

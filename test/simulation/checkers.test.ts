@@ -8,9 +8,6 @@ import * as assert from "uvu/assert";
 import type { SegmentId, Slot } from "../../lib/core/brands.ts";
 import {
   FREE_SEGMENT_COUNT,
-  SEGMENT_LIVE_BYTES,
-  SEGMENT_STATE,
-  SEGMENT_USED_BYTES,
   SLOT_EXPIRING_COUNT,
   SLOT_EXTENTS,
   SLOT_LOCK,
@@ -18,6 +15,11 @@ import {
   SLOT_RECORD_COUNT,
   SLOT_VERSION_LOW,
 } from "../../lib/pool/control_layout.ts";
+import {
+  SEGMENT_LIVE_BYTES,
+  SEGMENT_STATE,
+  SEGMENT_USED_BYTES,
+} from "../../lib/pool/segment_layout.ts";
 import { FreeSegments } from "../../lib/pool/free_segments.ts";
 import { bucketWord } from "../../lib/index/bucket_layout.ts";
 import { Status } from "../../lib/rings/ring_layout.ts";

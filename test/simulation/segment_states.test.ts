@@ -6,7 +6,8 @@
  */
 import { test } from "uvu";
 import { NO_SEGMENT, type PoolAddress, type SegmentId } from "../../lib/core/brands.ts";
-import { GATE_DEFER_FREE, SEGMENT_LIVE_BYTES } from "../../lib/pool/control_layout.ts";
+import { GATE_DEFER_FREE } from "../../lib/pool/control_layout.ts";
+import { SEGMENT_LIVE_BYTES } from "../../lib/pool/segment_layout.ts";
 import { SEGMENT_HEADER_BYTES } from "../../lib/log/record_layout.ts";
 import { geometryOf } from "../../lib/pool/geometry.ts";
 import { Pool } from "../../lib/pool/pool.ts";

@@ -12,6 +12,7 @@ const TABLE = "lib/cluster/node/key_table.ts";
 const MOVES = "lib/cluster/node/slot_moves.ts";
 const SUCCESSION = "lib/cluster/node/succession.ts";
 const NODE = "lib/cluster/node/cluster_node.ts";
+const INTAKE = "lib/cluster/node/request_intake.ts";
 const STATE = "lib/cluster/control/control_state.ts";
 const BATCH = "lib/cluster/node/batch_decisions.ts";
 const OUTCOME = "lib/cluster/node/request_outcome.ts";
@@ -93,10 +94,10 @@ export const CLUSTER_BUGS: readonly PlantedBug[] = [
   {
     name: "a read does not ask for the lease",
     breaks: "I4",
-    file: NODE,
+    file: INTAKE,
     edits: [
-      ["&& !isBehind && this.isActive)", "&& !isBehind)"],
-      ["if (!this.isActive || !this.#isFor(request))", "if (!this.#isFor(request))"],
+      ["&& !isBehind && standing.isActive())", "&& !isBehind)"],
+      ["if (!standing.isActive() || !this.#isFor(request))", "if (!this.#isFor(request))"],
     ],
     caughtBy: [SIMULATION],
   },
@@ -251,29 +252,29 @@ export const CLUSTER_REQUEST_BUGS: readonly PlantedBug[] = [
     name: "a request is taken that was meant for an earlier owner",
     breaks: "I5",
     file: NODE,
-    edits: [["routedBy === request.routedBy &&", ""]],
+    edits: [["&& routedBy === assignedAt &&", "&&"]],
     caughtBy: [REQUESTS],
     inTest: "though the slot has come back",
   },
   {
     name: "requests for an assignment that was not read are refused",
     breaks: "I4",
-    file: NODE,
-    edits: [["return request.routedBy > sequence ||", "return sequence < 0 ||"]],
+    file: INTAKE,
+    edits: [["return request.routedBy > standing.sequence() ||", "return slot < 0 ||"]],
     caughtBy: [REQUESTS],
     inTest: "wait for it, in their order",
   },
   {
     name: "a read does not wait for what its session has written before",
     breaks: "I4",
-    file: NODE,
-    edits: [["= this.#writer!.hasPending(slot, request.session);", "= false;"]],
+    file: INTAKE,
+    edits: [["= writer.hasPending(slot, request.session);", "= false;"]],
     caughtBy: [REQUESTS, SIMULATION],
   },
   {
     name: "that a key has expired is told by a read, and not written",
     breaks: "I4",
-    file: NODE,
+    file: INTAKE,
     edits: [["if (isPut && old === undefined) return", "if (isPut && !record) return"]],
     caughtBy: [REQUESTS],
     inTest: "expired for one owner",

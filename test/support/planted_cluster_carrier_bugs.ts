@@ -6,6 +6,7 @@
 import type { PlantedBug } from "./planted_bug.ts";
 
 const CARRIER = "lib/cluster/client/cluster_carrier.ts";
+const AGES = "lib/cluster/client/request_ages.ts";
 const PEERS = "lib/cluster/client/node_peers.ts";
 const SESSION = "lib/cluster/network/node_session.ts";
 const SERVER = "lib/cluster/network/node_server.ts";
@@ -18,10 +19,10 @@ export const CLUSTER_CARRIER_BUGS: readonly PlantedBug[] = [
   {
     name: "requests do not grow old while their machine is suspended",
     breaks: "I5",
-    file: CARRIER,
+    file: AGES,
     edits: [[
-      "this.#ages = new RequestClock(options.clock);",
-      "this.#ages = { nowMs: () => options.clock.monotonicMs() };",
+      "this.#clock = new RequestClock(clock);",
+      "this.#clock = { nowMs: () => clock.monotonicMs() };",
     ]],
     caughtBy,
     inTest: "grows old while its machine is suspended",
@@ -96,8 +97,8 @@ export const CLUSTER_CARRIER_BUGS: readonly PlantedBug[] = [
   {
     name: "a node that stands still is waited for",
     breaks: "I14",
-    file: CARRIER,
-    edits: [["if (isLate || nowMs - peer.supersededMs > SUPERSEDED_MS_MAX)", "if (isLate)"]],
+    file: AGES,
+    edits: [["return isLate || nowMs - peer.supersededMs > SUPERSEDED_MS_MAX;", "return isLate;"]],
     caughtBy,
     inTest,
   },

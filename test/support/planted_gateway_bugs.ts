@@ -77,8 +77,8 @@ export const GATEWAY_BUGS: readonly PlantedBug[] = [
     breaks: "I5",
     file: CARRIER,
     edits: [[
-      "this.#claimed = [...this.#open].filter(",
-      "this.#claimed = [...this.#open].filter((parcel) => parcel.isSent).filter(",
+      "this.#claimed = this.#open.all().filter(",
+      "this.#claimed = this.#open.all().filter((parcel) => parcel.isSent).filter(",
     ]],
     caughtBy: [SESSION_TEST],
     inTest: "what was not sent when a connection ends",
@@ -107,7 +107,7 @@ export const GATEWAY_BUGS: readonly PlantedBug[] = [
     breaks: "I14",
     file: CARRIER,
     edits: [
-      ["size === REMOTE_REQUESTS_MAX ||", ""],
+      ["|| !this.#open.hasRoomFor(length)", ""],
       ["if (this.#number + count - confirmed > REMOTE_REQUESTS_MAX) break;", ""],
     ],
     caughtBy: [SESSION_TEST],

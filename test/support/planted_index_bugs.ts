@@ -14,6 +14,7 @@ const TABLE = "lib/cluster/index/indexed_table.ts";
 const KEEPER = "lib/cluster/index/index_keeper.ts";
 const TAILS = "lib/cluster/index/kept_tails.ts";
 const TAKEOVER = "lib/cluster/index/takeover.ts";
+const INTAKE = "lib/cluster/node/request_intake.ts";
 const NODE = "lib/cluster/node/cluster_node.ts";
 const PARTS = "test/cluster/index_parts.test.ts";
 const NODES = "test/cluster/cluster_index.test.ts";
@@ -166,6 +167,22 @@ export const INDEX_BUGS: readonly PlantedBug[] = [
     inTest: "owners that come back",
   },
   {
+    name: "messages that are gone are nobody's fault",
+    breaks: "I14",
+    file: KEEPER,
+    edits: [["if (this.#isLost) return this.#parts!.failed(this.#missing!.error);", ""]],
+    caughtBy: [NODES],
+    inTest: "fails and says so",
+  },
+  {
+    name: "messages that are gone fail a node that has lost its slots",
+    breaks: "I14",
+    file: KEEPER,
+    edits: [["lease.grantedNumber > this.#missing.sentNumber", "lease.grantedNumber > 0"]],
+    caughtBy: [NODES],
+    inTest: "has lost its slots",
+  },
+  {
     name: "a slot is served while it is loaded",
     breaks: "I15",
     file: KEEPER,
@@ -221,7 +238,7 @@ export const INDEX_BUGS: readonly PlantedBug[] = [
   {
     name: "a change overtakes a read of its session that waits",
     breaks: "I4",
-    file: NODE,
+    file: INTAKE,
     edits: [["this.#held.has(slot) || isBehindRead", "this.#held.has(slot)"]],
     caughtBy: [NODES],
     inTest: "behind a read",

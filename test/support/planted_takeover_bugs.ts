@@ -39,8 +39,8 @@ export const TAKEOVER_BUGS: readonly PlantedBug[] = [
     breaks: "I4",
     file: CARRIER,
     edits: [[
-      "this.#claimed = [...this.#open].filter(",
-      "this.#claimed = [...this.#open].reverse().filter(",
+      "this.#claimed = this.#open.all().filter(",
+      "this.#claimed = this.#open.all().reverse().filter(",
     ]],
     caughtBy: [EXPLORED],
     inTest: FEW,
@@ -50,8 +50,8 @@ export const TAKEOVER_BUGS: readonly PlantedBug[] = [
     breaks: "I4",
     file: CARRIER,
     edits: [[
-      "this.#claimed = [...this.#open].filter(",
-      "this.#claimed = [...this.#open].sort((a, b) => Number(a.isSent) - Number(b.isSent)).filter(",
+      "this.#claimed = this.#open.all().filter(",
+      "this.#claimed = this.#open.all().sort((a, b) => Number(a.isSent) - Number(b.isSent)).filter(",
     ]],
     caughtBy: [EXPLORED],
     inTest: FEW,
@@ -77,8 +77,8 @@ export const TAKEOVER_BUGS: readonly PlantedBug[] = [
     breaks: "I5",
     file: CARRIER,
     edits: [[
-      "this.#claimed = [...this.#open].filter(",
-      "this.#claimed = [...this.#open].filter((parcel) => !parcel.isSent).filter(",
+      "this.#claimed = this.#open.all().filter(",
+      "this.#claimed = this.#open.all().filter((parcel) => !parcel.isSent).filter(",
     ]],
     caughtBy: [EXPLORED],
     inTest: FEW,

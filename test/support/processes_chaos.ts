@@ -16,23 +16,8 @@ import { nodeFileSystem } from "../../lib/persistence/file_system.ts";
 import { readLockHolder } from "../../lib/persistence/lock_file.ts";
 import type { Runtime } from "../../scripts/runtimes.ts";
 import { Child } from "./child.ts";
+import { type LoadMessage, type ProcessLoadOptions, UNIQUE_COUNT } from "./load_messages.ts";
 import type { Random } from "./random.ts";
-
-/** What a process is told. */
-export interface LoadOptions {
-  readonly path: string;
-  readonly id: number;
-  readonly sharedCount: number;
-}
-
-/** What it says. */
-export type LoadMessage =
-  | { readonly kind: "open" | "closed" }
-  | { readonly kind: "wrong"; readonly what: string }
-  | { readonly kind: "adding" | "added"; readonly key: string; readonly count: number }
-  | { readonly kind: "put"; readonly round: number }
-  | { readonly kind: "linking" | "linked"; readonly value: number }
-  | { readonly kind: "gap"; readonly fromMs: number; readonly toMs: number };
 
 /** What is done. */
 export interface ChaosOptions {
@@ -58,7 +43,6 @@ export interface ChaosTally {
   readonly gapsMs: number[];
 }
 
-const SHARED_COUNT = 4;
 const CHILD_MS_MAX = 3_600_000;
 const STOPPED_MS = 700;
 const HOST_MS_MAX = 30_000;
@@ -121,7 +105,7 @@ class Chaos {
     const { runtimes } = this.#options;
     const id = this.#members.length;
     const runtime = runtimes[id % runtimes.length]!;
-    const options: LoadOptions = { path: this.#path, id, sharedCount: SHARED_COUNT };
+    const options: ProcessLoadOptions = { path: this.#path, id };
     const child = new Child("processes_load", options, runtime, CHILD_MS_MAX, true);
     const member = { id, runtime, child, isKilled: false };
     this.#members.push(member);
@@ -212,11 +196,11 @@ class Chaos {
           linked.add(message.value);
         }
         if (message.kind === "put") {
-          this.#tally.answered += 4;
-          for (let i = 0; i < 4; i++) {
+          this.#tally.answered += UNIQUE_COUNT;
+          for (let i = 0; i < UNIQUE_COUNT; i++) {
             const key = `unique ${id} ${message.round} ${i}`;
             const value = store.getSync(key);
-            if (value !== message.round * 4 + i) wrong.push(`${key} is ${value}`);
+            if (value !== message.round * UNIQUE_COUNT + i) wrong.push(`${key} is ${value}`);
           }
         }
         if (message.kind !== "added") continue;

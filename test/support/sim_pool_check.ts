@@ -48,9 +48,6 @@ import {
   INDEX_SPACE_LOCK,
   INDEX_SPACE_NEXT,
   OWNER_TABLE,
-  SEGMENT_LIVE_BYTES,
-  SEGMENT_PINS,
-  SEGMENT_USED_BYTES,
   SLOT_EXPIRING_COUNT,
   SLOT_EXTENTS,
   SLOT_LOCK,
@@ -60,6 +57,11 @@ import {
   SLOT_VERSION_HIGH,
   SLOT_VERSION_LOW,
 } from "../../lib/pool/control_layout.ts";
+import {
+  SEGMENT_LIVE_BYTES,
+  SEGMENT_PINS,
+  SEGMENT_USED_BYTES,
+} from "../../lib/pool/segment_layout.ts";
 import { isOrdered } from "../../lib/ordered/ordered_index.ts";
 import { RangeCursor } from "../../lib/ordered/range_cursor.ts";
 import { checkOrderedIndex } from "../../lib/ordered/tree_check.ts";

@@ -17,10 +17,9 @@ import {
   AGENT_COMMIT_STATE,
   GENERATIONS,
   INDEX_SPACE_NEXT,
-  SEGMENT_AGENT,
-  SEGMENT_PINS,
   SLOT_META,
 } from "../../lib/pool/control_layout.ts";
+import { SEGMENT_AGENT, SEGMENT_PINS } from "../../lib/pool/segment_layout.ts";
 import { BUCKET_BYTES } from "../../lib/pool/geometry.ts";
 import { Pool, type PoolHandle } from "../../lib/pool/pool.ts";
 import { SegmentState } from "../../lib/pool/segment_state.ts";

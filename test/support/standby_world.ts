@@ -17,11 +17,10 @@ import { PoolStandby } from "../../lib/persistence/pool_standby.ts";
 import { readSnapshot, type RestoredPool } from "../../lib/persistence/snapshot_reader.ts";
 import {
   AGENT_HOST,
-  SEGMENT_LOST_BYTES,
-  SEGMENT_USED_BYTES,
   SLOT_EXPIRING_COUNT,
   SLOT_RECORD_COUNT,
 } from "../../lib/pool/control_layout.ts";
+import { SEGMENT_LOST_BYTES, SEGMENT_USED_BYTES } from "../../lib/pool/segment_layout.ts";
 import type { Pool } from "../../lib/pool/pool.ts";
 import { slotVersion } from "../../lib/pool/slot_version.ts";
 import { type DurableWorld, ProcessEnd } from "./durable_world.ts";

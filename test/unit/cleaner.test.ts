@@ -9,12 +9,8 @@ import * as assert from "uvu/assert";
 import { Cleaner } from "../../lib/dpm/cleaner.ts";
 import { LogWriter } from "../../lib/log/log_writer.ts";
 import { NO_SEGMENT, type SegmentId } from "../../lib/core/brands.ts";
-import {
-  AGENT_DPM,
-  GATE_DEFER_FREE,
-  SEGMENT_IS_STAGING,
-  SEGMENT_PINS,
-} from "../../lib/pool/control_layout.ts";
+import { AGENT_DPM, GATE_DEFER_FREE } from "../../lib/pool/control_layout.ts";
+import { SEGMENT_IS_STAGING, SEGMENT_PINS } from "../../lib/pool/segment_layout.ts";
 import { DeferFree, SegmentState } from "../../lib/pool/segment_state.ts";
 import { PoolFixture, valueOf } from "../support/pool_fixture.ts";
 import { seeded } from "../support/random.ts";

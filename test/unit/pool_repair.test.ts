@@ -13,7 +13,7 @@ import {
   recordWords,
 } from "../../lib/log/record_layout.ts";
 import { repairPool } from "../../lib/recovery/reconciliation.ts";
-import { SEGMENT_PINS } from "../../lib/pool/control_layout.ts";
+import { SEGMENT_PINS } from "../../lib/pool/segment_layout.ts";
 import { COMPLETION_TAIL, createRing, ringWords } from "../../lib/rings/ring_layout.ts";
 import { claimClient, packRecordClient, releaseClient } from "../../lib/routing/client_registry.ts";
 import { beginTenancy, NodeState, setNode } from "../../lib/routing/node_directory.ts";

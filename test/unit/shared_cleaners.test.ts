@@ -18,8 +18,8 @@ import {
   AGENT_VICTIM,
   GATE_NODE_COUNT,
   GATE_PAUSED,
-  SEGMENT_AGENT,
 } from "../../lib/pool/control_layout.ts";
+import { SEGMENT_AGENT } from "../../lib/pool/segment_layout.ts";
 import { SegmentState } from "../../lib/pool/segment_state.ts";
 import { liveBytesMax, sharedCleanerCount } from "../../lib/pool/space_budget.ts";
 import { type FixtureSizes, PoolFixture, valueOf } from "../support/pool_fixture.ts";

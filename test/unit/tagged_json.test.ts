@@ -5,7 +5,9 @@
  */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { decodeTagged, encodeTagged } from "../../lib/codec/tagged_bytes.ts";
 import { TagReader, toTaggedJson } from "../../lib/codec/tagged_json.ts";
+import { FrameError } from "../../lib/wire/frame.ts";
 import { type Random, seeded } from "../support/random.ts";
 
 /** A value, and how it is written. */
@@ -134,6 +136,17 @@ test("a tag that is unknown or malformed is refused", () => {
   for (const json of refused) {
     assert.throws(() => read(json), /must be a tag, got \{/, json);
   }
+});
+
+test("bytes that are no JSON with tags are refused, however deep they are nested", () => {
+  const nested = (count: number) => "[".repeat(count) + "]".repeat(count);
+  const refused = ["{", '"\ud800', '{"$nothing":1}', nested(1_000_000)];
+  const isFrameError = (error: unknown) => error instanceof FrameError;
+  for (const text of refused) {
+    assert.throws(() => decodeTagged(new TextEncoder().encode(text)), isFrameError);
+  }
+  assert.throws(() => decodeTagged(Uint8Array.of(34, 255, 34)), isFrameError);
+  assert.equal(decodeTagged(encodeTagged([new Date(1), 2n])), [new Date(1), 2n]);
 });
 
 test("only tags that say what JSON cannot count as foreign", () => {

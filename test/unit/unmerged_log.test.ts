@@ -8,7 +8,7 @@ import * as assert from "uvu/assert";
 import { NO_ADDRESS, type PoolAddress, type Slot } from "../../lib/core/brands.ts";
 import { ADDRESS_UNIT_BYTES } from "../../lib/core/limits.ts";
 import { UnmergedLog } from "../../lib/far/log/unmerged_log.ts";
-import { SEGMENT_MERGED_BYTES } from "../../lib/pool/control_layout.ts";
+import { SEGMENT_MERGED_BYTES } from "../../lib/pool/segment_layout.ts";
 import { hashIn, PoolFixture, valueOf } from "../support/pool_fixture.ts";
 
 const SLOT = 5 as Slot;

@@ -7,7 +7,8 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { NO_SEGMENT, type SegmentId } from "../../lib/core/brands.ts";
 import { CostBenefit } from "../../lib/dpm/victims.ts";
-import { SEGMENT_BIRTH, SEGMENTS_OPENED } from "../../lib/pool/control_layout.ts";
+import { SEGMENTS_OPENED } from "../../lib/pool/control_layout.ts";
+import { SEGMENT_BIRTH } from "../../lib/pool/segment_layout.ts";
 import { SegmentState } from "../../lib/pool/segment_state.ts";
 import { PoolFixture, valueOf } from "../support/pool_fixture.ts";
 

@@ -30,6 +30,7 @@ export async function runAgent(options: AgentOptions, port: MessagePort): Promis
     const { agent, facts } = await ClusterAgent.start(options, {
       onView: (view) => report({ kind: "view", view }),
       onFigures: (figures) => report({ kind: "figures", figures }),
+      onFailure: (error) => report({ kind: "failed", code: "", message: String(error) }),
     });
     port.on("message", () => void agent.close().finally(() => report({ kind: "closed" })));
     report({ kind: "joined", facts });

@@ -26,8 +26,8 @@ import {
 } from "./cluster_agent.ts";
 
 /** Whom the thread tells. */
-export interface AgentEnds extends AgentEars {
-  /** The thread has ended by itself. */
+export interface AgentEnds extends Omit<AgentEars, "onFailure"> {
+  /** The thread has ended by itself, or cannot go on. */
   onLost(error: DinomoError): void;
 }
 
@@ -75,6 +75,10 @@ export class AgentThread {
       };
       worker.on("message", (message: AgentReport) => {
         if (message.kind === "figures") return ends.onFigures(message.figures);
+        if (message.kind === "failed" && known.isStarted) {
+          known.cause = message.message;
+          return void worker.terminate();
+        }
         if (message.kind !== "view") return end(message);
         known.view = message.view;
         if (known.isStarted) ends.onView(message.view);

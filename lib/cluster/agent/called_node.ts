@@ -3,16 +3,12 @@
  *
  * @module
  */
+import { decodeTagged, encodeTagged } from "../../codec/tagged_bytes.ts";
 import { InvalidArgumentError } from "../../core/errors.ts";
 import { watchChanges, watchParts } from "../../watch/called_watches.ts";
 import { PrefixSource } from "../../watch/prefix_source.ts";
 import type { CallServerOptions } from "../../wire/call_server.ts";
-import {
-  decodeContent,
-  encodeContent,
-  type NodeCall,
-  type PageCall,
-} from "../network/node_calls.ts";
+import type { NodeCall, PageCall } from "../network/node_calls.ts";
 import { checkPageCall, encodePageAnswer } from "../network/page_calls.ts";
 import type { ClusterNode } from "../node/cluster_node.ts";
 import type { KeyPage } from "../node/key_pages.ts";
@@ -25,7 +21,7 @@ export function answerCalls(
 ): CallServerOptions["answer"] {
   const prefixes = new PrefixSource(watches);
   return (content, signal) => {
-    const call = Object(decodeContent(content)) as NodeCall;
+    const call = Object(decodeTagged(content)) as NodeCall;
     switch (call.op) {
       case "page":
         return answerPage(node, call);
@@ -34,7 +30,7 @@ export function answerCalls(
       case "changes":
         return watchChanges(prefixes, call, signal);
       case "alive":
-        return once(encodeContent(true));
+        return once(encodeTagged(true));
       default:
         return refuse();
     }

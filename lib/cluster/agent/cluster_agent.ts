@@ -73,6 +73,8 @@ export interface AgentEars {
   onView(view: OwnerView): void;
   /** What the node has done. */
   onFigures(figures: ClusterNodeStats): void;
+  /** Called once: what was read cannot be right, and nothing more is done. */
+  onFailure(error: unknown): void;
 }
 
 /** A node that no cluster has: who only follows the control stream. */
@@ -127,7 +129,7 @@ export class ClusterAgent {
       changed: (command) => this.#changed(command),
       lost: () => {},
       loaded: () => this.#changed(),
-      failed: (error) => this.#failure ??= error,
+      failed: (error) => this.#fail(error),
     });
   }
 
@@ -286,6 +288,7 @@ export class ClusterAgent {
       index: { cacheBytes: this.#options.cacheBytes, ...this.#options.index },
       settled: () => this.#server?.resume(),
       written: (record) => watches.written(record),
+      failed: (error) => this.#fail(error),
     });
   }
 
@@ -321,15 +324,14 @@ export class ClusterAgent {
 
   /** Looks again and again. @throws {UnavailableError} when it is not so in time */
   async #until(rule: string, isSo: () => boolean): Promise<void> {
-    const failure = () => this.#failure ?? this.#node?.failure;
-    const hasEnded = () => isSo() || failure() !== undefined;
+    const hasEnded = () => isSo() || this.#failure !== undefined;
     if (await settlesWithin(this.#wait(hasEnded), JOIN_MS_MAX) && isSo()) return;
     throw new UnavailableError(
       `${rule} within ${JOIN_MS_MAX} ms: ` +
-        (failure() === undefined
+        (this.#failure === undefined
           ? "the servers must have JetStream enabled, and as many of them must run as keep a stream"
-          : String(failure())),
-      { cause: failure() },
+          : String(this.#failure)),
+      { cause: this.#failure },
     );
   }
 
@@ -340,6 +342,12 @@ export class ClusterAgent {
 
   #view(): OwnerView {
     return viewOf(this.#control.state, this.#refused, this.#failedAt);
+  }
+
+  #fail(error: unknown): void {
+    if (this.#failure !== undefined) return;
+    this.#failure = error;
+    this.#tell.onFailure(error);
   }
 
   #onDistrust(from: string, reason: string): void {

@@ -30,40 +30,28 @@ import { assert } from "../../core/assert.ts";
 import type { Slot } from "../../core/brands.ts";
 import type { TlsIdentity } from "../../core/cluster_identity.ts";
 import { type DinomoError, StoreClosedError } from "../../core/errors.ts";
-import {
-  REMOTE_BYTES_MAX,
-  REMOTE_REQUESTS_MAX,
-  SESSION_REQUESTS_MAX,
-  SLOT_COUNT,
-} from "../../core/limits.ts";
+import { REMOTE_REQUESTS_MAX, SESSION_REQUESTS_MAX, SLOT_COUNT } from "../../core/limits.ts";
 import { runMicrotask, type Timer } from "../../core/runtime.ts";
 import type { ReadSource } from "../../far/client/routed_reads.ts";
-import { decodeError } from "../../gateway/carried_errors.ts";
-import { contentBytes, isUnknown, readValueOf, tellEnd } from "../../gateway/parcel.ts";
-import { type Answer, decodeAnswers, REFUSED } from "../../gateway/request_frames.ts";
+import { OpenParcels } from "../../gateway/open_parcels.ts";
+import { isUnknown, takeAnswer } from "../../gateway/parcel.ts";
+import { decodeAnswers } from "../../gateway/request_frames.ts";
 import { RequestOrder } from "../../gateway/request_order.ts";
 import { RECORD_REQUEST_POSITION } from "../../log/record_layout.ts";
 import type { ReadValue } from "../../rings/response_ring.ts";
-import { Operation, REQUEST_LENGTH, REQUEST_RECORD, Status } from "../../rings/ring_layout.ts";
+import { REQUEST_RECORD } from "../../rings/ring_layout.ts";
 import { FrameError } from "../../wire/frame.ts";
 import type { Connect } from "../network/node_link.ts";
 import type { ClusterClock } from "../node/cluster_clock.ts";
-import { RequestClock } from "../node/request_clock.ts";
-import { RESEND_MS } from "../node/requests.ts";
-import { RequestMemory } from "../../gateway/request_memory.ts";
 import { isReturned } from "../network/cluster_frames.ts";
 import { CLUSTER_SEGMENT_BYTES } from "../network/record_sizes.ts";
 import { askOnce, ClusterParcel, NodePeers, type Peer, PeerLostError } from "./node_peers.ts";
 import { NO_VIEW, type OwnerView } from "./owner_view.ts";
+import { RequestAges } from "./request_ages.ts";
 import { notKnown, notMade } from "./unanswered.ts";
 
 /** How often what is on its way, or waits for an owner, is looked after. */
 const LOOK_MS = 25;
-/**
- * How long a node that has lost a slot may take to answer what it was sent before: one that stands
- * still never does.
- */
-const SUPERSEDED_MS_MAX = 500;
 
 /** What a carrier is made of. */
 export interface ClusterCarrierOptions {
@@ -90,15 +78,11 @@ export class ClusterCarrier implements Carrier, ReadSource {
   /** Called when owners have changed, or connections have opened or ended. */
   onChange = (): void => {};
   readonly #options: ClusterCarrierOptions;
-  readonly #ends: RequestEnds;
-  /** By which requests grow old, while this machine is suspended, too. */
-  readonly #ages: RequestClock;
+  readonly #ages: RequestAges;
   #view: OwnerView = NO_VIEW;
   #peers: NodePeers;
-  /** Requests that have not been settled, in the order of their claims, and their bytes. */
-  readonly #open = new Set<ClusterParcel>();
-  #bytes = 0;
-  readonly #memory = new RequestMemory();
+  /** Requests that have not been settled. */
+  readonly #open: OpenParcels<ClusterParcel>;
   #newest!: ClusterParcel;
   #claimed: ClusterParcel[] = [];
   readonly #order = new RequestOrder<ClusterParcel>();
@@ -112,27 +96,24 @@ export class ClusterCarrier implements Carrier, ReadSource {
   readonly #routedAt = new Float64Array(SLOT_COUNT);
   /** What waits to be sent, or to be sent again, of slots whose owner does not take it now. */
   readonly #stalled = new Map<Slot, ClusterParcel[]>();
-  #ended: ClusterParcel[] = [];
-  /** What the request has read that is just being settled. */
-  #read: ReadValue | undefined;
   #timer: Timer | undefined;
   #isOpen = true;
 
   /** Makes a carrier that knows no owner yet; `ends` is told what has ended. */
   constructor(ends: RequestEnds, options: ClusterCarrierOptions) {
-    this.#ends = ends;
+    this.#open = new OpenParcels(ends);
     this.#options = options;
     this.clock = options.clock;
-    this.#ages = new RequestClock(options.clock);
+    this.#ages = new RequestAges(options.clock);
     this.#peers = this.#makePeers();
   }
 
   get isCrowded(): boolean {
-    return this.#open.size > REMOTE_REQUESTS_MAX / 2 || this.#bytes > REMOTE_BYTES_MAX / 2;
+    return this.#open.isCrowded;
   }
 
   get isFull(): boolean {
-    return this.#open.size >= REMOTE_REQUESTS_MAX || this.#bytes >= REMOTE_BYTES_MAX;
+    return this.#open.isFull;
   }
 
   get lane(): Lane {
@@ -152,22 +133,12 @@ export class ClusterCarrier implements Carrier, ReadSource {
     length: number,
     completion: Completion,
   ): number {
-    const { size } = this.#open;
-    const isFull = size === REMOTE_REQUESTS_MAX ||
-      (size > 0 && this.#bytes + length * 4 > REMOTE_BYTES_MAX);
-    if (isFull || !this.#isOpen) return NO_LANE;
-    const parcel = this.#newest = new ClusterParcel(
-      slot,
-      sequence,
-      length,
-      completion,
-      this.#memory,
-    );
-    parcel.words[REQUEST_LENGTH] = length;
-    parcel.issuedMs = this.#ages.nowMs();
+    if (!this.#isOpen || !this.#open.hasRoomFor(length)) return NO_LANE;
+    const { memory } = this.#open;
+    const parcel = this.#newest = new ClusterParcel(slot, sequence, length, completion, memory);
+    this.#ages.begin(parcel);
     this.#open.add(parcel);
     this.#claimed.push(parcel);
-    this.#bytes += length * 4;
     return 0;
   }
 
@@ -213,14 +184,11 @@ export class ClusterCarrier implements Carrier, ReadSource {
   }
 
   settle(): number {
-    const ended = this.#ended;
-    this.#ended = [];
-    for (const parcel of ended) this.#settle(parcel);
-    return ended.length;
+    return this.#open.settle();
   }
 
   take(): ReadValue | undefined {
-    return this.#read;
+    return this.#open.read;
   }
 
   wait(): never {
@@ -253,17 +221,11 @@ export class ClusterCarrier implements Carrier, ReadSource {
 
   failAll(error: DinomoError): void {
     this.close();
-    const parcels = [...this.#open];
-    this.#open.clear();
     this.#named.clear();
     this.#stalled.clear();
     this.#order.clear();
-    this.#claimed = this.#admitted = this.#ended = [];
-    this.#bytes = 0;
-    for (const parcel of parcels) {
-      const { slot, sequence, completions } = parcel;
-      this.#ends.fail(slot, sequence, completions[0], isUnknown(parcel) ? notKnown(error) : error);
-    }
+    this.#claimed = this.#admitted = [];
+    this.#open.failAll((parcel) => isUnknown(parcel) ? notKnown(error) : error);
     // When what is held has failed, too.
     runMicrotask(this.#options.onArrival);
   }
@@ -325,15 +287,14 @@ export class ClusterCarrier implements Carrier, ReadSource {
   }
 
   #sendTo(peer: Peer, parcel: ClusterParcel): void {
-    const { slot, words, number, issuedMs } = parcel;
+    const { slot, words, number } = parcel;
     if (parcel.isSent) this.resentCount += 1;
     parcel.isSent = true;
     const assignedAt = this.#view.assignedAt[slot]!;
     this.#inFlight[slot]! += 1;
     this.#routedAt[slot] = assignedAt;
     peer.sent.set(number, parcel);
-    const ageMs = Math.ceil(this.#ages.nowMs() - issuedMs);
-    peer.outgoing.push({ assignedAt, ageMs, words });
+    peer.outgoing.push({ assignedAt, ageMs: this.#ages.ageMs(parcel), words });
   }
 
   #receive(peer: Peer, body: Uint8Array): void {
@@ -343,19 +304,22 @@ export class ClusterCarrier implements Carrier, ReadSource {
       if (parcel === undefined) {
         throw new FrameError(`an answer must be to a request in flight, got ${answer.number}`);
       }
+      // One that is wrong ends the connection, and its request comes back with all others.
+      if (!isReturned(answer.status)) takeAnswer(parcel, answer);
       peer.sent.delete(answer.number);
-      if (isReturned(answer.status)) {
-        peer.returned += 1;
-        this.#comeBack(parcel);
-        if (this.#routedAt[parcel.slot] !== this.#view.assignedAt[parcel.slot]) {
-          this.#resume(parcel.slot);
-        }
-      } else {
-        this.#note(parcel, answer);
-      }
+      if (isReturned(answer.status)) this.#return(peer, parcel);
+      else this.#note(parcel);
     }
     this.#send();
     this.#options.onArrival();
+  }
+
+  /** A node has given a request back. */
+  #return(peer: Peer, parcel: ClusterParcel): void {
+    const { slot } = parcel;
+    peer.returned += 1;
+    this.#comeBack(parcel);
+    if (this.#routedAt[slot] !== this.#view.assignedAt[slot]) this.#resume(slot);
   }
 
   /** A request that was sent has come back. */
@@ -367,28 +331,17 @@ export class ClusterCarrier implements Carrier, ReadSource {
     else stalled.push(parcel);
   }
 
-  #note(parcel: ClusterParcel, answer: Answer): void {
-    const { operation, slot } = parcel;
-    const { status, content } = answer;
-    const isRight = status === REFUSED ||
-      (status === Status.FOUND
-        ? operation === Operation.GET
-        : content.length === contentBytes(parcel.words, status));
-    if (!isRight) {
-      // It goes the way of all that the connection has not answered.
-      this.#comeBack(parcel);
-      throw new FrameError("an answer must have what its request asks for");
-    }
+  /** A request was answered. */
+  #note(parcel: ClusterParcel): void {
+    const { slot } = parcel;
     this.#inFlight[slot]! -= 1;
-    if (status === REFUSED) parcel.error = decodeError(content);
-    parcel.answer = answer;
     this.#end(parcel);
     if (this.#inFlight[slot] === 0 && this.#stalled.has(slot)) this.#resume(slot);
   }
 
   #end(parcel: ClusterParcel): void {
     this.#named.delete(parcel.number);
-    this.#ended.push(parcel);
+    this.#open.end(parcel);
     this.#order.end(parcel, this.#admitted);
   }
 
@@ -396,16 +349,15 @@ export class ClusterCarrier implements Carrier, ReadSource {
     if (!this.#isOpen) return;
     for (const slot of [...this.#stalled.keys()]) this.#resume(slot);
     this.#send();
-    if (this.#ended.length > 0) this.#options.onArrival();
+    if (this.#open.hasEnded) this.#options.onArrival();
   }
 
   /** Sends what waits of a slot, if nothing of it is on its way, and its owner takes it. */
   #resume(slot: Slot): void {
     if (this.#inFlight[slot]! > 0) return;
-    const earliestMs = this.#ages.nowMs() - RESEND_MS;
     const parcels = this.#stalled.get(slot)!.sort((a, b) => a.number - b.number);
-    const live = parcels.filter(({ issuedMs }) => issuedMs >= earliestMs);
-    for (const parcel of parcels) if (parcel.issuedMs < earliestMs) this.#giveUp(parcel);
+    const { live, over } = this.#ages.divide(parcels);
+    for (const parcel of over) this.#giveUp(parcel);
     const peer = live.length > 0 ? this.#peers.ownerOf(slot, this.#view) : undefined;
     if (live.length > 0 && peer === undefined) return void this.#stalled.set(slot, live);
     this.#stalled.delete(slot);
@@ -428,25 +380,10 @@ export class ClusterCarrier implements Carrier, ReadSource {
 
   /** Ends connections that will not answer any more, and tries again to send what waits. */
   #look(): void {
-    const nowMs = this.#ages.nowMs();
+    const hasGone = (slot: Slot) => this.#routedAt[slot] !== this.#view.assignedAt[slot];
     for (const peer of [...this.#peers.all()]) {
-      let isLate = false;
-      let isSuperseded = false;
-      for (const { slot, issuedMs } of peer.sent.values()) {
-        isLate ||= nowMs - issuedMs > RESEND_MS;
-        isSuperseded ||= this.#routedAt[slot] !== this.#view.assignedAt[slot];
-      }
-      peer.supersededMs = isSuperseded ? Math.min(peer.supersededMs, nowMs) : Infinity;
-      if (isLate || nowMs - peer.supersededMs > SUPERSEDED_MS_MAX) peer.link.close();
+      if (this.#ages.isLate(peer, hasGone)) peer.link.close();
     }
     this.#resumeAll();
-  }
-
-  #settle(parcel: ClusterParcel): void {
-    this.#open.delete(parcel);
-    this.#bytes -= parcel.words.byteLength;
-    this.#read = readValueOf(parcel);
-    tellEnd(this.#ends, parcel);
-    this.#read = undefined;
   }
 }

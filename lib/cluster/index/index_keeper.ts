@@ -23,7 +23,7 @@ import { IndexIo, runAll } from "./index_io.ts";
 import { KeptTails } from "./kept_tails.ts";
 import { Purging } from "./purging.ts";
 import { type CleaningTargets, isMergeDue } from "./slot_merge.ts";
-import { Takeover } from "./takeover.ts";
+import { type LostMessagesError, Takeover } from "./takeover.ts";
 
 /** Limits of a node's memory, and when it writes its index. */
 export interface IndexOptions {
@@ -80,6 +80,8 @@ export class IndexKeeper implements SlotLoader {
   readonly #kept: KeptTails;
   readonly #purging: Purging;
   readonly #takeovers = new Set<Takeover>();
+  /** Messages that were not there, and the last renewal of the lease that was sent before. */
+  #missing: { readonly error: LostMessagesError; readonly sentNumber: number } | undefined;
   #parts: LoaderParts | undefined;
   /** Changes with each term: what belongs to an earlier one is over. */
   #termNumber = 0;
@@ -144,6 +146,7 @@ export class IndexKeeper implements SlotLoader {
       take,
       read: (log, position) => this.#kept.mark(this.#clock.monotonicMs(), log, position),
       failed,
+      missing: (error) => this.#missing ??= { error, sentNumber: control.lease.sentNumber },
     }, done);
     if (!isDone) this.#takeovers.add(takeover.made);
   }
@@ -167,6 +170,7 @@ export class IndexKeeper implements SlotLoader {
   }
 
   step(writer: LogWriter): void {
+    if (this.#isLost) return this.#parts!.failed(this.#missing!.error);
     this.#purging.step(this.#parts!.control);
     this.#sendCheckpoint();
     const waitedMs = this.#clock.monotonicMs() - this.#checkpointAtMs;
@@ -184,6 +188,7 @@ export class IndexKeeper implements SlotLoader {
     this.#written = 0;
     this.#sent = this.#last = undefined;
     this.#kept.clear();
+    this.#missing = undefined;
     for (const takeover of this.#takeovers) takeover.stop();
     this.#takeovers.clear();
     for (const slot of [...this.table.slots.keys()]) this.table.drop(slot);
@@ -191,6 +196,15 @@ export class IndexKeeper implements SlotLoader {
 
   stop(): void {
     this.endTerm();
+  }
+
+  /**
+   * Whether slots of this node need messages that are gone. Who purges has read that nobody needs
+   * them: then this node's lease has been ended before, and no renewal that is sent later counts.
+   */
+  get #isLost(): boolean {
+    const { lease } = this.#parts!.control;
+    return this.#missing !== undefined && lease.grantedNumber > this.#missing.sentNumber;
   }
 
   /** Says what is stored, until that counts, or the slots are not those any more. */

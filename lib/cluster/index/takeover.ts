@@ -16,6 +16,21 @@ import type { SlotIndex } from "./slot_index.ts";
 
 const READS_AT_A_TIME = 32;
 
+/** Messages of a log that slots need are not there: what they hold cannot be known any more. */
+export class LostMessagesError extends Error {
+  static {
+    this.prototype.name = "LostMessagesError";
+  }
+
+  /** Makes the error for the log of a node, which begins with another message than it must. */
+  constructor(node: number, expected: number, first: number) {
+    super(
+      `the log of node ${node} must have its messages from ${expected} on, which slots of this ` +
+        `node need, but it begins with ${first}`,
+    );
+  }
+}
+
 /** What a takeover needs. */
 export interface TakeoverParts {
   readonly io: IndexIo;
@@ -30,6 +45,8 @@ export interface TakeoverParts {
   /** The log of a node was read up to its barrier. */
   readonly read: (node: number, position: LogStart) => void;
   readonly failed: (error: unknown) => void;
+  /** What is needed is not there: nothing more is read. Or the slots are not this node's any more. */
+  readonly missing: (error: LostMessagesError) => void;
 }
 
 /** Slots that are loaded together. */
@@ -105,8 +122,11 @@ export class Takeover {
     let isRead = false;
     const following = io.engine.follow(logStream(node), start.sequence + 1, (message) => {
       if (isRead || !this.#isWanted) return;
-      // What is needed is there. So these slots are not this node's any more, as it will read.
-      if (message.sequence > replay.sequence + 1) return this.stop();
+      if (message.sequence > replay.sequence + 1) {
+        this.stop();
+        const error = new LostMessagesError(node, replay.sequence + 1, message.sequence);
+        return this.#parts.missing(error);
+      }
       this.#guard(() => replay.take(message));
       isRead = replay.sequence >= barriers.get(node)!;
       if (!isRead) return;

@@ -3,9 +3,8 @@
  *
  * @module
  */
-import { TagReader, toTaggedJson } from "../../codec/tagged_json.ts";
+import { encodeTagged } from "../../codec/tagged_bytes.ts";
 import type { ChangesRequest, PartsRequest } from "../../watch/watch_requests.ts";
-import { FrameError } from "../../wire/frame.ts";
 
 /** Asks for a page of keys: see page_calls.ts. */
 export interface PageCall {
@@ -26,24 +25,5 @@ export type NodeCall =
 
 /** Makes a call. */
 export function encodeCall(call: NodeCall): Uint8Array {
-  return encodeContent(call);
-}
-
-/** Makes an item of any data. */
-export function encodeContent(content: unknown): Uint8Array {
-  return new TextEncoder().encode(toTaggedJson(content));
-}
-
-/**
- * What was asked for or answered; what it says is still to be checked.
- *
- * @throws {FrameError} when it is no JSON
- */
-export function decodeContent(bytes: Uint8Array): unknown {
-  try {
-    const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-    return new TagReader().read(JSON.parse(text));
-  } catch (cause) {
-    throw new FrameError("a call must be JSON", { cause });
-  }
+  return encodeTagged(call);
 }

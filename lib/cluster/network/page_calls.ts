@@ -3,12 +3,13 @@
  *
  * @module
  */
+import { decodeTagged, encodeTagged } from "../../codec/tagged_bytes.ts";
 import { InvalidArgumentError } from "../../core/errors.ts";
 import type { StoredKey } from "../../core/key_encoder.ts";
 import { KEY_BYTES_MAX, PAGE_BYTES, SLOT_COUNT } from "../../core/limits.ts";
 import { FrameError } from "../../wire/frame.ts";
 import type { KeyPage, KeyPageRequest } from "../node/key_pages.ts";
-import { decodeContent, encodeContent, type PageCall } from "./node_calls.ts";
+import type { PageCall } from "./node_calls.ts";
 
 /** A key that was found. */
 export interface PageEntry {
@@ -47,7 +48,7 @@ export function encodePageAnswer(page: KeyPage, withValues: boolean): Uint8Array
     expiresAtMs,
     withValues ? value : undefined,
   ]);
-  return encodeContent({ rows, slotCount, after, isRefused });
+  return encodeTagged({ rows, slotCount, after, isRefused });
 }
 
 /**
@@ -56,7 +57,7 @@ export function encodePageAnswer(page: KeyPage, withValues: boolean): Uint8Array
  * @throws {FrameError} when it is none
  */
 export function decodePageAnswer(bytes: Uint8Array): PageAnswer {
-  const content = Object(decodeContent(bytes)) as KeyPage & { readonly rows?: unknown };
+  const content = Object(decodeTagged(bytes)) as KeyPage & { readonly rows?: unknown };
   const { rows, slotCount, after, isRefused } = content;
   const isPossible = Array.isArray(rows) && Number.isInteger(slotCount) && slotCount >= 0 &&
     typeof isRefused === "boolean" && (after === undefined || isKey(after));

@@ -27,11 +27,9 @@ import { type KeyPage, type KeyPageParts, type KeyPageRequest, readPage } from "
 import { LogFollowing } from "./log_following.ts";
 import { logStream } from "./log_streams.ts";
 import { bytesOf, LogWriter } from "./log_writer.ts";
-import { HeldRequests } from "./held_requests.ts";
-import { PendingRequests } from "./pending_requests.ts";
 import type { RecordAddress } from "./record_table.ts";
 import { RequestClock } from "./request_clock.ts";
-import { isThere, outcomeOf } from "./request_outcome.ts";
+import { type NodeStanding, RequestIntake } from "./request_intake.ts";
 import {
   type Answered,
   answerOf,
@@ -39,7 +37,6 @@ import {
   ClusterStatus,
   isReading,
   readOf,
-  slotOf,
 } from "./requests.ts";
 import { EVIDENCE_MS, SessionEvidence } from "./session_evidence.ts";
 import type { SlotLoader } from "./slot_loader.ts";
@@ -60,9 +57,7 @@ export class ClusterNode {
   readonly #loader: SlotLoader;
   readonly #evidence: SessionEvidence;
   readonly #requestClock: RequestClock;
-  readonly #held = new HeldRequests();
-  /** Reads that wait for the engine. */
-  readonly #reading = new PendingRequests();
+  readonly #intake: RequestIntake;
   readonly #pages: KeyPageParts;
   readonly #sweep: ExpirySweep;
   #control: ControlLog | undefined;
@@ -85,7 +80,13 @@ export class ClusterNode {
       ? new LogFollowing(engine, hashKey)
       : new IndexKeeper({ engine, clock, node, hashKey, evidenceMs, ...index });
     this.#evidence = new SessionEvidence(clock, evidenceMs);
-    this.#requestClock = new RequestClock(options.clock);
+    this.#requestClock = new RequestClock(clock);
+    this.#intake = new RequestIntake({
+      standing: this.#makeStanding(),
+      clock,
+      requestClock: this.#requestClock,
+      table: this.#loader.table,
+    });
     const encoder = new KeyEncoder(...options.hashKey);
     const parts = {
       table: this.#loader.table,
@@ -156,8 +157,7 @@ export class ClusterNode {
     const isTooMuch = this.#waitingBytes + bytes > WAITING_BYTES_MAX ||
       (this.#loader.isFull && !isReading(request));
     if (isTooMuch) return done(answerOf(ClusterStatus.BUSY));
-    if (this.#mustWait(request)) this.#held.add({ request, bytes, done });
-    else this.#execute(request, done);
+    this.#intake.take(request, bytes, done);
   }
 
   /** Lists keys of slots. */
@@ -199,7 +199,7 @@ export class ClusterNode {
     this.#control?.lease.end();
     this.#control?.stop();
     this.#writer?.close();
-    this.#release();
+    this.#intake.release();
     this.#loader.stop();
   }
 
@@ -209,58 +209,27 @@ export class ClusterNode {
   }
 
   get #waitingBytes(): number {
-    return this.#held.bytes + (this.#writer?.waitingBytes ?? 0);
+    return this.#intake.bytes + (this.#writer?.waitingBytes ?? 0);
   }
 
-  /** Whether this node cannot say yet whether a request is for it. */
-  #mustWait(request: ClusterRequest): boolean {
-    const slot = slotOf(request);
-    if (this.#isStopped) return false;
-    // What a read that is on its way finds is of when it began, or of later: see RecordTable.find.
-    const isBehindRead = request.session !== 0 && this.#reading.has(slot, request.session);
-    if (this.#held.has(slot) || isBehindRead) return true;
-    const { sequence = 0 } = this.#control?.state ?? {};
-    return request.routedBy > sequence || (this.#isFor(request) && this.#moves!.isComing(slot));
+  /** What its requests need to know of it. */
+  #makeStanding(): NodeStanding {
+    return {
+      sequence: () => this.#control?.state.sequence ?? 0,
+      writer: () => this.#isLeaving ? undefined : this.#writer,
+      isActive: () => this.isActive,
+      isStopped: () => this.#isStopped,
+      ownerOf: (slot) => this.routeOf(slot).owner,
+      hasSlot: (slot, assignedAt) => this.#hasSlot(slot, assignedAt),
+      isComing: (slot) => this.#moves!.isComing(slot),
+    };
   }
 
-  /** Whether this node owns the slot of a request, by the assignment that its sender knows. */
-  #isFor(request: ClusterRequest): boolean {
-    const slot = slotOf(request);
+  /** Whether it owns a slot by an assignment, and is not giving it away. */
+  #hasSlot(slot: number, assignedAt: number): boolean {
     const { owner, routedBy } = this.routeOf(slot);
-    const isOwner = this.#writer !== undefined && !this.#isLeaving && owner === this.#options.node;
-    return isOwner && routedBy === request.routedBy &&
+    return owner === this.#options.node && routedBy === assignedAt &&
       (this.#moves!.isServed(slot) || this.#moves!.isComing(slot));
-  }
-
-  #execute(request: ClusterRequest, done: Answered): void {
-    const slot = slotOf(request);
-    if (!this.#isFor(request)) {
-      return done(answerOf(ClusterStatus.NOT_OWNER, { owner: this.routeOf(slot).owner }));
-    }
-    const isBehind = this.#writer!.hasPending(slot, request.session);
-    if (isReading(request) && !isBehind && this.isActive) this.#read(request, done);
-    else this.#writer!.add(request, done);
-  }
-
-  #read(request: ClusterRequest, done: Answered): void {
-    const slot = slotOf(request);
-    let isReturned = false;
-    this.#reading.begin(slot, request.session);
-    this.#loader.table.find(request.key, request.hash, (record) => {
-      this.#reading.end(slot, request.session);
-      this.#answerRead(request, record, done);
-      if (isReturned && this.#held.has(slot)) this.#release();
-    });
-    isReturned = true;
-  }
-
-  #answerRead(request: ClusterRequest, record: LogRecord | undefined, done: Answered): void {
-    if (!this.isActive || !this.#isFor(request)) return this.#execute(request, done);
-    const isPut = record?.value !== undefined;
-    const old = isThere(record, this.#options.clock.epochMs()) ? record : undefined;
-    // That it has expired is written before it is told.
-    if (isPut && old === undefined) return this.#writer!.add(request, done);
-    done(outcomeOf(request, old).answer);
   }
 
   /** The time of ownership in which it serves a slot, if it may answer; otherwise 0. */
@@ -274,17 +243,6 @@ export class ClusterNode {
     if (this.isCrowded || !this.isActive) return false;
     this.#writer!.add(readOf(key, hash), () => {});
     return true;
-  }
-
-  /** Requests that waited may be for this node now, or not. */
-  #release(): void {
-    const late = this.#held.takeLate(this.#requestClock.nowMs());
-    for (const { done } of late) done(answerOf(ClusterStatus.UNKNOWN));
-    for (const held of this.#held.takeAll()) {
-      const { request, done } = held;
-      if (this.#mustWait(request)) this.#held.add(held);
-      else this.#execute(request, done);
-    }
   }
 
   /** A record counts. */
@@ -307,7 +265,7 @@ export class ClusterNode {
       lost: () => this.#endTerm(),
       loaded: () => {
         for (const known of control.state.nodes()) this.#loader.seen(known);
-        this.#release();
+        this.#intake.release();
       },
       failed: (error) => this.#fail(error),
     });
@@ -315,7 +273,7 @@ export class ClusterNode {
       control,
       take: (record, address) => this.#take(record, address),
       loaded: () => {
-        if (this.#moves!.logRead()) this.#release();
+        if (this.#moves!.logRead()) this.#intake.release();
       },
       emptied: () => this.#options.settled?.(),
       failed: (error) => this.#fail(error),
@@ -336,7 +294,7 @@ export class ClusterNode {
   /** Does what can be done now. */
   #step(): void {
     const control = this.#control;
-    this.#release();
+    this.#intake.release();
     if (control === undefined || this.#failure !== undefined) return;
     if (this.#isLeaving) {
       if (this.#writer?.isIdle !== false) control.resign();
@@ -388,11 +346,11 @@ export class ClusterNode {
       }
       case "revoke":
         if (command.node === node) this.#endTerm();
-        return this.#release();
+        return this.#intake.release();
       case "assign":
         this.#loader.assigned(command);
         this.#moves!.assigned(command.moves);
-        this.#release();
+        this.#intake.release();
         return;
       case "checkpoint":
       case "settings":
@@ -445,7 +403,9 @@ export class ClusterNode {
 
   /** Something was read that cannot be: this node cannot know what is right any more. */
   #fail(error: unknown): void {
-    this.#failure ??= error;
+    if (this.#failure !== undefined) return;
+    this.#failure = error;
     this.stop();
+    this.#options.failed?.(error);
   }
 }

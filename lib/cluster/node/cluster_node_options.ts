@@ -42,6 +42,8 @@ export interface ClusterNodeOptions {
   readonly stateEvery?: number | undefined;
   /** Called when requests that waited have been answered: there may be room for others. */
   readonly settled?: () => void;
+  /** Called once, when it has read what cannot be right, and does nothing any more. */
+  readonly failed?: (error: unknown) => void;
   /**
    * Called when a key of a slot that this node serves has been changed, before that is answered.
    * That one has expired is told when its owner has noticed it.

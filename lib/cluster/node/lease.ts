@@ -41,6 +41,7 @@ export class HeldLease {
   readonly #msMax: number;
   readonly #sentAt = new Map<number, Moment>();
   #number = 0;
+  #grantedNumber = 0;
   #since: Moment | undefined;
 
   constructor(clock: ClusterClock, times: LeaseTimes) {
@@ -56,8 +57,19 @@ export class HeldLease {
     return number;
   }
 
+  /** Number of the last renewal that was sent. */
+  get sentNumber(): number {
+    return this.#number;
+  }
+
+  /** Number of the last renewal that counts. */
+  get grantedNumber(): number {
+    return this.#grantedNumber;
+  }
+
   /** The renewal with a number counts. */
   granted(number: number): void {
+    this.#grantedNumber = Math.max(this.#grantedNumber, number);
     const since = this.#sentAt.get(number);
     if (since === undefined) return;
     this.#since = since;

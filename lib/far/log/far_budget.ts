@@ -33,9 +33,8 @@ import {
   AGENT_PROMISED_KEYS,
   INDEX_SPACE_FREE_COUNT,
   INDEX_SPACE_NEXT,
-  SEGMENT_LOG_NUMBER,
-  SEGMENT_MERGED_BYTES,
 } from "../../pool/control_layout.ts";
+import { SEGMENT_LOG_NUMBER, SEGMENT_MERGED_BYTES } from "../../pool/segment_layout.ts";
 import type { Pool } from "../../pool/pool.ts";
 import { SegmentState } from "../../pool/segment_state.ts";
 import type { SegmentTable } from "../../pool/segment_table.ts";

@@ -70,11 +70,13 @@ import {
   AGENT_LOGGED_END,
   AGENT_MERGERS,
   AGENT_REPLACED_SEGMENT,
+  SLOT_LOCK,
+} from "../../pool/control_layout.ts";
+import {
   SEGMENT_AGENT,
   SEGMENT_LOG_NUMBER,
   SEGMENT_MERGED_BYTES,
-  SLOT_LOCK,
-} from "../../pool/control_layout.ts";
+} from "../../pool/segment_layout.ts";
 import { Gate } from "../../pool/gate.ts";
 import type { Pool } from "../../pool/pool.ts";
 import { raiseSlotVersion } from "../../pool/slot_version.ts";

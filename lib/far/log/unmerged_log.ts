@@ -25,7 +25,7 @@
  */
 import { NO_ADDRESS, type PoolAddress, type SegmentId, type Slot } from "../../core/brands.ts";
 import { ADDRESS_UNIT_BYTES, SLOT_COUNT, SLOT_SHIFT } from "../../core/limits.ts";
-import { SEGMENT_MERGED_BYTES } from "../../pool/control_layout.ts";
+import { SEGMENT_MERGED_BYTES } from "../../pool/segment_layout.ts";
 import type { Pool } from "../../pool/pool.ts";
 import type { SegmentTable } from "../../pool/segment_table.ts";
 import { keyEquals, RECORD_KEY } from "../../log/record_layout.ts";

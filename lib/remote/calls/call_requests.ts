@@ -12,8 +12,7 @@
  *
  * @module
  */
-import { BadDataError } from "../../codec/bad_data_error.ts";
-import { TagReader, toTaggedJson } from "../../codec/tagged_json.ts";
+import { decodeTagged, encodeTagged } from "../../codec/tagged_bytes.ts";
 import type { ChangesRequest, PartsRequest } from "../../watch/watch_requests.ts";
 import { FrameError } from "../../wire/frame.ts";
 
@@ -78,7 +77,7 @@ const NOTHING = new Uint8Array(0);
  * @throws {BadDataError} for what JSON with tags cannot hold
  */
 export function encodeRequest(head: CallRequest, list: Uint8Array = NOTHING): Uint8Array {
-  const text = new TextEncoder().encode(toTaggedJson(head));
+  const text = encodeTagged(head);
   const listAt = HEAD + padded(text.length);
   const bytes = new Uint8Array(listAt + list.length);
   new DataView(bytes.buffer).setUint32(0, text.length, true);
@@ -97,37 +96,11 @@ export function decodeRequest(bytes: Uint8Array): TakenRequest {
   const headBytes = isWhole ? new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true) : 0;
   const listAt = HEAD + padded(headBytes);
   if (!isWhole || listAt > bytes.length) throw new FrameError("a call must have its head");
-  const head = decodeContent(bytes.subarray(HEAD, HEAD + headBytes));
+  const head = decodeTagged(bytes.subarray(HEAD, HEAD + headBytes));
   if (typeof head !== "object" || head === null || !("op" in head)) {
     throw new FrameError("a call must say what it asks for");
   }
   return { head: head as CallRequest, list: bytes.subarray(listAt) };
-}
-
-/**
- * Makes an item of any data.
- *
- * @throws {BadDataError} for what JSON with tags cannot hold
- */
-export function encodeContent(content: unknown): Uint8Array {
-  return new TextEncoder().encode(toTaggedJson(content));
-}
-
-/**
- * The data that an item has.
- *
- * @throws {FrameError} when it has none
- */
-export function decodeContent(bytes: Uint8Array): unknown {
-  try {
-    const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-    return new TagReader().read(JSON.parse(text));
-  } catch (error) {
-    const isBad = error instanceof SyntaxError || error instanceof TypeError ||
-      error instanceof BadDataError;
-    if (!isBad) throw error;
-    throw new FrameError("an item must be JSON", { cause: error });
-  }
 }
 
 function padded(bytes: number): number {

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { encodeTagged } from "../../codec/tagged_bytes.ts";
 import { InvalidArgumentError, UnavailableError } from "../../core/errors.ts";
 import { CALL_BYTES_MAX } from "../../core/limits.ts";
 import { EVENT_TYPES, type StoreEvent, type StoreEventType } from "../../store/events.ts";
@@ -13,7 +14,7 @@ import { CallClient } from "../../wire/call_client.ts";
 import { CallServer } from "../../wire/call_server.ts";
 import { FrameReader } from "../../wire/frame.ts";
 import { decodeFailure, encodeFailure } from "../../gateway/carried_errors.ts";
-import { decodeRequest, encodeContent, type HostRequest } from "./call_requests.ts";
+import { decodeRequest, type HostRequest } from "./call_requests.ts";
 
 /** Events that wait to be sent to one other process; the oldest are dropped beyond them. */
 const EVENTS_MAX = 1024;
@@ -83,7 +84,7 @@ async function* answer(
   request: Exclude<HostRequest, { op: "events" }>,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
-  yield encodeContent(await askStore(store, request, signal));
+  yield encodeTagged(await askStore(store, request, signal));
 }
 
 async function askStore(
@@ -152,7 +153,7 @@ class HostEvents {
   }
 
   readonly #tell = ({ type, detail }: StoreEvent): void => {
-    const item = encodeContent({ type, detail });
+    const item = encodeTagged({ type, detail });
     for (const listener of this.#listeners) listener(item);
   };
 }

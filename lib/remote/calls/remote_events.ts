@@ -6,7 +6,7 @@
 import { isEventType, type StoreEventDetails, type StoreEventType } from "../../store/events.ts";
 import { FrameError } from "../../wire/frame.ts";
 import { ConnectionEndedError, type RemoteCalls } from "../remote_calls.ts";
-import { decodeContent } from "./call_requests.ts";
+import { decodeTagged } from "../../codec/tagged_bytes.ts";
 
 /** Tells what happens to a store. */
 export type Emit = <Type extends StoreEventType>(
@@ -19,7 +19,7 @@ export async function tellEvents(calls: RemoteCalls, emit: Emit): Promise<void> 
   for (;;) {
     try {
       for await (const item of calls.ask({ op: "events" })) {
-        const { type, detail } = decodeContent(item) as { type: unknown; detail: unknown };
+        const { type, detail } = decodeTagged(item) as { type: unknown; detail: unknown };
         if (!isEventType(type)) throw new FrameError("an event must be one that there is");
         emit(type, detail as StoreEventDetails[typeof type]);
       }

@@ -14,7 +14,7 @@ import { TcpProxy } from "../../tcp_proxy.ts";
 import { NatsServers } from "../nats_servers.ts";
 import { EngineView } from "./engine_view.ts";
 import { checkLedger } from "./ledger.ts";
-import type { LoadMessage, LoadOptions } from "./messages.ts";
+import type { ClusterLoadOptions, LoadMessage } from "../../load_messages.ts";
 
 /** What can be done to them. */
 export const FAULTS = [
@@ -178,7 +178,7 @@ class Chaos {
       port,
       advertise: `127.0.0.1:${own.port}`,
     };
-    const args = { cluster, id } satisfies LoadOptions;
+    const args = { cluster, id } satisfies ClusterLoadOptions;
     const child = new Child("cluster_load", args, runtime, CHILD_MS_MAX, true);
     const member = { id, runtime, child, toEngine, toNode: own };
     this.#members.push(member);

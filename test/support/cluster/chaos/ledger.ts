@@ -13,7 +13,7 @@ import {
   type Operation,
   OperationKind,
 } from "../../linearizability/operation.ts";
-import { type LoadMessage, UNIQUE_COUNT, UNWRITTEN } from "./messages.ts";
+import { type LoadMessage, UNIQUE_COUNT, UNWRITTEN } from "../../load_messages.ts";
 
 /** One process, as far as it matters here. */
 export interface Witness {

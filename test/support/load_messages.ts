@@ -1,17 +1,23 @@
 /**
- * What the processes of a cluster that is disturbed are told, and what they say.
+ * What the processes say that use a store together and check what they find: see checked_load.ts.
  *
  * @module
  */
-import type { ClusterOptions } from "../../../../mod.ts";
+import type { ClusterOptions } from "../../mod.ts";
 
-/** What a process is started with. */
-export interface LoadOptions {
+/** What a process that uses a pool is started with. */
+export interface ProcessLoadOptions {
+  readonly path: string;
+  readonly id: number;
+}
+
+/** What a process that uses a cluster is started with. */
+export interface ClusterLoadOptions {
   readonly cluster: ClusterOptions;
   readonly id: number;
 }
 
-/** What it says. What it is about to do it says before, as it may be killed at any time. */
+/** What is said. What a process is about to do it says before, as it may be killed at any time. */
 export type LoadMessage =
   | { readonly kind: "open" | "closed" }
   | { readonly kind: "wrong" | "gone"; readonly what: string }
@@ -39,5 +45,7 @@ export interface RegisterCall {
 
 /** What stands for a register that was not written. */
 export const UNWRITTEN = -1;
+/** Numbers to which all processes add. */
 export const SHARED_COUNT = 4;
+/** Keys that a process puts in each round, and nobody changes any more. */
 export const UNIQUE_COUNT = 4;
