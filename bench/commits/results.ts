@@ -198,7 +198,9 @@ async function measureReads({ reads }: Plan): Promise<CommitResults["reads"]> {
     undisturbed.push(read());
     const before = Atomics.load(words, 1);
     tell(words, 1);
-    while (Atomics.load(words, 1) === before) await new Promise((resolve) => setTimeout(resolve, 1));
+    while (Atomics.load(words, 1) === before) {
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
     disturbed.push(read());
     tell(words, 0);
   }
