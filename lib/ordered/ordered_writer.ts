@@ -103,7 +103,7 @@ export class OrderedWriter {
     const view = this.#view;
     this.#space.reserve(this.#holder);
     for (;;) {
-      const isGuessed = this.#holdLeaf(key, this.#guess.leafOf(key));
+      const isGuessed = this.#holdGuess(key);
       if (!isGuessed && !this.#holdLeaf(key, this.#walk.find(key, 0, Side.AT).page)) continue;
       const { page } = view;
       if (view.comparePrefix(key) !== 0) return;
@@ -124,8 +124,10 @@ export class OrderedWriter {
 
   /** Shows and holds the leaf of a key without a search, if it can be guessed. */
   #holdGuess(key: RecordKey): boolean {
-    return (this.#isRepeated && this.#holdLeaf(key, this.#lastPage)) ||
+    const isHeld = (this.#isRepeated && this.#holdLeaf(key, this.#lastPage)) ||
       this.#holdLeaf(key, this.#guess.leafOf(key));
+    // A frozen leaf may have been taken over by its left neighbour, and still be hinted at.
+    return isHeld && !this.#view.isFrozen;
   }
 
   /** Shows and holds a page if it is the leaf of a key: its fences say so. */
