@@ -1,5 +1,5 @@
 /**
- * A thread that commits two keys again and again, until it is told to stop.
+ * A thread that commits two keys again and again, whenever it is told to.
  *
  * @module
  */
@@ -10,16 +10,19 @@ import { attach, type StoreHandle } from "../../mod.ts";
 export interface CommittingThreadData {
   readonly handle: StoreHandle;
   readonly keys: readonly [string, string];
-  /** Its first word becomes 1 when the thread is to stop. */
-  readonly stop: Int32Array;
+  /** What it is to do: 0 rest, 1 commit, 2 end; and how many commits it has made. */
+  readonly words: Int32Array;
 }
 
-const { handle, keys: [one, other], stop } = workerData as CommittingThreadData;
+const REST_MS = 20;
+
+const { handle, keys: [one, other], words } = workerData as CommittingThreadData;
 const store = await attach<number>(handle);
-let count = 0;
 parentPort!.postMessage("has begun");
-for (; Atomics.load(stop, 0) === 0; count++) {
+for (let count = 0; Atomics.load(words, 0) !== 2;) {
+  if (Atomics.wait(words, 0, 0, REST_MS) === "timed-out") continue;
   await store.atomic().put(one, count).put(other, count).commit();
+  count += 1;
+  Atomics.store(words, 1, count);
 }
 await store.close();
-parentPort!.postMessage(count);

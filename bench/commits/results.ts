@@ -22,6 +22,8 @@ const THREAD = new URL(`./committing_thread.${EXTENSION}`, import.meta.url);
 const KEY_PAIRS = 1000;
 /** Operations that are begun before the first of them is awaited. */
 const AT_ONCE = 64;
+/** Turns of reads beside commits, and of those without. */
+const READ_TURNS = 9;
 
 /** What one way of changing two keys takes. */
 export interface CommitFigures {
@@ -166,14 +168,23 @@ async function measureOnce(
   atOnce.push((performance.now() - betweenMs) * 1000 / operations);
 }
 
-/** Reads of one key, alone, and while another thread commits it with another key. */
+/**
+ * Reads of one key, alone, and while another thread commits it with another key, in turns; medians
+ * of these, as what else the machine does shows in the tail of any of them.
+ */
 async function measureReads({ reads }: Plan): Promise<CommitResults["reads"]> {
   await using store = await open<number>({ capacity: "256MiB" });
   const keys = ["one", "other"] as const;
   await store.putMany(keys.map((key) => [key, 0]));
+  const words = new Int32Array(new SharedArrayBuffer(8));
+  const workerData: CommittingThreadData = { handle: store.share(), keys, words };
+  const worker = new Worker(THREAD, { workerData });
+  const exit = once(worker, "exit");
+  await once(worker, "message");
+  const recorder = new LatencyRecorder();
   const read = () => {
-    const recorder = new LatencyRecorder();
-    for (let i = 0; i < reads; i++) {
+    recorder.reset();
+    for (let i = 0; i < reads / READ_TURNS; i++) {
       const startMs = performance.now();
       store.getSync("one");
       recorder.record(performance.now() - startMs);
@@ -181,15 +192,34 @@ async function measureReads({ reads }: Plan): Promise<CommitResults["reads"]> {
     return recorder.figures();
   };
   read();
-  const undisturbed = read();
-  const stop = new Int32Array(new SharedArrayBuffer(4));
-  const workerData: CommittingThreadData = { handle: store.share(), keys, stop };
-  const worker = new Worker(THREAD, { workerData });
-  await once(worker, "message");
-  const disturbed = read();
-  Atomics.store(stop, 0, 1);
-  await once(worker, "exit");
-  return { undisturbed, disturbed };
+  const undisturbed: LatencyFigures[] = [];
+  const disturbed: LatencyFigures[] = [];
+  for (let turn = 0; turn < READ_TURNS; turn++) {
+    undisturbed.push(read());
+    const before = Atomics.load(words, 1);
+    tell(words, 1);
+    while (Atomics.load(words, 1) === before) {
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    disturbed.push(read());
+    tell(words, 0);
+  }
+  tell(words, 2);
+  await exit;
+  return { undisturbed: mediansOf(undisturbed), disturbed: mediansOf(disturbed) };
+}
+
+/** Says what the committing thread is to do. */
+function tell(words: Int32Array, what: number): void {
+  Atomics.store(words, 0, what);
+  Atomics.notify(words, 0);
+}
+
+function mediansOf(figures: readonly LatencyFigures[]): LatencyFigures {
+  return {
+    p50Us: median(figures.map(({ p50Us }) => p50Us)),
+    p99Us: median(figures.map(({ p99Us }) => p99Us)),
+  };
 }
 
 /** Shows the results as tables. */

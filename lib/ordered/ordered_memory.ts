@@ -69,6 +69,12 @@ export class OrderedMemory {
     return Atomics.load(this.table, at);
   }
 
+  /** What the page word may be, by a plain load: for a thread that confirms what comes of it. */
+  peekPage(page: number): number {
+    const at = TABLE_PAGES + (page >>> 0);
+    return at < this.table.length ? this.table[at] : this.loadPage(page);
+  }
+
   /** Sets the word of a page that this thread holds. */
   storePage(page: number, word: number): void {
     this.loadPage(page);

@@ -13,6 +13,7 @@ import type { Pool } from "../pool/pool.ts";
 import { keySlice } from "./key_order.ts";
 import { KeyResolver } from "./key_resolver.ts";
 import type { OrderedMemory } from "./ordered_memory.ts";
+import { LeafGuess } from "./leaf_guess.ts";
 import { Edit, PageEditor } from "./page_editor.ts";
 import { PageImage } from "./page_image.ts";
 import { AGENT_ANNOUNCED, agentWord, NO_PAGE } from "./page_layout.ts";
@@ -30,6 +31,7 @@ export class OrderedWriter {
   readonly #editor: PageEditor;
   readonly #structure: TreeStructure;
   readonly #walk: TreeWalk;
+  readonly #guess: LeafGuess;
   readonly #view: PageView;
   readonly #image = new PageImage();
   readonly #key = new RecordKey();
@@ -48,6 +50,7 @@ export class OrderedWriter {
     this.#editor = new PageEditor(this.#space, agent, this.#resolver);
     this.#structure = new TreeStructure(this.#memory, this.#editor);
     this.#walk = new TreeWalk(this.#memory, this.#editor);
+    this.#guess = new LeafGuess(this.#memory);
     this.#view = new PageView(this.#memory);
     this.#announcedAt = agentWord(agent) + AGENT_ANNOUNCED;
     this.#holder = agent + 1;
@@ -68,11 +71,11 @@ export class OrderedWriter {
     // Before the entry is there: a page that is built anew keeps the entries of announced keys.
     Atomics.store(this.#memory.table, this.#announcedAt, record);
     for (;;) {
-      const isLast = this.#isRepeated && this.#holdLast(key);
-      const view = isLast ? this.#view : this.#walk.find(key, 0, Side.AT);
-      const linkedPage = isLast ? NO_PAGE : this.#walk.linkedPage;
-      const frozenPage = isLast ? NO_PAGE : this.#walk.frozenPage;
-      const isHeld = isLast || this.#editor.holdShown(HAZARD_REPLACED, view);
+      const isGuessed = this.#holdGuess(key);
+      const view = isGuessed ? this.#view : this.#walk.find(key, 0, Side.AT);
+      const linkedPage = isGuessed ? NO_PAGE : this.#walk.linkedPage;
+      const frozenPage = isGuessed ? NO_PAGE : this.#walk.frozenPage;
+      const isHeld = isGuessed || this.#editor.holdShown(HAZARD_REPLACED, view);
       const { page } = view;
       const edit = isHeld ? this.#insertInto(view) : Edit.LOST;
       this.#isRepeated = edit === Edit.DONE && page === this.#lastPage;
@@ -100,9 +103,9 @@ export class OrderedWriter {
     const view = this.#view;
     this.#space.reserve(this.#holder);
     for (;;) {
-      const page = this.#walk.find(key, 0, Side.AT).page;
-      if (!this.#editor.hold(HAZARD_REPLACED, view, page)) continue;
-      if (view.level !== 0 || !this.#walk.contains(view, key, Side.AT)) continue;
+      const isGuessed = this.#holdGuess(key);
+      if (!isGuessed && !this.#holdLeaf(key, this.#walk.find(key, 0, Side.AT).page)) continue;
+      const { page } = view;
       if (view.comparePrefix(key) !== 0) return;
       const index = view.placeOf(key, key.hash);
       if (!view.hasEntry(index, key, key.hash) || this.#isNeeded(key, view)) return;
@@ -119,14 +122,21 @@ export class OrderedWriter {
     this.#space.returnAll(this.#holder);
   }
 
-  /**
-   * Holds the page that the last two keys went to, if it is the leaf of this one, too: its fences say
-   * so, and no search is needed.
-   */
-  #holdLast(key: RecordKey): boolean {
+  /** Shows and holds the leaf of a key without a search, if it can be guessed. */
+  #holdGuess(key: RecordKey): boolean {
+    const isHeld = (this.#isRepeated && this.#holdLeaf(key, this.#lastPage)) ||
+      this.#holdLeaf(key, this.#guess.leafOf(key));
+    // A frozen leaf may have been taken over by its left neighbour, and still be hinted at.
+    return isHeld && !this.#view.isFrozen;
+  }
+
+  /** Shows and holds a page if it is the leaf of a key: its fences say so. */
+  #holdLeaf(key: RecordKey, page: number): boolean {
     const view = this.#view;
-    return this.#editor.hold(HAZARD_REPLACED, view, this.#lastPage) && view.level === 0 &&
-      this.#walk.contains(view, key, Side.AT);
+    if (!this.#editor.hold(HAZARD_REPLACED, view, page) || view.level !== 0) return false;
+    // One that this thread has just written is in the cache.
+    if (page !== this.#lastPage) view.touch();
+    return this.#walk.contains(view, key, Side.AT);
   }
 
   /** Inserts into the leaf of the key, which is held. */

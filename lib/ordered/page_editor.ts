@@ -314,16 +314,17 @@ function copyVersion(
   movedFrom: number,
   more: number,
 ): void {
-  // All but the generation: two calls that copy more than they have to take less time than loops.
-  copy(view.words, view.at + BLOCK_KIND, to, at + BLOCK_KIND, BLOCK_WORDS - BLOCK_KIND);
+  const { words } = view;
+  // All but the generation: a call that copies more than it has to takes less time than loops.
+  copy(words, view.at + BLOCK_KIND, to, at + BLOCK_KIND, BLOCK_WORDS - BLOCK_KIND);
   to[at + BLOCK_KIND] = packKind(view.level, view.isFrozen, view.count + more);
-  const entries = at + BLOCK_ENTRIES;
-  if (movedFrom < view.count) {
-    to.copyWithin(
-      entries + (movedFrom + more) * ENTRY_WORDS,
-      entries + movedFrom * ENTRY_WORDS,
-      entries + view.count * ENTRY_WORDS,
-    );
+  // But not where words move by an odd number: V8 then copies shared memory byte by byte.
+  const end = view.entryAt(view.count);
+  let next = at + BLOCK_ENTRIES + (movedFrom + more) * ENTRY_WORDS;
+  for (let from = view.entryAt(movedFrom); from < end; from += ENTRY_WORDS, next += ENTRY_WORDS) {
+    to[next + ENTRY_HIGH] = words[from + ENTRY_HIGH];
+    to[next + ENTRY_LOW] = words[from + ENTRY_LOW];
+    to[next + ENTRY_VALUE] = words[from + ENTRY_VALUE];
   }
 }
 

@@ -91,7 +91,7 @@ export class PageSpace {
       if (block === undefined) return 0;
       const region = this.memory.regionOf(block);
       const at = this.memory.wordOf(block) + BLOCK_GENERATION;
-      if (Atomics.load(region, at) === GENERATION_MAX) continue;
+      if (region[at] === GENERATION_MAX) continue;
       // From here on readers of what it held notice.
       Atomics.add(region, at, 1);
       return block;

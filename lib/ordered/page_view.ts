@@ -231,10 +231,27 @@ export class PageView {
   }
 
   /** Where the entry of a key that has the prefix is, or belongs. */
-  placeOf(key: KeyText, value: number): number {
-    let index = this.lowerBound(key, 0);
-    while (index < this.count && this.childOf(index) < value && this.hasSlice(index, key)) index++;
-    return index;
+  placeOf({ words, start, byteLength }: KeyText, value: number): number {
+    const high = keySlice(words, start, byteLength, this.prefixBytes);
+    const low = keySlice(words, start, byteLength, this.prefixBytes + 4);
+    const page = this.words;
+    const first = this.entryAt(0);
+    let from = 0;
+    let to = this.count;
+    while (from < to) {
+      const middle = (from + to) >>> 1;
+      const at = first + middle * ENTRY_WORDS;
+      const seenHigh = page[at + ENTRY_HIGH];
+      const seenLow = page[at + ENTRY_LOW];
+      const isBelow = seenHigh !== high
+        ? seenHigh < high
+        : seenLow !== low
+        ? seenLow < low
+        : page[at + ENTRY_VALUE] < value;
+      if (isBelow) from = middle + 1;
+      else to = middle;
+    }
+    return from;
   }
 
   /** Whether an entry is that of a key that has the prefix. */

@@ -150,8 +150,6 @@ export class TreeStructure {
       image.insert(image.count, low, frozen.childOf(0));
       if (!this.#editor.sharpen(image)) return Edit.LOST;
     }
-    // Its texts may have been in blocks that no hazard names.
-    if (!this.#editor.isCurrent(frozen)) return Edit.LOST;
     return this.#editor.replaceOrSplit(left, image, -1, low);
   }
 

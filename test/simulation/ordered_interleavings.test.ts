@@ -8,6 +8,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { PoolAddress } from "../../lib/core/brands.ts";
 import { RECORD_KEY } from "../../lib/log/record_layout.ts";
+import { KeyBuffer } from "../../lib/ordered/key_order.ts";
 import { KeyResolver } from "../../lib/ordered/key_resolver.ts";
 import { Edit, PageEditor } from "../../lib/ordered/page_editor.ts";
 import { PageImage } from "../../lib/ordered/page_image.ts";
@@ -129,6 +130,26 @@ test("a page is used again while a writer is on its way to it", () => {
     if (isReused) reusedCount += 1;
   });
   assert.ok(reusedCount > 10, `${reusedCount} times the page was used again`);
+});
+
+test("a page is used again while a search is on its way to it", () => {
+  let reusedCount = 0;
+  let isInterrupted = true;
+  for (let at = 1; isInterrupted; at += 2) {
+    const scene = new Scene();
+    const { page } = scene.pageOf(textOf(155));
+    const key = new KeyBuffer();
+    key.setRaw(bytesOfText(textOf(155)));
+    const walk = new TreeWalk(PageSpace.of(scene.first.pool).memory);
+    const search = () => void walk.find(key, 0, Side.AT);
+    isInterrupted = interruptAt(at, search, () => {
+      scene.emptyPage(page);
+      scene.splitFarAway();
+    });
+    if (scene.textsOfLate().some((text) => scene.pageOf(text).page === page)) reusedCount += 1;
+    if (walk.view.isIntact) assert.ok(walk.contains(walk.view, key, Side.AT), `at access ${at}`);
+  }
+  assert.ok(reusedCount > 5, `${reusedCount} times the page was used again`);
 });
 
 test("a page goes while its writer adds it to its parent", () => {

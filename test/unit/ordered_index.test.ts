@@ -20,6 +20,7 @@ import {
 import { PageSpace } from "../../lib/ordered/page_space.ts";
 import { KeyBuffer } from "../../lib/ordered/key_order.ts";
 import { KeyResolver } from "../../lib/ordered/key_resolver.ts";
+import { LeafGuess } from "../../lib/ordered/leaf_guess.ts";
 import { PageEditor } from "../../lib/ordered/page_editor.ts";
 import { PageView } from "../../lib/ordered/page_view.ts";
 import { RangeCursor } from "../../lib/ordered/range_cursor.ts";
@@ -397,6 +398,35 @@ test("writers go on while the lock of the free pages is held", () => {
   }
   assert.is(table[TABLE_LOCK], 9);
 });
+
+test(
+  "a leaf is guessed at once in a tree at rest, and a guess ends whatever it meets",
+  seeded((random) => {
+    const fixture = OrderedFixture.make(SIZES, { entriesMax: 8 });
+    const agent = fixture.writer(0);
+    const records = Array.from({ length: 1000 }, (_, i) => fixture.record(`key ${i}`));
+    for (const record of records) assert.ok(agent.insert(record));
+    const { memory } = PageSpace.of(fixture.pool);
+    const guess = new LeafGuess(memory);
+    const walk = new TreeWalk(memory);
+    const key = new RecordKey();
+    const show = (record: PoolAddress) => {
+      return key.show(fixture.pool.wordsOf(record), fixture.pool.wordAt(record));
+    };
+    for (const record of records) {
+      assert.is(guess.leafOf(show(record)), walk.find(show(record), 0, Side.AT).page);
+    }
+    const { allocated } = orderedFigures(fixture.pool);
+    for (let round = 0; round < 100; round++) {
+      for (let page = 0; page < allocated / PAGE_BYTES; page++) {
+        const region = memory.regionOf(page);
+        const from = memory.wordOf(page);
+        for (let i = 1; i < BLOCK_BYTES / 4; i++) region[from + i] = random.below(2 ** 32) | 0;
+      }
+      guess.leafOf(show(random.pick(records)));
+    }
+  }),
+);
 
 test("a prefix is a range, and ranges have one in common", () => {
   const bytes = (...values: number[]) => Uint8Array.from(values);
