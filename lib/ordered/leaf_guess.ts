@@ -1,64 +1,82 @@
 /**
- * Guesses which leaf a key belongs to, for a writer.
+ * Guesses which leaf a key belongs to.
  *
  * Everything above the leaves is a hint (docs/protocols/ordered.md): on whatever way a leaf was
  * found, it is that of a key if its fences contain the key. So the way down is not confirmed: no
  * version, no generation and no fence of an inner page is looked at, and words are loaded by plain
- * loads. A page that changes meanwhile, a link that has no entry above it yet, and slices that do
- * not tell children apart, lead to another leaf, or to a page that is none. The writer notices, as
- * it looks at the leaf's fences when it holds it, and searches as readers do.
+ * loads. A page that changes meanwhile, a link that has no entry above it yet, texts in blocks of
+ * their own, and slices that do not tell children apart, lead to another leaf, or to a page that is
+ * none. Who asks notices, as the leaf says itself whether it is that of the key, and searches then.
  *
  * @module
  */
-import { keySlice } from "./key_order.ts";
+import { compareWithPrefix, keySlice, wordsOfBytes } from "./key_order.ts";
 import type { OrderedMemory } from "./ordered_memory.ts";
-import { ENTRY_HIGH, ENTRY_LOW, ENTRY_WORDS, NO_PAGE, ROOT_PAGE } from "./page_layout.ts";
-import { type KeyText, PageView } from "./page_view.ts";
+import {
+  BLOCK_ENTRIES,
+  BLOCK_KIND,
+  BLOCK_LENGTHS,
+  BLOCK_WORDS,
+  ENTRY_HIGH,
+  ENTRY_LOW,
+  ENTRY_VALUE,
+  ENTRY_WORDS,
+  kindCount,
+  kindLevel,
+  lengthOfPrefix,
+  NO_PAGE,
+  ROOT_PAGE,
+} from "./page_layout.ts";
+import type { KeyText } from "./page_view.ts";
+import { Side } from "./side.ts";
 
-/** Guesses leaves. */
-export class LeafGuess {
-  readonly #memory: OrderedMemory;
-  readonly #view: PageView;
-
-  /** Guesses leaves of an index. */
-  constructor(memory: OrderedMemory) {
-    this.#memory = memory;
-    this.#view = new PageView(memory);
-  }
-
-  /** The number of a page that may be the leaf of a key; `NO_PAGE` if it was led astray. */
-  leafOf(key: KeyText): number {
-    const memory = this.#memory;
-    const view = this.#view;
-    view.show(ROOT_PAGE, memory.peekPage(ROOT_PAGE));
-    if (view.level === 0) return ROOT_PAGE;
-    for (;;) {
-      const { level } = view;
-      const page = view.childOf(lastNotAbove(view, key));
-      if (level === 1) return page;
-      view.show(page, memory.peekPage(page));
-      // What is torn may say anything: each step leads down, so that they end.
-      if (view.level !== level - 1) return NO_PAGE;
-    }
+/**
+ * The number of a page that may be the leaf of a key; `NO_PAGE`, or any other one, if the pages above
+ * it change just now.
+ */
+export function guessLeaf(memory: OrderedMemory, key: KeyText, side: Side): number {
+  let page: number = ROOT_PAGE;
+  for (let above = Infinity;;) {
+    const word = memory.peekPage(page);
+    if (word < 0) return NO_PAGE;
+    const words = memory.regionOf(word);
+    const at = memory.wordOf(word);
+    const level = kindLevel(words[at + BLOCK_KIND]);
+    // What is torn may say anything: each step leads down, so that they end.
+    if (level >= above) return NO_PAGE;
+    if (level === 0) return page;
+    page = guessChild(words, at, key, side);
+    if (level === 1) return page;
+    above = level;
   }
 }
 
-/** The last child of an inner page whose slice is not above that of a key. */
-function lastNotAbove(view: PageView, key: KeyText): number {
-  const order = view.comparePrefix(key);
-  if (order !== 0) return order < 0 || view.count === 0 ? 0 : view.count - 1;
-  const { words } = view;
-  const first = view.entryAt(0);
-  const high = keySlice(key.words, key.start, key.byteLength, view.prefixBytes);
-  const low = keySlice(key.words, key.start, key.byteLength, view.prefixBytes + 4);
-  let from = 1;
-  let to = view.count;
+/** The child of an inner page to which its slices lead for a key. */
+function guessChild(
+  words: Int32Array,
+  at: number,
+  { words: key, start, byteLength }: KeyText,
+  side: Side,
+): number {
+  const prefixBytes = lengthOfPrefix(words[at + BLOCK_LENGTHS]);
+  const prefixAt = at + BLOCK_WORDS - wordsOfBytes(prefixBytes);
+  const order = compareWithPrefix(key, start, byteLength, words, prefixAt, prefixBytes);
+  const count = kindCount(words[at + BLOCK_KIND]);
+  // The first child has no slice.
+  let from = order > 0 ? count : 1;
+  let to = order < 0 ? 1 : count;
+  const high = keySlice(key, start, byteLength, prefixBytes);
+  const low = keySlice(key, start, byteLength, prefixBytes + 4);
+  const first = at + BLOCK_ENTRIES;
   while (from < to) {
     const middle = (from + to) >>> 1;
-    const at = first + middle * ENTRY_WORDS;
-    const seen = words[at + ENTRY_HIGH];
-    if (seen < high || (seen === high && words[at + ENTRY_LOW] <= low)) from = middle + 1;
+    const entry = first + middle * ENTRY_WORDS;
+    const seenHigh = words[entry + ENTRY_HIGH];
+    const seenLow = words[entry + ENTRY_LOW];
+    const isBefore = seenHigh < high ||
+      (seenHigh === high && (seenLow < low || (seenLow === low && side === Side.AT)));
+    if (isBefore) from = middle + 1;
     else to = middle;
   }
-  return from - 1;
+  return words[first + (from - 1) * ENTRY_WORDS + ENTRY_VALUE];
 }

@@ -13,14 +13,15 @@ import type { Pool } from "../pool/pool.ts";
 import { keySlice } from "./key_order.ts";
 import { KeyResolver } from "./key_resolver.ts";
 import type { OrderedMemory } from "./ordered_memory.ts";
-import { LeafGuess } from "./leaf_guess.ts";
+import { guessLeaf } from "./leaf_guess.ts";
 import { Edit, PageEditor } from "./page_editor.ts";
 import { PageImage } from "./page_image.ts";
 import { AGENT_ANNOUNCED, agentWord, NO_PAGE } from "./page_layout.ts";
 import { PageSpace } from "./page_space.ts";
 import { type KeyText, PageView } from "./page_view.ts";
 import { HAZARD_REPLACED, TreeStructure } from "./tree_structure.ts";
-import { Side, TreeWalk } from "./tree_walk.ts";
+import { Side } from "./side.ts";
+import { TreeWalk } from "./tree_walk.ts";
 
 /** Inserts and removes keys. */
 export class OrderedWriter {
@@ -31,7 +32,6 @@ export class OrderedWriter {
   readonly #editor: PageEditor;
   readonly #structure: TreeStructure;
   readonly #walk: TreeWalk;
-  readonly #guess: LeafGuess;
   readonly #view: PageView;
   readonly #image = new PageImage();
   readonly #key = new RecordKey();
@@ -50,7 +50,6 @@ export class OrderedWriter {
     this.#editor = new PageEditor(this.#space, agent, this.#resolver);
     this.#structure = new TreeStructure(this.#memory, this.#editor);
     this.#walk = new TreeWalk(this.#memory, this.#editor);
-    this.#guess = new LeafGuess(this.#memory);
     this.#view = new PageView(this.#memory);
     this.#announcedAt = agentWord(agent) + AGENT_ANNOUNCED;
     this.#holder = agent + 1;
@@ -125,7 +124,7 @@ export class OrderedWriter {
   /** Shows and holds the leaf of a key without a search, if it can be guessed. */
   #holdGuess(key: RecordKey): boolean {
     const isHeld = (this.#isRepeated && this.#holdLeaf(key, this.#lastPage)) ||
-      this.#holdLeaf(key, this.#guess.leafOf(key));
+      this.#holdLeaf(key, guessLeaf(this.#memory, key, Side.AT));
     // A frozen leaf may have been taken over by its left neighbour, and still be hinted at.
     return isHeld && !this.#view.isFrozen;
   }

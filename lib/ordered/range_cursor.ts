@@ -27,7 +27,8 @@ import {
 } from "./page_layout.ts";
 import { PageSpace } from "./page_space.ts";
 import type { KeyText, PageView } from "./page_view.ts";
-import { Side, TreeWalk } from "./tree_walk.ts";
+import { Side } from "./side.ts";
+import { TreeWalk } from "./tree_walk.ts";
 
 /** Bytes of a slice. */
 const SLICE_BYTES = 8;

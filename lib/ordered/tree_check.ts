@@ -23,7 +23,8 @@ import {
 } from "./page_layout.ts";
 import { PageSpace } from "./page_space.ts";
 import { PageView } from "./page_view.ts";
-import { Side, TreeWalk } from "./tree_walk.ts";
+import { Side } from "./side.ts";
+import { TreeWalk } from "./tree_walk.ts";
 
 /** What was found. */
 export interface OrderedIndexReport {

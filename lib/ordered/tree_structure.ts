@@ -13,7 +13,8 @@ import { Edit, type PageEditor } from "./page_editor.ts";
 import { PageImage } from "./page_image.ts";
 import { DORMANT, NO_PAGE, ROOT_PAGE } from "./page_layout.ts";
 import { PageView } from "./page_view.ts";
-import { Side, TreeWalk } from "./tree_walk.ts";
+import { Side } from "./side.ts";
+import { TreeWalk } from "./tree_walk.ts";
 
 /** Hazard words: for the page that is replaced, and for one that is taken out meanwhile. */
 export const HAZARD_REPLACED = 0;

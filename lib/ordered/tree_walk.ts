@@ -7,37 +7,12 @@
  *
  * @module
  */
-import { compareWithPrefix, KeyBuffer, keySlice, wordsOfBytes } from "./key_order.ts";
+import { KeyBuffer } from "./key_order.ts";
+import { guessLeaf } from "./leaf_guess.ts";
 import type { OrderedMemory } from "./ordered_memory.ts";
-import {
-  BLOCK_ENTRIES,
-  BLOCK_KIND,
-  BLOCK_LENGTHS,
-  BLOCK_WORDS,
-  ENTRY_HIGH,
-  ENTRY_LOW,
-  ENTRY_VALUE,
-  ENTRY_WORDS,
-  kindCount,
-  kindLevel,
-  lengthOfPrefix,
-  NO_PAGE,
-  ROOT_PAGE,
-} from "./page_layout.ts";
+import { NO_PAGE, ROOT_PAGE } from "./page_layout.ts";
 import { type KeyText, PageView } from "./page_view.ts";
-
-/** More than any tree has. */
-const LEVELS_MAX = 16;
-
-/** Where a search looks for a key. */
-export const Side = {
-  /** The page whose fences contain it: low <= key < high. */
-  AT: 0,
-  /** The page of the keys just below it: low < key <= high. */
-  BELOW: 1,
-} as const;
-/** One of {@linkcode Side}. */
-export type Side = typeof Side[keyof typeof Side];
+import { Side } from "./side.ts";
 
 /** What a writer does with a page that is about to be born. */
 export interface Midwife {
@@ -83,12 +58,11 @@ export class TreeWalk {
   }
 
   /**
-   * Finds the leaf of a key, for a reader. What is above the leaves is but a hint, so it is read as it
-   * stands, be it torn: the leaf to which it leads says itself whether it is that of the key. If it
-   * is not, or is on its way in or out, it is searched for.
+   * Finds the leaf of a key, for a reader: the one that is guessed, if it is that of the key and is
+   * not on its way in or out.
    */
   findLeaf(key: KeyText, side: Side): PageView {
-    const page = this.#guessLeaf(key, side);
+    const page = guessLeaf(this.#memory, key, side);
     const word = this.#memory.loadPage(page);
     const { view } = this;
     const isFound = word > 0 && view.beginAhead(page, word) && view.level === 0 && !view.isFrozen &&
@@ -136,23 +110,6 @@ export class TreeWalk {
     if (!child.begin(page, this.#memory.loadPage(page))) return NaN;
     const order = child.compareLow(key);
     return child.isIntact ? order : NaN;
-  }
-
-  /** The leaf to which the pages above it seem to lead; anything if they change just now. */
-  #guessLeaf(key: KeyText, side: Side): number {
-    const memory = this.#memory;
-    let page: number = ROOT_PAGE;
-    for (let levels = LEVELS_MAX; levels > 0; levels--) {
-      const word = memory.loadPage(page);
-      if (word < 0) return page;
-      const words = memory.regionOf(word);
-      const at = memory.wordOf(word);
-      const level = kindLevel(words[at + BLOCK_KIND]);
-      if (level === 0) return page;
-      page = guessChild(words, at, key, side);
-      if (level === 1) return page;
-    }
-    return page;
   }
 
   /** One try; false if it has to start over. */
@@ -225,37 +182,4 @@ export class TreeWalk {
     if (view.level !== level) this.linkedPage = NO_PAGE;
     return true;
   }
-}
-
-/**
- * The child of an inner page to which its slices lead for a key, or any number if the page is changing.
- * Children that slices cannot tell apart are not told apart.
- */
-function guessChild(
-  words: Int32Array,
-  at: number,
-  { words: key, start, byteLength }: KeyText,
-  side: Side,
-): number {
-  const prefixBytes = lengthOfPrefix(words[at + BLOCK_LENGTHS]);
-  const prefixAt = at + BLOCK_WORDS - wordsOfBytes(prefixBytes);
-  const order = compareWithPrefix(key, start, byteLength, words, prefixAt, prefixBytes);
-  const count = kindCount(words[at + BLOCK_KIND]);
-  // The first child has no slice.
-  let from = order > 0 ? count : 1;
-  let to = order < 0 ? 1 : count;
-  const high = keySlice(key, start, byteLength, prefixBytes);
-  const low = keySlice(key, start, byteLength, prefixBytes + 4);
-  const first = at + BLOCK_ENTRIES;
-  while (from < to) {
-    const middle = (from + to) >>> 1;
-    const entry = first + middle * ENTRY_WORDS;
-    const seenHigh = words[entry + ENTRY_HIGH];
-    const seenLow = words[entry + ENTRY_LOW];
-    const isBefore = seenHigh < high ||
-      (seenHigh === high && (seenLow < low || (seenLow === low && side === Side.AT)));
-    if (isBefore) from = middle + 1;
-    else to = middle;
-  }
-  return words[first + (from - 1) * ENTRY_WORDS + ENTRY_VALUE];
 }

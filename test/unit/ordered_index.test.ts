@@ -20,14 +20,15 @@ import {
 import { PageSpace } from "../../lib/ordered/page_space.ts";
 import { KeyBuffer } from "../../lib/ordered/key_order.ts";
 import { KeyResolver } from "../../lib/ordered/key_resolver.ts";
-import { LeafGuess } from "../../lib/ordered/leaf_guess.ts";
+import { guessLeaf } from "../../lib/ordered/leaf_guess.ts";
 import { PageEditor } from "../../lib/ordered/page_editor.ts";
 import { PageView } from "../../lib/ordered/page_view.ts";
 import { RangeCursor } from "../../lib/ordered/range_cursor.ts";
 import { checkOrderedIndex } from "../../lib/ordered/tree_check.ts";
 import { orderedFigures } from "../../lib/ordered/tree_figures.ts";
 import { repairOrderedIndex } from "../../lib/ordered/tree_repair.ts";
-import { Side, TreeWalk } from "../../lib/ordered/tree_walk.ts";
+import { Side } from "../../lib/ordered/side.ts";
+import { TreeWalk } from "../../lib/ordered/tree_walk.ts";
 import { type OrderedAgent, OrderedFixture, scan } from "../support/ordered_fixture.ts";
 import { bytesOfText, sorted } from "../support/ordered_keys.ts";
 import { PoolFixture } from "../support/pool_fixture.ts";
@@ -407,14 +408,13 @@ test(
     const records = Array.from({ length: 1000 }, (_, i) => fixture.record(`key ${i}`));
     for (const record of records) assert.ok(agent.insert(record));
     const { memory } = PageSpace.of(fixture.pool);
-    const guess = new LeafGuess(memory);
     const walk = new TreeWalk(memory);
     const key = new RecordKey();
     const show = (record: PoolAddress) => {
       return key.show(fixture.pool.wordsOf(record), fixture.pool.wordAt(record));
     };
     for (const record of records) {
-      assert.is(guess.leafOf(show(record)), walk.find(show(record), 0, Side.AT).page);
+      assert.is(guessLeaf(memory, show(record), Side.AT), walk.find(show(record), 0, Side.AT).page);
     }
     const { allocated } = orderedFigures(fixture.pool);
     for (let round = 0; round < 100; round++) {
@@ -423,7 +423,7 @@ test(
         const from = memory.wordOf(page);
         for (let i = 1; i < BLOCK_BYTES / 4; i++) region[from + i] = random.below(2 ** 32) | 0;
       }
-      guess.leafOf(show(random.pick(records)));
+      guessLeaf(memory, show(random.pick(records)), Side.AT);
     }
   }),
 );
