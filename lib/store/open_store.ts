@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { monotonicMs, startTimer } from "../core/runtime.ts";
+import { monotonicMs, startTimer, type Timer } from "../core/runtime.ts";
 import { MsgpackCodec } from "../codec/msgpack_codec.ts";
 import { assert } from "../core/assert.ts";
 import { NodeFailedError } from "../core/errors.ts";
@@ -217,6 +217,7 @@ async function startStore<V, K extends Key>(
     gateway?: Gateway;
     statistics?: StoreStatistics;
     maintenance?: Maintenance;
+    loading?: Timer;
   } = {};
   const nodes: NodeManager = new NodeManager({
     pool,
@@ -342,6 +343,7 @@ async function startStore<V, K extends Key>(
         codecName: codec,
         snapshotNumber: number,
         onClosing: async () => {
+          opening.loading?.stop();
           opening.statistics?.stop();
           // Under the pool's lock, which its next owner needs before it makes a socket there.
           opening.live?.close();
@@ -389,6 +391,8 @@ async function startStore<V, K extends Key>(
   // At the end the library's files may be gone, and then no thread can be started that writes the
   // last snapshot. Nothing before that needs them, so the first values go before.
   const load = () => void loadTasks().catch(() => {});
-  if (resolved.path !== undefined) startTimer(load, LOAD_TASKS_MS, { keepsAlive: false });
+  if (resolved.path !== undefined) {
+    opening.loading = startTimer(load, LOAD_TASKS_MS, { keepsAlive: false });
+  }
   return store;
 }
