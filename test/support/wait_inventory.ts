@@ -999,6 +999,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
   {
     ends: "The levels of the ordered index are finite, and so are the keys and pages of a level",
     places: {
+      "leaf_guess.ts guessLeaf": 1,
       "range_cursor.ts RangeCursor.next": 1,
       "tree_loader.ts TreeLoader.finish": 1,
       "tree_structure.ts TreeStructure.addToParent": 1,
@@ -1071,6 +1072,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "key_lookahead.ts KeyLookahead.#findPairInChain": 1,
       "key_lookahead.ts KeyLookahead.look": 1,
       "key_resolver.ts KeyResolver.#scan": 1,
+      "leaf_guess.ts guessChild": 1,
       "page_image.ts PageImage.placeOf": 1,
       "page_space.ts PageSpace.#returnPairs": 1,
       "page_space.ts PageSpace.reserve": 1,
