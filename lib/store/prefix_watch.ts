@@ -10,6 +10,7 @@
  */
 import type { Key, KeyEncoder } from "../core/key_encoder.ts";
 import { WAITING_CHANGES_MAX } from "../core/limits.ts";
+import { loopTurn } from "../core/loop_turn.ts";
 import type { TakenChange } from "../watch/change_ring.ts";
 import { Watch } from "./watch.ts";
 import type { WatchSource } from "../watch/watch_source.ts";
@@ -84,7 +85,12 @@ export class PrefixWatch extends Watch<KeyChange> {
     return this.#isLost || this.#queue.length > 0;
   }
 
-  protected override take(): KeyChange | undefined {
+  protected override take(): Promise<KeyChange | undefined> | KeyChange | undefined {
+    // Changes may come as fast as they are taken, and timers and sockets have to have their turn.
+    return loopTurn.count(0) ? loopTurn.next().then(() => this.#take()) : this.#take();
+  }
+
+  #take(): KeyChange | undefined {
     if (this.#isLost) {
       this.#isLost = false;
       return { kind: "resync" };
@@ -92,8 +98,9 @@ export class PrefixWatch extends Watch<KeyChange> {
     const change = this.#queue[this.#takenCount];
     if (change === undefined) return undefined;
     this.#takenCount += 1;
-    if (this.#takenCount === this.#queue.length) {
-      this.#queue = [];
+    // It may never be empty, if changes come as fast as they are taken.
+    if (this.#takenCount === this.#queue.length || this.#takenCount === WAITING_CHANGES_MAX) {
+      this.#queue = this.#queue.slice(this.#takenCount);
       this.#takenCount = 0;
     }
     const kind = change.isDelete ? "delete" : "put";

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { setImmediate } from "node:timers";
 import { setTimeout } from "node:timers/promises";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -15,6 +16,7 @@ import type { StoreReads } from "../../lib/store/reads.ts";
 import type { WatchHub } from "../../lib/store/watch_hub.ts";
 import type { HubWatch } from "../../lib/watch/watch_source.ts";
 import type { TakenChange } from "../../lib/watch/change_ring.ts";
+import { collectGarbage } from "../support/cycles.ts";
 
 /** Keys that hold what they are told to, and a hub that only knows one watch. */
 class MadeUpStore {
@@ -126,17 +128,32 @@ test("only what was marked is read, however many marks there were", async () => 
   assert.is(store.readCount, 3);
 });
 
-test("changes that wait for a slow consumer are bounded, and what is missing is said", async () => {
+/** A watch of the keys that begin with an a, and a hub that does what it is told to when it is asked for changes. */
+function watchPrefix(look: (watch: PrefixWatch) => void = () => {}): PrefixWatch {
   const nothing = () => {};
-  const hub = { add: nothing, remove: nothing, look: nothing, wait: nothing, beginsAtOnce: true };
-  const encoder = new KeyEncoder(1, 2);
-  const watch = new PrefixWatch(hub as unknown as WatchHub, encoder, Uint8Array.of(97), 1, {});
-  const change = (version: number): TakenChange => ({
-    bytes: Uint8Array.of(97, 98),
-    isBinary: false,
-    isDelete: version % 2 === 0,
-    version,
-  });
+  const hub = {
+    add: nothing,
+    remove: nothing,
+    look: () => look(watch),
+    wait: nothing,
+    beginsAtOnce: true,
+  };
+  const watch: PrefixWatch = new PrefixWatch(
+    hub as unknown as WatchHub,
+    new KeyEncoder(1, 2),
+    Uint8Array.of(97),
+    1,
+    {},
+  );
+  return watch;
+}
+
+function change(version: number): TakenChange {
+  return { bytes: Uint8Array.of(97, 98), isBinary: false, isDelete: version % 2 === 0, version };
+}
+
+test("changes that wait for a slow consumer are bounded, and what is missing is said", async () => {
+  const watch = watchPrefix();
   assert.equal((await watch.next()).value, { kind: "resync" });
   for (let i = 1; i <= WAITING_CHANGES_MAX; i++) watch.noteChange(change(i));
   assert.equal((await watch.next()).value, { kind: "put", key: "ab", version: 1 });
@@ -146,5 +163,40 @@ test("changes that wait for a slow consumer are bounded, and what is missing is 
   watch.noteChange(change(WAITING_CHANGES_MAX + 5));
   assert.is(((await watch.next()).value as { version: number }).version, WAITING_CHANGES_MAX + 5);
 });
+
+test("changes that never end leave the event loop its turns", async () => {
+  let version = 0;
+  const watch = watchPrefix((asked) => asked.noteChange(change(version += 1)));
+  let hasTurned = false;
+  setImmediate(() => hasTurned = true);
+  let count = 0;
+  for await (const _ of watch) {
+    if (hasTurned || (count += 1) === 1_000_000) break;
+  }
+  assert.ok(hasTurned);
+});
+
+test("changes that were taken are let go, also if there are always others that wait", async () => {
+  const watch = watchPrefix();
+  await watch.next();
+  const taken: WeakRef<TakenChange>[] = [];
+  for (let i = 0; i < 3 * WAITING_CHANGES_MAX; i++) {
+    noteAndKnow(watch, i, taken);
+    if (i > 0) await watch.next();
+  }
+  const left = () => taken.filter((each) => each.deref() !== undefined).length;
+  for (let i = 0; i < 500 && left() > 2 * WAITING_CHANGES_MAX; i++) {
+    await setTimeout(20);
+    collectGarbage();
+  }
+  assert.ok(left() <= 2 * WAITING_CHANGES_MAX, `${left()} of ${taken.length}`);
+});
+
+/** In a frame of its own, which ends. */
+function noteAndKnow(watch: PrefixWatch, version: number, known: WeakRef<TakenChange>[]): void {
+  const noted = change(version);
+  known.push(new WeakRef(noted));
+  watch.noteChange(noted);
+}
 
 test.run();
