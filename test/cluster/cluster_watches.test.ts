@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { setImmediate } from "node:timers";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { ClusterWatches } from "../../lib/cluster/store/cluster_watches.ts";
@@ -32,9 +33,10 @@ const QUIET_STEPS = 2500;
 const text = (bytes: Uint8Array | undefined) => bytes && new TextDecoder().decode(bytes);
 const slots = KEYS.map((key) => (new KeyEncoder(...HASH_KEY).encode(key) >>> SLOT_SHIFT) as Slot);
 
-/** Long enough for all that promises do. */
+/** Long enough for all that promises do, and for a watch that waits for a turn of the event loop. */
 async function turn(): Promise<void> {
   for (let i = 0; i < 24; i++) await Promise.resolve();
+  await new Promise(setImmediate);
 }
 
 /** Reads by requests to nodes. */
@@ -50,7 +52,7 @@ function readsOf(client: ClusterClient): StoreReads<string> {
       client.get(encoder, true, read);
     });
   const getEntries = (keys: Iterable<string>) => Promise.all([...keys].map(getEntry));
-  return { getEntry, getEntries } as unknown as StoreReads<string>;
+  return { readEntry: getEntry, getEntries } as unknown as StoreReads<string>;
 }
 
 /** A consumer that is slow now and then. */
@@ -239,7 +241,7 @@ async function simulate(random: Random): Promise<number> {
     }
     sim.slowNode = -1;
     const openCount = () => writers.reduce((sum, { open }) => sum + open, 0);
-    for (let i = 0; i < QUIET_STEPS || openCount() > 0; i++) {
+    for (let i = 0; i < QUIET_STEPS || openCount() > 0 || sim.isBusy; i++) {
       assert.ok(i < 30_000, `${openCount()} requests do not end`);
       await step(false);
     }

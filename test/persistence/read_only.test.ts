@@ -114,6 +114,7 @@ const CHANGES: Record<string, (store: Store<number>) => unknown> = {
 /** Those of the store as a whole. */
 const MAINTENANCE: typeof CHANGES = {
   snapshot: (store) => store.snapshot(),
+  restore: (store) => store.restore(pool),
   grow: (store) => store.grow("2MiB"),
 };
 /** The methods that change nothing, or nothing that is in a file. */

@@ -50,6 +50,11 @@ export class SimConnection {
       this.thread.onTheirWay.length === 0;
   }
 
+  /** Whether something is on its way. */
+  get isBusy(): boolean {
+    return this.thread.onTheirWay.length > 0 || this.node.onTheirWay.length > 0;
+  }
+
   /** Has something come, or nothing. */
   step(random: Random, accept: (socket: Socket) => void): void {
     // What comes late comes when others have been told more.

@@ -148,6 +148,13 @@ export class SimThreads {
     });
   }
 
+  /** Whether something is on its way, other than to and from the node that stands still. */
+  get isBusy(): boolean {
+    return this.#connections.some(({ nodeNumber, isBusy }) =>
+      nodeNumber !== this.#frozen && isBusy
+    );
+  }
+
   /** The clock of the thread. */
   get clock(): ClusterClock {
     return {
