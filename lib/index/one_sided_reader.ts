@@ -32,7 +32,6 @@
  *
  * @module
  */
-import { Buffer } from "node:buffer";
 import {
   type BucketId,
   NO_ADDRESS,
@@ -44,6 +43,7 @@ import { copyWords } from "../core/copy_words.ts";
 import type { EncodedKey, KeyEncoder, StoredKey } from "../core/key_encoder.ts";
 import { SLOT_SHIFT } from "../core/limits.ts";
 import { process } from "../core/process.ts";
+import { scratchBytes } from "../core/scratch_bytes.ts";
 import {
   keyEquals,
   metaKind,
@@ -350,8 +350,7 @@ export class OneSidedReader {
     const size = Math.max(SCRATCH_BYTES_MIN, 2 ** Math.ceil(Math.log2(bytes)));
     const buffer = new ArrayBuffer(size);
     this.#valueWords = new Int32Array(buffer);
-    // The codecs are fastest on the Buffer class where there is one.
-    this.value = Buffer.from(buffer);
+    this.value = scratchBytes(buffer);
   }
 
   /** Gives back a scratch buffer that a huge value has blown up. */

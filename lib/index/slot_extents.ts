@@ -49,6 +49,7 @@ export function bucketIndex(hash: number, meta: number): number {
 export function bucketAt(control: Int32Array, slotAt: number, index: number): BucketId {
   const extent = 32 - Math.clz32(index);
   const first = control[slotAt + SLOT_EXTENTS + extent];
-  // Extent 0 holds bucket 0; extent e > 0 starts with bucket 2^(e-1).
-  return (index === 0 ? first : first + index - (1 << (extent - 1))) as BucketId;
+  // Extent 0 holds bucket 0; extent e > 0 starts with bucket 2^(e-1). Without a branch: which
+  // extent it is no processor can guess.
+  return (first + index - ((1 << extent) >>> 1)) as BucketId;
 }

@@ -7,6 +7,7 @@ import { Buffer } from "node:buffer";
 import { NO_ADDRESS, type PoolAddress } from "../core/brands.ts";
 import { copyWords } from "../core/copy_words.ts";
 import type { HeldKey } from "../core/key_encoder.ts";
+import { scratchBytes } from "../core/scratch_bytes.ts";
 import type { IndexPlace } from "../index/one_sided_reader.ts";
 import {
   FLAG_BINARY_KEY,
@@ -103,7 +104,7 @@ export class FoundKey extends KeyBuffer implements HeldKey, IndexPlace {
   #copyValue(words: Int32Array, from: number, count: number): void {
     if (count > this.#valueWords.length) {
       this.#valueWords = new Int32Array(Math.max(VALUE_WORDS_FIRST, 2 * count));
-      this.value = Buffer.from(this.#valueWords.buffer as ArrayBuffer);
+      this.value = scratchBytes(this.#valueWords.buffer as ArrayBuffer);
     }
     copyWords(words, from, this.#valueWords, 0, count);
   }

@@ -86,6 +86,20 @@ export function hasPrefix(
   return rest === 0 || ((key[whole] ^ prefix[whole]) & ((1 << (rest << 3)) - 1)) === 0;
 }
 
+/** Whether a key begins with a prefix, and has the two halves of a slice behind it. */
+export function hasPrefixAndSlice(
+  key: Int32Array,
+  keyBytes: number,
+  prefix: Int32Array,
+  prefixBytes: number,
+  high: number,
+  low: number,
+): boolean {
+  return hasPrefix(key, keyBytes, prefix, prefixBytes) &&
+    keySlice(key, 0, keyBytes, prefixBytes) === high &&
+    keySlice(key, 0, keyBytes, prefixBytes + 4) === low;
+}
+
 /** How many bytes two keys have in common at their beginnings. */
 export function commonBytes(
   a: Int32Array,

@@ -15,7 +15,7 @@ import type { Pool } from "../pool/pool.ts";
 import type { KeyBounds } from "./key_bounds.ts";
 import { FoundKey, NO_VALUES } from "./found_key.ts";
 import { KeyLookahead } from "./key_lookahead.ts";
-import { commonSliceBytes, compareKeys, hasPrefix, KeyBuffer, keySlice } from "./key_order.ts";
+import { commonSliceBytes, compareKeys, hasPrefixAndSlice, KeyBuffer } from "./key_order.ts";
 import { KeyResolver } from "./key_resolver.ts";
 import {
   ENTRIES_MAX,
@@ -235,14 +235,23 @@ export class RangeCursor {
     let isSorted = true;
     const entries = this.#entries;
     const lookahead = this.#lookahead;
+    const { words: prefix, byteLength: prefixBytes } = this.#prefix;
     let at = this.#entryAt(first);
+    let highBefore = 0;
+    let lowBefore = 0;
     for (let index = first; index < end; index++, at += stride) {
       const count = this.foundCount;
-      if (lookahead.isFound(index - first)) this.#add(index, at, lookahead.keys[index - first]!);
-      else this.#resolve(index, at);
-      const before = at - stride;
-      const isTied = index > first && entries[at + ENTRY_LOW] === entries[before + ENTRY_LOW] &&
-        entries[at + ENTRY_HIGH] === entries[before + ENTRY_HIGH];
+      const high = entries[at + ENTRY_HIGH];
+      const low = entries[at + ENTRY_LOW];
+      if (lookahead.isFound(index - first)) {
+        const key = lookahead.keys[index - first]!;
+        const { words, byteLength } = key;
+        const isOfEntry = hasPrefixAndSlice(words, byteLength, prefix, prefixBytes, high, low);
+        if (isOfEntry && this.#isInBounds(index, key)) this.found[this.foundCount++] = key;
+      } else this.#resolve(index, at);
+      const isTied = index > first && low === lowBefore && high === highBefore;
+      highBefore = high;
+      lowBefore = low;
       if (isTied || this.foundCount > count + 1) isSorted = false;
     }
     if (!isSorted) this.#sort();
@@ -261,31 +270,31 @@ export class RangeCursor {
     for (let i = 0; i < keys.length; i++) this.found[i] = keys[i]!;
   }
 
-  #add(index: number, at: number, key: FoundKey): void {
-    if (this.#isWanted(index, at, key)) this.found[this.foundCount++] = key;
-  }
-
   /** Adds the keys of an entry that are not to be seen at one glance. */
   #resolve(index: number, at: number): void {
     const resolver = this.#resolver;
     const found = resolver.find(this.#entries[at + ENTRY_VALUE]!);
     for (let i = 0; i < found; i++) {
+      const other = resolver.found[i]!;
+      if (!this.#isOfEntry(at, other) || !this.#isInBounds(index, other)) continue;
       const key = new FoundKey();
-      key.take(resolver.found[i]!);
-      this.#add(index, at, key);
+      key.take(other);
+      this.found[this.foundCount++] = key;
     }
   }
 
-  /** Whether a key is one of an entry, and within the bounds. */
-  #isWanted(index: number, at: number, key: FoundKey): boolean {
-    const entries = this.#entries;
-    const { words, byteLength } = key;
-    const { words: prefix, byteLength: offset } = this.#prefix;
-    return hasPrefix(words, byteLength, prefix, offset) &&
-      keySlice(words, 0, byteLength, offset) === entries[at + ENTRY_HIGH] &&
-      keySlice(words, 0, byteLength, offset + 4) === entries[at + ENTRY_LOW] &&
-      ((index >= this.#innerFirst && index < this.#innerEnd) ||
-        !(this.#from.isAbove(key) || this.#to.isBelow(key)));
+  /** Whether a key is one of an entry. */
+  #isOfEntry(at: number, { words, byteLength }: FoundKey): boolean {
+    const { words: prefix, byteLength: prefixBytes } = this.#prefix;
+    const high = this.#entries[at + ENTRY_HIGH];
+    const low = this.#entries[at + ENTRY_LOW];
+    return hasPrefixAndSlice(words, byteLength, prefix, prefixBytes, high, low);
+  }
+
+  /** Whether a key of an entry is within the bounds. */
+  #isInBounds(index: number, key: FoundKey): boolean {
+    return (index >= this.#innerFirst && index < this.#innerEnd) ||
+      !(this.#from.isAbove(key) || this.#to.isBelow(key));
   }
 
   #isTied(a: number, b: number): boolean {

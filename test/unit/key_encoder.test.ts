@@ -7,7 +7,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { InvalidKeyError } from "../../lib/core/errors.ts";
 import { halfSipHash13 } from "../../lib/core/half_sip_hash.ts";
-import { type Key, KeyEncoder } from "../../lib/core/key_encoder.ts";
+import { type Key, keyBehind, KeyEncoder } from "../../lib/core/key_encoder.ts";
 import { assertThrows, type Refusal } from "../support/errors.ts";
 import { seeded } from "../support/random.ts";
 
@@ -128,6 +128,20 @@ test("the key that it holds reads as it was written", () => {
       const key = "k".repeat(length - 1) + last;
       keys.encode(key);
       assert.is(keys.key, key);
+    }
+  }
+});
+
+test("text is read from anywhere in a key, whatever was behind it before", () => {
+  const keys = encoder();
+  const text = "abcdefghijklmnopqrstuvwxyz0123456789";
+  for (const before of ["~".repeat(100), "é".repeat(50)]) {
+    for (let end = 1; end <= text.length; end++) {
+      for (let start = 0; start < end; start++) {
+        keys.encode(before);
+        keys.encode(text.slice(0, end));
+        assert.is(keyBehind(start, keys), text.slice(start, end));
+      }
     }
   }
 });
