@@ -29,6 +29,8 @@ const KEYS = ["job:a", "job:b", "other"];
 const PREFIX = "job:";
 const STEPS = 1000;
 const QUIET_STEPS = 2500;
+/** Longer than a thread waits until it tries a node again. */
+const IDLE_STEPS = 50;
 
 const text = (bytes: Uint8Array | undefined) => bytes && new TextDecoder().decode(bytes);
 const slots = KEYS.map((key) => (new KeyEncoder(...HASH_KEY).encode(key) >>> SLOT_SHIFT) as Slot);
@@ -241,7 +243,8 @@ async function simulate(random: Random): Promise<number> {
     }
     sim.slowNode = -1;
     const openCount = () => writers.reduce((sum, { open }) => sum + open, 0);
-    for (let i = 0; i < QUIET_STEPS || openCount() > 0 || sim.isBusy; i++) {
+    for (let i = 0, idle = 0; i < QUIET_STEPS || openCount() > 0 || idle < IDLE_STEPS; i++) {
+      idle = sim.isBusy ? 0 : idle + 1;
       assert.ok(i < 30_000, `${openCount()} requests do not end`);
       await step(false);
     }

@@ -50,9 +50,10 @@ export class SimConnection {
       this.thread.onTheirWay.length === 0;
   }
 
-  /** Whether something is on its way. */
+  /** Whether something is on its way, by a connection that the thread has not given up. */
   get isBusy(): boolean {
-    return this.thread.onTheirWay.length > 0 || this.node.onTheirWay.length > 0;
+    return this.thread.isOpen &&
+      this.thread.onTheirWay.length + this.node.onTheirWay.length > 0;
   }
 
   /** Has something come, or nothing. */

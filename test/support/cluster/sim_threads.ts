@@ -148,11 +148,10 @@ export class SimThreads {
     });
   }
 
-  /** Whether something is on its way, other than to and from the node that stands still. */
+  /** Whether something is on its way or begun, but for the node that stands still. */
   get isBusy(): boolean {
-    return this.#connections.some(({ nodeNumber, isBusy }) =>
-      nodeNumber !== this.#frozen && isBusy
-    );
+    return this.#held.some((held, node) => node !== this.#frozen && held.length > 0) ||
+      this.#connections.some(({ nodeNumber, isBusy }) => nodeNumber !== this.#frozen && isBusy);
   }
 
   /** The clock of the thread. */
