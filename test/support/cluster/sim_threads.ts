@@ -219,6 +219,11 @@ export class SimThreads {
     for (const connection of this.#connections) connection.cut();
   }
 
+  /** What is on its way by connections that their threads have given up never comes. */
+  loseRemains(): void {
+    this.#connections = this.#connections.filter(({ thread }) => thread.isOpen);
+  }
+
   /** Ends what has timers of the runtime. */
   async close(): Promise<void> {
     for (const { node, thread } of this.#connections) {
