@@ -5,10 +5,11 @@
  */
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { connect, createServer, type Server } from "node:net";
+import { connect } from "node:net";
 import process from "node:process";
 import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
+import { freePorts } from "../../test/support/free_ports.ts";
 
 const HOST = "127.0.0.1";
 const PROGRAM = "redis-server";
@@ -21,32 +22,36 @@ export interface RedisServer {
   stop(): Promise<void>;
 }
 
-/** Rejects if there is no Redis on the PATH. */
-export async function redisServerVersion(): Promise<string> {
+/** Rejects if there is no Redis, or what else is named, on the PATH. */
+export async function redisServerVersion(program: string = PROGRAM): Promise<string> {
   let output: string;
   try {
-    output = (await promisify(execFile)(PROGRAM, ["--version"])).stdout;
+    output = (await promisify(execFile)(program, ["--version"])).stdout;
   } catch (error) {
-    throw new Error(`no ${PROGRAM} on the PATH`, { cause: error });
+    throw new Error(`no ${program} on the PATH`, { cause: error });
   }
   return /v=(\S+)/.exec(output)?.[1] ?? "unknown version";
 }
 
-/** @param extra more of its options */
+/**
+ * @param extra more of its options
+ * @param program a server that takes the same ones
+ */
 export async function startRedisServer(
   workDir: string,
   extra: Readonly<Record<string, string>> = {},
+  program: string = PROGRAM,
 ): Promise<RedisServer> {
-  const port = await findFreePort();
+  const port = (await freePorts(1))[0]!;
   const options = { port, bind: HOST, dir: workDir, save: "", appendonly: "no", ...extra };
   const child = spawn(
-    PROGRAM,
+    program,
     Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]),
     { stdio: "ignore" },
   );
   const endWithUs = () => child.kill("SIGKILL");
   process.once("exit", endWithUs);
-  await waitUntilListening(child, port);
+  await waitUntilListening(child, port, program);
   return {
     host: HOST,
     port,
@@ -59,25 +64,19 @@ export async function startRedisServer(
   };
 }
 
-async function findFreePort(): Promise<number> {
-  const server: Server = createServer();
-  server.listen(0, HOST);
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  if (address === null || typeof address === "string") throw new Error("no free loopback port");
-  return address.port;
-}
-
-async function waitUntilListening(child: ChildProcess, port: number): Promise<void> {
+async function waitUntilListening(
+  child: ChildProcess,
+  port: number,
+  program: string,
+): Promise<void> {
   const deadline = performance.now() + START_MS_MAX;
   while (performance.now() < deadline) {
-    if (child.exitCode !== null) throw new Error(`${PROGRAM} ended with ${child.exitCode}`);
+    if (child.exitCode !== null) throw new Error(`${program} ended with ${child.exitCode}`);
     if (await canConnect(port)) return;
     await delay(START_POLL_MS);
   }
   child.kill();
-  throw new Error(`${PROGRAM} does not answer on port ${port} after ${START_MS_MAX} ms`);
+  throw new Error(`${program} does not answer on port ${port} after ${START_MS_MAX} ms`);
 }
 
 function canConnect(port: number): Promise<boolean> {

@@ -6,11 +6,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import process from "node:process";
 import { setTimeout } from "node:timers/promises";
 import { natsServer } from "../../../scripts/nats_server.ts";
+import { freePorts } from "../free_ports.ts";
 import { temporaryPath } from "../temporary.ts";
 
 const START_MS_MAX = 20_000;
@@ -48,8 +48,9 @@ export class NatsServers {
     { config, isHidden = false }: ServerOptions = {},
   ): Promise<NatsServers> {
     const servers = new NatsServers();
-    const ports = await freePorts(count);
-    const routes = ports.map((port) => `nats://127.0.0.1:${port}`).join(",");
+    const ports = await freePorts(2 * count);
+    const routePorts = ports.splice(count);
+    const routes = routePorts.map((port) => `nats://127.0.0.1:${port}`).join(",");
     try {
       for (const [i, port] of ports.entries()) {
         const folder = temporaryPath("nats");
@@ -57,7 +58,7 @@ export class NatsServers {
         const args = ["-js", "-a", "127.0.0.1", "-sd", folder];
         args.push("--ports_file_dir", folder, "--server_name", `server-${i}`);
         if (count > 1) {
-          args.push("--cluster_name", "test", "--cluster", `nats://127.0.0.1:${port}`);
+          args.push("--cluster_name", "test", "--cluster", `nats://127.0.0.1:${routePorts[i]}`);
           args.push("--routes", routes);
           if (isHidden) args.push("--no_advertise");
         }
@@ -66,7 +67,7 @@ export class NatsServers {
           args.push("-c", join(folder, "nats.conf"));
         }
         args.push("--log", join(folder, "log"));
-        servers.servers.push(await startServer(folder, args, "-1"));
+        servers.servers.push(await startServer(folder, args, String(port)));
       }
     } catch (error) {
       await servers.stop();
@@ -80,15 +81,21 @@ export class NatsServers {
     return this.servers.map(({ url }) => url);
   }
 
+  /** Whether one has neither ended nor been killed since it was started last. */
+  isRunning(index: number): boolean {
+    const { child } = this.servers[index]!;
+    return !child.killed && !hasEnded(child);
+  }
+
   /** Kills one, without a chance to do anything. */
   kill(index: number): void {
-    process.kill(this.servers[index]!.pid, "SIGKILL");
+    this.servers[index]!.child.kill("SIGKILL");
   }
 
   /** Starts one again that was killed, at the same port and with its files. */
   async restart(index: number): Promise<void> {
     const { child, folder, args, url } = this.servers[index]!;
-    if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
+    if (!hasEnded(child)) await once(child, "exit");
     for (const name of readdirSync(folder)) if (name.endsWith(".ports")) rmSync(join(folder, name));
     this.servers[index] = await startServer(folder, args, new URL(url).port);
   }
@@ -96,12 +103,16 @@ export class NatsServers {
   /** Ends those that still run. */
   async stop(): Promise<void> {
     for (const { child } of this.servers) {
-      if (child.exitCode !== null || child.signalCode !== null) continue;
+      if (hasEnded(child)) continue;
       const ended = once(child, "exit");
       child.kill("SIGKILL");
       await ended;
     }
   }
+}
+
+function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
+  return exitCode !== null || signalCode !== null;
 }
 
 async function startServer(
@@ -129,13 +140,4 @@ async function urlOf(folder: string, child: ChildProcess): Promise<string> {
   const log = join(folder, "log");
   const said = existsSync(log) ? readFileSync(log, "utf8").slice(-1000) : "";
   throw new Error(`a nats-server did not start: exit code ${child.exitCode}\n${said}`);
-}
-
-/** Ports that nobody has now. */
-async function freePorts(count: number): Promise<number[]> {
-  const holders = Array.from({ length: count }, () => createServer().listen(0, "127.0.0.1"));
-  await Promise.all(holders.map((holder) => once(holder, "listening")));
-  const ports = holders.map((holder) => (holder.address() as { port: number }).port);
-  await Promise.all(holders.map((holder) => once(holder.close(), "close")));
-  return ports;
 }

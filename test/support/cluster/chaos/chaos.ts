@@ -10,9 +10,11 @@ import { type ClusterOptions, open, type Store } from "../../../../mod.ts";
 import type { Runtime } from "../../../../scripts/runtimes.ts";
 import { Child } from "../../child.ts";
 import type { Random } from "../../random.ts";
-import { TcpProxy } from "../../tcp_proxy.ts";
+import { freePorts } from "../../free_ports.ts";
+import { type HeldBytes, TcpProxy } from "../../tcp_proxy.ts";
 import { NatsServers } from "../nats_servers.ts";
 import { EngineView } from "./engine_view.ts";
+import { KNOWS_PAIRS, PairNetwork } from "./pair_network.ts";
 import { checkLedger } from "./ledger.ts";
 import type { ClusterLoadOptions, LoadMessage } from "../../load_messages.ts";
 
@@ -26,11 +28,24 @@ export const FAULTS = [
   "all engine servers killed",
   "owner cut off from engine",
   "owner cut off from processes",
+  "owner cut off from one server",
+  "owner cut off from one process",
+  "two owners cut off from each other",
+  "answers of an owner held back from one process",
   "two at once",
 ] as const;
 
 /** One of them. */
 export type Fault = (typeof FAULTS)[number];
+
+/** What is between one process and one node. */
+const PAIR_FAULTS: ReadonlySet<Fault> = new Set([
+  "owner cut off from one process",
+  "two owners cut off from each other",
+  "answers of an owner held back from one process",
+]);
+/** What this system can do. */
+const POSSIBLE = FAULTS.filter((fault) => KNOWS_PAIRS || !PAIR_FAULTS.has(fault));
 
 /** What is done. */
 export interface ClusterChaosOptions {
@@ -40,7 +55,7 @@ export interface ClusterChaosOptions {
   readonly runtimes: readonly Runtime[];
   /** Processes at one time. */
   readonly processes: number;
-  /** The faults that are drawn. @default all */
+  /** The faults that are drawn. @default all that this system can do */
   readonly faults?: readonly Fault[];
   /** Called before each fault, and when it is over. */
   readonly onFault?: (tally: ClusterChaosTally, fault: Fault | undefined) => void;
@@ -73,7 +88,7 @@ interface Member {
   readonly child: Child;
   /** Between the process and each server. */
   readonly toEngine: readonly TcpProxy[];
-  /** Between all threads and its node. */
+  /** Between its node and who is not one of the processes. */
   readonly toNode: TcpProxy;
 }
 
@@ -101,6 +116,7 @@ class Chaos {
   readonly #options: ClusterChaosOptions;
   readonly #members: Member[] = [];
   readonly #proxies: TcpProxy[] = [];
+  readonly #network = new PairNetwork();
   readonly #done: Done[] = [];
   readonly #tally: ClusterChaosTally;
   #live: Member[] = [];
@@ -122,7 +138,7 @@ class Chaos {
   }
 
   async run(): Promise<ClusterChaosTally> {
-    const { processes, random, ms, onFault, faults = FAULTS } = this.#options;
+    const { processes, random, ms, onFault, faults = POSSIBLE } = this.#options;
     const startMs = Date.now();
     for (let i = 0; i < processes; i++) await this.#start();
     const { urls } = this.#servers;
@@ -152,6 +168,7 @@ class Chaos {
     for (const { child } of this.#members) child.kill();
     await Promise.all(this.#members.map(({ child }) => child.ended()));
     for (const proxy of this.#proxies) proxy.close();
+    this.#network.close();
     await this.#engine.close();
   }
 
@@ -169,16 +186,20 @@ class Chaos {
     const toEngine = await Promise.all(ports.map((port) => this.#proxy(port)));
     // Where the node is going to listen: the proxy has to be known before it.
     const own = await this.#proxy(0);
-    const port = await freePort();
-    own.target = port;
+    const [port] = await freePorts(1);
+    own.target = port!;
     const cluster: ClusterOptions = {
       servers: toEngine.map((proxy) => `127.0.0.1:${proxy.port}`),
       name: NAME,
       leaseMs: LEASE_MS,
       port,
+      // What is cut is TCP.
+      near: false,
       advertise: `127.0.0.1:${own.port}`,
     };
-    const args = { cluster, id } satisfies ClusterLoadOptions;
+    await this.#network.join({ id, advertisedPort: own.port, port });
+    const host = this.#network.hostOf(id);
+    const args = { cluster, id, host } satisfies ClusterLoadOptions;
     const child = new Child("cluster_load", args, runtime, CHILD_MS_MAX, true);
     const member = { id, runtime, child, toEngine, toNode: own };
     this.#members.push(member);
@@ -214,9 +235,20 @@ class Chaos {
       case "owner cut off from engine":
         return await this.#cutOff(member.toEngine);
       case "owner cut off from processes":
-        return await this.#cutOff([member.toNode]);
+        return await this.#cutOff([member.toNode, ...this.#pairs(this.#live, [member])]);
+      case "owner cut off from one server":
+        return await this.#cutOff([random.pick(member.toEngine)]);
+      case "owner cut off from one process":
+        return await this.#cutOff(this.#pairs([this.#other(member)], [member]));
+      case "two owners cut off from each other": {
+        const other = this.#other(member);
+        const ways = [...this.#pairs([member], [other]), ...this.#pairs([other], [member])];
+        return await this.#cutOff(ways);
+      }
+      case "answers of an owner held back from one process":
+        return await this.#cutOff(this.#pairs([this.#other(member)], [member]), "answers");
       case "two at once": {
-        const single = FAULTS.slice(0, -1);
+        const single = POSSIBLE.slice(0, -1);
         const [first, second] = [random.pick(single), random.pick(single)];
         await Promise.all([this.#disturb(first), sleep(200).then(() => this.#disturb(second))]);
       }
@@ -224,7 +256,21 @@ class Chaos {
   }
 
   #leave(member: Member): void {
+    // Later on: until it has ended, it is as it was.
+    void member.child.ended().then(() => this.#network.leave(member.id));
     this.#live = this.#live.filter((other) => other !== member);
+  }
+
+  /** One of the others, or the same one if there is none. */
+  #other(member: Member): Member {
+    const others = this.#live.filter((other) => other !== member);
+    return others.length === 0 ? member : this.#options.random.pick(others);
+  }
+
+  /** What is between processes and nodes of others. */
+  #pairs(from: readonly Member[], to: readonly Member[]): TcpProxy[] {
+    return from.flatMap((one) => to.map((other) => this.#network.between(one.id, other.id)))
+      .filter((proxy) => proxy !== undefined);
   }
 
   async #kill(member: Member): Promise<void> {
@@ -240,15 +286,17 @@ class Chaos {
     return name === undefined ? random.below(3) : Number(name.replace("server-", ""));
   }
 
+  /** Kills servers, but those that another fault has killed, and starts them again. */
   async #restart(indexes: readonly number[], afterMs: number): Promise<void> {
-    for (const index of indexes) this.#servers.kill(index);
+    const killed = indexes.filter((index) => this.#servers.isRunning(index));
+    for (const index of killed) this.#servers.kill(index);
     await sleep(afterMs);
-    await Promise.all(indexes.map((index) => this.#servers.restart(index)));
+    await Promise.all(killed.map((index) => this.#servers.restart(index)));
   }
 
-  async #cutOff(proxies: readonly TcpProxy[]): Promise<void> {
+  async #cutOff(proxies: readonly TcpProxy[], bytes: HeldBytes = "all"): Promise<void> {
     const { random } = this.#options;
-    for (const proxy of proxies) proxy.hold();
+    for (const proxy of proxies) proxy.hold(bytes);
     await sleep(random.between(200, 3 * LEASE_MS));
     // What was held back comes late, or never.
     if (random.below(2) === 0) { for (const proxy of proxies) proxy.cut(); }
@@ -357,11 +405,4 @@ function signal(pid: number, name: "SIGSTOP" | "SIGCONT"): void {
   } catch (error) {
     if ((error as { code?: string }).code !== "ESRCH") throw error;
   }
-}
-
-/** A port that nobody has now. */
-async function freePort(): Promise<number> {
-  const proxy = await TcpProxy.start(0);
-  proxy.close();
-  return proxy.port;
 }
