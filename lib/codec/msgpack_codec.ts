@@ -10,6 +10,7 @@ import { undefinedValue, type ValueCodec, type ValueDecoder } from "./codec.ts";
 import { MsgpackEncoder, Unstorable } from "./msgpack_encoder.ts";
 import { MsgpackPicker, type MsgpackSource } from "./msgpack_picker.ts";
 import { enterCodec, leaveCodec } from "./nesting.ts";
+import { nativeTexts } from "./native_texts.ts";
 import type { PickedParts } from "./picked_parts.ts";
 import { SharedStructures, type StructureStore } from "./shared_structures.ts";
 import { MARK, revive } from "./special_values.ts";
@@ -27,24 +28,6 @@ interface UnpackrOptions {
   readonly copyBuffers: boolean;
   readonly moreTypes: boolean;
   getStructures(): string[][];
-}
-
-/**
- * Values from this size on are worth loading msgpackr's native string decoder for, which takes 10
- * MiB.
- */
-const NATIVE_BYTES_MIN = 256;
-
-let isNativeWanted = false;
-
-/**
- * Loads msgpackr's native string decoder, where there is one: it halves the time to decode 1 KiB.
- * The main module of msgpackr installs it into the module that is used here; until it is loaded,
- * and where it cannot be, strings are decoded in JavaScript.
- */
-function wantNativeDecoder(): void {
-  isNativeWanted = true;
-  import("msgpackr").catch(() => {});
 }
 
 /** MessagePack with shared structures. */
@@ -93,10 +76,11 @@ export class MsgpackCodec<V> implements ValueCodec<V>, MsgpackSource {
   }
 
   decode(bytes: Uint8Array, length: number): V {
-    if (length >= NATIVE_BYTES_MIN && !isNativeWanted) wantNativeDecoder();
     try {
       if (bytes[0] === MARK) return revive(this.#unpackr.unpack(bytes.subarray(1, length))) as V;
-      return this.#unpackr.unpack(bytes, length as unknown as { end: number }) as V;
+      const value = this.#unpackr.unpack(bytes, length as unknown as { end: number }) as V;
+      nativeTexts.note(value, length);
+      return value;
     } catch (error) {
       throw new DecodeError(
         "the stored bytes are not a msgpack value: was it written with another codec?",
@@ -113,11 +97,12 @@ export class MsgpackCodec<V> implements ValueCodec<V>, MsgpackSource {
 
   /** Decodes `bytes[start]` to `bytes[end - 1]`, which is a part of a value. */
   decodePart(bytes: Uint8Array, start: number, end: number): unknown {
-    if (end - start >= NATIVE_BYTES_MIN && !isNativeWanted) wantNativeDecoder();
     const bounds = this.#bounds;
     bounds.start = start;
     bounds.end = end;
-    return this.#unpackr.unpack(bytes, bounds as object);
+    const part: unknown = this.#unpackr.unpack(bytes, bounds as object);
+    nativeTexts.note(part, end - start);
+    return part;
   }
 
   /** The names of the structures that the pool has now, by their numbers. */
