@@ -119,9 +119,9 @@ export class NodeManager {
   /** Starts the first KNs and gives them all slots. */
   async start(count: number): Promise<void> {
     const nodes = this.#factory.make(count);
-    const owners = assignSlots(nodes.map((node) => node.place));
+    const places = nodes.map((node) => node.place);
     // Before there is a thread that could take one of them for its own.
-    initialiseOwners(this.#nodes.pool, owners);
+    initialiseOwners(this.#nodes.pool, places.length === 1 ? places[0]! : assignSlots(places));
     if (!this.#startsLazily) await this.#factory.startThreads(nodes);
     this.#nodes.activate(nodes);
   }

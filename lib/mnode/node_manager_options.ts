@@ -4,6 +4,7 @@
  * @module
  */
 import type { WorkerCode } from "../core/worker_loader.ts";
+import type * as farParts from "../far/mnode/far_parts.ts";
 import type { FarSettings } from "../node/far_settings.ts";
 import type { StartedLog } from "../persistence/open_log.ts";
 import type { Pool } from "../pool/pool.ts";
@@ -33,8 +34,13 @@ export interface NodeManagerOptions {
   readonly events: NodeEvents;
 }
 
+/** The module of what only far pools have, which is loaded for them alone. */
+export type FarParts = typeof farParts;
+
 /** How the KNs of a far pool are run. */
 export interface FarNodes {
+  /** What other pools do without. */
+  readonly parts: FarParts;
   readonly settings: FarSettings;
   /** Has DPM processors merge what has been logged by now. */
   readonly mergeLogs: () => Promise<void>;

@@ -7,8 +7,8 @@
 import type { NodeId, Slot } from "../core/brands.ts";
 import type { NodeFailedError } from "../core/errors.ts";
 import { epochMs, monotonicMs } from "../core/runtime.ts";
-import { FarMoves } from "../far/mnode/far_moves.ts";
-import { KeyReplication } from "../far/mnode/key_replication.ts";
+import type { FarMoves } from "../far/mnode/far_moves.ts";
+import type { KeyReplication } from "../far/mnode/key_replication.ts";
 import { GATE_NODE_COUNT } from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";
 import { RetiredNodes } from "../recovery/retired_nodes.ts";
@@ -54,12 +54,12 @@ export class NodeSet {
     this.events = events;
     this.#region = region;
     const assignedTo = (slot: Slot) => this.assignment(this.running)[slot]!;
-    this.farMoves = far === undefined ? undefined : new FarMoves({
+    this.farMoves = far === undefined ? undefined : new far.parts.FarMoves({
       pool,
       agentOf: (nodeId) => this.#find((node) => node.nodeId === nodeId)?.agent,
       clock: epochMs,
     });
-    this.keys = this.farMoves && new KeyReplication({
+    this.keys = this.farMoves && new far!.parts.KeyReplication({
       pool,
       farMoves: this.farMoves,
       nodes: () => this.running.slice(0, this.stayingCount),

@@ -9,7 +9,7 @@ import type { Slot } from "../core/brands.ts";
 import { NODE_STOP_MS_MAX, SLOT_COUNT } from "../core/limits.ts";
 import { monotonicMs, nextTurn, sleep } from "../core/runtime.ts";
 import type { FarMoves } from "../far/mnode/far_moves.ts";
-import { FarRebalance } from "../far/mnode/far_rebalance.ts";
+import type { FarRebalance } from "../far/mnode/far_rebalance.ts";
 import type { EncodedKey } from "../far/mnode/key_replication.ts";
 import { GATE_NODE_COUNT } from "../pool/control_layout.ts";
 import { RetiredPhase } from "../recovery/retired_nodes.ts";
@@ -179,6 +179,7 @@ export class Scaling {
     let owners = set.assignment(nodes.slice(0, count));
     const assignedTo = (slot: Slot) =>
       (nodes === set.running ? owners : set.assignment(set.running))[slot]!;
+    const { FarRebalance } = this.#far!.parts;
     const rebalance = this.#farRebalance = new FarRebalance(set.pool, farMoves, assignedTo);
     // While it ends in an error, what it has taken goes on being given.
     const isAway = (slot: Slot) =>

@@ -57,6 +57,11 @@ export interface HotKey {
   /** See {@linkcode count}. */
   readonly error: number;
   /**
+   * How many of them may have changed it: of `count - error`, which are certainly its own, an
+   * estimate.
+   */
+  readonly writeCount: number;
+  /**
    * Mean latency in microseconds of those of its operations that were timed; undefined if none was.
    */
   readonly meanMicros: number | undefined;
@@ -218,13 +223,14 @@ function hotKeysOf({ total, counts }: KeyCounts): HotKeys {
 const textDecoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 function hotKeyOf(counted: KeyCount): HotKey {
-  const { bytes, hash, keyBytes, count, error, timedCount, nanos } = counted;
+  const { bytes, hash, keyBytes, count, error, writes, timedCount, nanos } = counted;
   return {
     key: counted.isBinary ? bytes : textDecoder.decode(bytes),
     hash,
     keyBytes,
     count,
     error,
+    writeCount: writes,
     meanMicros: timedCount === 0 ? undefined : nanos / timedCount / 1000,
   };
 }

@@ -108,11 +108,24 @@ export function initialiseOwner(pool: Pool, slot: Slot, owner: NodeId): void {
   pool.control[OWNER_TABLE + slot] = word;
 }
 
-/** Sets the first owners of all slots, before any other thread can see the pool. */
-export function initialiseOwners(pool: Pool, owners: readonly NodeId[]): void {
+/**
+ * Sets the first owners of all slots, before any other thread can see the pool.
+ *
+ * @param owners of each slot, or of all: most stores are opened with one KN
+ */
+export function initialiseOwners(pool: Pool, owners: readonly NodeId[] | NodeId): void {
   const { control } = pool;
-  // A loop without calls: it is run once, by code that is not compiled yet.
   let lock = pool.slotAt(0 as Slot) + SLOT_LOCK;
+  // Loops without calls, and as short as they can be: each is run once, by code that is not compiled
+  // yet.
+  if (typeof owners === "number") {
+    const word = firstOwnerWord(owners);
+    control.fill(word, OWNER_TABLE, OWNER_TABLE + SLOT_COUNT);
+    for (const end = lock + SLOT_COUNT * SLOT_WORDS; lock < end; lock += SLOT_WORDS) {
+      control[lock] = word;
+    }
+    return;
+  }
   for (let slot = 0; slot < SLOT_COUNT; slot++, lock += SLOT_WORDS) {
     // As firstOwnerWord says.
     control[lock] = control[OWNER_TABLE + slot] = owners[slot]! << OWNER_SHIFT;

@@ -34,6 +34,7 @@ import {
   SKETCH_TIMED,
   SKETCH_TOTAL,
   SKETCH_WINDOW,
+  SKETCH_WRITES,
   STATISTICS_WINDOW,
 } from "./statistics_layout.ts";
 
@@ -64,9 +65,10 @@ export class HotKeySketch {
    * Counts an operation on an encoded key.
    *
    * @param weight how many operations it stands for
+   * @param writes how many of them may change the key
    * @returns the key's entry, valid until another offer
    */
-  offer(key: EncodedKey, weight: number): number {
+  offer(key: EncodedKey, weight: number, writes = 0): number {
     const words = this.#words;
     const at = this.#at;
     this.#beginChange();
@@ -78,6 +80,7 @@ export class HotKeySketch {
     let entry = this.#find(key);
     if (entry < 0) entry = this.#replace(key);
     words[at + SKETCH_COUNTS + entry] += weight;
+    words[at + SKETCH_WRITES + entry] += writes;
     this.#endChange();
     return entry;
   }
@@ -129,7 +132,7 @@ export class HotKeySketch {
     words[at + SKETCH_ERRORS + entry] = words[at + SKETCH_COUNTS + entry];
     words[at + SKETCH_HASHES + entry] = key.hash;
     words[at + SKETCH_METAS + entry] = metaOf(key);
-    words[at + SKETCH_TIMED + entry] = 0;
+    words[at + SKETCH_WRITES + entry] = words[at + SKETCH_TIMED + entry] = 0;
     this.#nanos[(at + SKETCH_NANOS) / 2 + entry] = 0;
     const keyAt = at + SKETCH_KEYS + entry * SKETCH_KEY_WORDS;
     const length = keptWords(key.byteLength);
@@ -170,6 +173,8 @@ export interface KeyCount {
   /** Operations: never too low, and too high by `error` at most. */
   readonly count: number;
   readonly error: number;
+  /** Of the operations that are certainly its own, those that may change it. */
+  readonly writes: number;
   /** Operations that were timed, and the sum of their latencies. */
   readonly timedCount: number;
   readonly nanos: number;
@@ -218,11 +223,12 @@ export function mergeSketches(sketches: readonly KeyCounts[]): KeyCounts {
     for (const count of counts) {
       const identity = `${count.hash} ${count.keyBytes} ${count.isBinary} ${count.bytes}`;
       const before = merged.get(identity) ??
-        { ...count, count: floorTotal, error: floorTotal, timedCount: 0, nanos: 0 };
+        { ...count, count: floorTotal, error: floorTotal, writes: 0, timedCount: 0, nanos: 0 };
       merged.set(identity, {
         ...count,
         count: before.count + count.count - floors[i],
         error: before.error + count.error - floors[i],
+        writes: before.writes + count.writes,
         timedCount: before.timedCount + count.timedCount,
         nanos: before.nanos + count.nanos,
       });
@@ -245,6 +251,7 @@ function copyEntry(words: Int32Array, at: number, entry: number): KeyCount {
     isBinary: (meta & 1) !== 0,
     count: words[at + SKETCH_COUNTS + entry] >>> 0,
     error: words[at + SKETCH_ERRORS + entry] >>> 0,
+    writes: words[at + SKETCH_WRITES + entry] >>> 0,
     timedCount: words[at + SKETCH_TIMED + entry],
     nanos: new Float64Array(words.buffer)[(at + SKETCH_NANOS) / 2 + entry],
   };

@@ -13,7 +13,7 @@
  *                         READ KEYS          a sketch
  *
  *   sketch                SEQUENCE           1 line, with WINDOW, SIZE and TOTAL
- *                         HASHES | COUNTS | ERRORS | METAS | TIMED           64 words each, 1 per entry
+ *                         HASHES | COUNTS | ERRORS | METAS | WRITES | TIMED  64 words each, 1 per entry
  *                         NANOS              64 float64
  *                         KEYS               64 lines
  * ```
@@ -73,10 +73,12 @@ export const SKETCH_COUNTS = SKETCH_HASHES + HOT_KEY_COUNT;
 export const SKETCH_ERRORS = SKETCH_COUNTS + HOT_KEY_COUNT;
 /** Per entry: (length of the key in bytes << 1) | whether it was given as bytes. */
 export const SKETCH_METAS = SKETCH_ERRORS + HOT_KEY_COUNT;
+/** Per entry: weight of the operations that may change the key, of those that are its own, as u32. */
+export const SKETCH_WRITES = SKETCH_METAS + HOT_KEY_COUNT;
 /**
  * Per entry: operations that were timed, and the sum of their latencies in nanoseconds, as float64.
  */
-export const SKETCH_TIMED = SKETCH_METAS + HOT_KEY_COUNT;
+export const SKETCH_TIMED = SKETCH_WRITES + HOT_KEY_COUNT;
 export const SKETCH_NANOS = SKETCH_TIMED + HOT_KEY_COUNT;
 /** Per entry: the key's first bytes, as little-endian words. */
 export const SKETCH_KEYS = SKETCH_NANOS + 2 * HOT_KEY_COUNT;

@@ -61,6 +61,11 @@ export class StrideSampler {
     return this.#left > 0 ? 0 : this.#take();
   }
 
+  /** Whether the next operation may be one that is to be measured. */
+  get isDue(): boolean {
+    return this.#left <= 1 || this.#words[STATISTICS_WINDOW] !== this.#window;
+  }
+
   #take(): number {
     const weight = this.#weight;
     this.#total += weight;

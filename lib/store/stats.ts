@@ -189,6 +189,8 @@ export interface ClusterStats {
   readonly connected: readonly number[];
   /** Requests of this thread that were sent again. */
   readonly resent: number;
+  /** Reads that this thread has answered itself, from copies of keys that are read very often. */
+  readonly copiedReads: number;
   /**
    * Connections that the node of this process has refused, for want of a certificate that it trusts
    * or of the secret: how many, and from where and why the last one.

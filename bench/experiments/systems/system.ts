@@ -18,6 +18,8 @@ export interface SystemCounts {
   operations: number;
   /** Round trips that operations waited for; what goes on in the background does not count. */
   roundTrips: number;
+  /** Of them, those by which KNs of Dinomo wrote their logs. */
+  writeRoundTrips: number;
   reads: number;
   /** Reads that took no round trip, for the value was in a cache. */
   valueHits: number;
@@ -56,5 +58,12 @@ export interface ElasticSystem extends SystemUnderTest {
 }
 
 export function noCounts(): SystemCounts {
-  return { operations: 0, roundTrips: 0, reads: 0, valueHits: 0, shortcutHits: 0 };
+  return {
+    operations: 0,
+    roundTrips: 0,
+    writeRoundTrips: 0,
+    reads: 0,
+    valueHits: 0,
+    shortcutHits: 0,
+  };
 }

@@ -139,10 +139,6 @@ export class FarStoreReads<V> implements StoreReads<V> {
     return this.#readDecoded(key, true, ({ value }, own) => value && this.#entryOf(value, own));
   }
 
-  readEntry(key: Key): Promise<Entry<V> | undefined> {
-    return this.getEntry(key);
-  }
-
   getEntrySync(key: Key): Entry<V> | undefined {
     const { value } = this.#requested.readSync(key, true);
     return value && this.#entryOf(value, key);

@@ -171,7 +171,7 @@ export class Dinomo implements ElasticSystem {
       yield* this.#fabric.toClient(node.port, REQUEST_BYTES + (isRead ? valueBytes : 0));
       if (status !== Status.MOVED) break;
     }
-    this.#sharing?.count(key, this.#simulation.nowUs - beganUs);
+    this.#sharing?.count(key, isRead, this.#simulation.nowUs - beganUs);
   }
 
   *addNodes(count: number): Process {
@@ -287,6 +287,7 @@ export class Dinomo implements ElasticSystem {
     const counts = this.#counts;
     counts.operations += meter.gets + meter.puts;
     counts.roundTrips += meter.roundTrips;
+    counts.writeRoundTrips += meter.writes;
     counts.reads += meter.gets;
     counts.valueHits += meter.valueHits + meter.logHits;
     counts.shortcutHits += meter.shortcutHits;

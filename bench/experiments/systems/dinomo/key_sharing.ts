@@ -57,8 +57,8 @@ export interface KeySharingOptions {
 export class KeySharing {
   readonly #options: KeySharingOptions;
   readonly #replication: KeyReplication;
-  /** By key: operations of the window, and their summed latency. */
-  readonly #used = new Map<number, { count: number; latencyUs: number }>();
+  /** By key: operations of the window, how many of them were writes, and their summed latency. */
+  readonly #used = new Map<number, { count: number; writes: number; latencyUs: number }>();
   /** By key: how many KNs own it. */
   readonly #owners = new Map<number, number>();
   #window = 0;
@@ -81,11 +81,12 @@ export class KeySharing {
   }
 
   /** Counts an operation that has ended. */
-  count(key: number, latencyUs: number): void {
+  count(key: number, isRead: boolean, latencyUs: number): void {
     const used = this.#used.get(key);
-    if (used === undefined) this.#used.set(key, { count: 1, latencyUs });
+    if (used === undefined) this.#used.set(key, { count: 1, writes: +!isRead, latencyUs });
     else {
       used.count += 1;
+      used.writes += +!isRead;
       used.latencyUs += latencyUs;
     }
   }
@@ -106,12 +107,13 @@ export class KeySharing {
     const sampledCount = used.reduce((sum, [, { count }]) => sum + count, 0);
     if (sampledCount === 0) return;
     const latencyUs = used.reduce((sum, [, { latencyUs }]) => sum + latencyUs, 0);
-    const hottest = used.slice(0, HOT_KEY_COUNT).map(([key, { count, latencyUs }]) => ({
+    const hottest = used.slice(0, HOT_KEY_COUNT).map(([key, { count, writes, latencyUs }]) => ({
       key: String(key),
       hash: keys.hashOf(key),
       keyBytes: keys.encoder.byteLength,
       count,
       error: 0,
+      writeCount: writes,
       meanMicros: latencyUs / count,
     }));
     const replicatedKeys = [...this.#owners].map(([key, owners]) => ({

@@ -7,7 +7,8 @@
 import type { OwnerWord, Slot } from "../../../../lib/core/brands.ts";
 import { KeyEncoder } from "../../../../lib/core/key_encoder.ts";
 import { BATCH_REQUESTS_MAX, SLOT_SHIFT } from "../../../../lib/core/limits.ts";
-import { NO_VALUE, requestLength, type ValueBytes } from "../../../../lib/client/request_draft.ts";
+import { NO_VALUE, requestLength } from "../../../../lib/client/request_draft.ts";
+import type { ValueBytes } from "../../../../lib/log/record_writer.ts";
 import { RequestWriter } from "../../../../lib/client/request_writer.ts";
 import { FLAG_BINARY_KEY, packMeta, RecordKind } from "../../../../lib/log/record_layout.ts";
 import type { Pool } from "../../../../lib/pool/pool.ts";
