@@ -18,6 +18,7 @@
 import { REMOTE_BYTES_MAX } from "../core/limits.ts";
 import { startTimer, type Timer } from "../core/runtime.ts";
 import { type Frame, FrameError, FrameReader } from "../wire/frame.ts";
+import { pieceOf } from "../core/memory_pieces.ts";
 import type { FifoWriter } from "./fifo_writer.ts";
 import { decodeFifo, decodeLine, encodeLine, LineFrame, Way } from "./line_frames.ts";
 import { PIECE_BYTES, RECEIVED_BYTES, RECEIVED_FRAMES } from "./paced_writer.ts";
@@ -119,7 +120,7 @@ export class GatewayLine {
   #sendTwo(frame: Uint8Array, second: Uint8Array): void {
     this.#keep(frame);
     this.#keep(second);
-    const both = new Uint8Array(frame.length + second.length);
+    const both = pieceOf(frame.length + second.length);
     both.set(frame);
     both.set(second, frame.length);
     this.#canWrite = this.#options.write(both);

@@ -10,10 +10,12 @@
  * issued later. What other sessions have issued for the slot it does not wait for.
  *
  * Bounds. The other side may have {@linkcode REMOTE_REQUESTS_MAX} requests and {@linkcode
- * REMOTE_BYTES_MAX} bytes of them without an answer, or one longer request. Nothing is executed
+ * REMOTE_BYTES_MAX} bytes of them without an answer, and one large request. Nothing is executed
  * while so many bytes of answers wait to be sent, or while the client's rings are crowded, so the
- * thread never blocks. The other side is not believed: whatever breaks a rule ends the connection,
- * before a request of the same frame is executed.
+ * thread never blocks. In a turn of the event loop a session executes {@linkcode
+ * TURN_REQUESTS_MAX}, and then others have theirs: a process that asks for thousands at a time
+ * delays those that ask for one by so many, and no more. The other side is not believed: whatever
+ * breaks a rule ends the connection, before a request of the same frame is executed.
  *
  * @module
  */
@@ -24,7 +26,7 @@ import type { DinomoError } from "../core/errors.ts";
 import { CommitTooLargeError } from "../core/commit_errors.ts";
 import { KeyEncoder } from "../core/key_encoder.ts";
 import { REMOTE_BYTES_MAX, REMOTE_REQUESTS_MAX, SLOT_SHIFT } from "../core/limits.ts";
-import { runMicrotask } from "../core/runtime.ts";
+import { runMicrotask, runNextTurn } from "../core/runtime.ts";
 import type { OneSidedReader } from "../index/one_sided_reader.ts";
 import {
   FLAG_BINARY_KEY,
@@ -45,6 +47,7 @@ import {
 } from "../rings/ring_layout.ts";
 import { FrameError } from "../wire/frame.ts";
 import { encodeError } from "./carried_errors.ts";
+import { OpenBytes } from "./open_bytes.ts";
 import { slotsOf } from "./commit_check.ts";
 import { isRead, type RequestRules } from "./request_check.ts";
 import {
@@ -55,7 +58,6 @@ import {
   numberCount,
   numberOf,
   REFUSED,
-  REQUESTS_HEAD_BYTES,
 } from "./request_frames.ts";
 
 /** What a session is made of. */
@@ -77,6 +79,8 @@ export interface GatewaySessionOptions extends RequestRules {
 }
 
 const NOTHING = new Uint8Array(0);
+/** Requests that a session executes in a turn of the event loop: in less than a millisecond. */
+export const TURN_REQUESTS_MAX = 256;
 
 /** Executes the requests of one connection. */
 export class GatewaySession {
@@ -97,14 +101,15 @@ export class GatewaySession {
   #onIdle = () => {};
   #idle: Promise<void> | undefined;
   #onSent = () => {};
-  /** Requests without an answer that was sent, and their bytes. */
-  #openCount = 0;
-  #openBytes = 0;
+  /** Of requests without an answer that was sent. */
+  readonly #openBytes = new OpenBytes();
   readonly #answers = new AnswerBuffer();
   #isFlushScheduled = false;
   #canWrite = true;
   /** Whether something is waited for, after which the next request is issued. */
   #isParked = false;
+  /** Whether that is the next turn of the event loop. */
+  #isForTurn = false;
   #isFinishing = false;
   #isOpen = true;
 
@@ -124,9 +129,8 @@ export class GatewaySession {
     if (!this.#isOpen) return;
     const { confirmed, requests } = decodeRequests(body, this.#next, this.#options);
     this.#confirm(confirmed);
-    this.#admit(requests, body.length);
+    this.#admit(requests);
     this.#work();
-    this.#detach();
   }
 
   /** What was written has been taken: the next bytes can be. */
@@ -170,13 +174,11 @@ export class GatewaySession {
     this.#options.onConfirmed(number);
   }
 
-  #admit(requests: readonly Int32Array[], bytes: number): void {
-    this.#openCount += requests.length;
-    this.#openBytes += bytes - REQUESTS_HEAD_BYTES;
+  #admit(requests: readonly Int32Array[]): void {
+    for (const { byteLength } of requests) this.#openBytes.add(byteLength);
     const numbers = requests.reduce((sum, request) => sum + numberCount(request, 0), 0);
     const unconfirmed = (this.#next - 1 - this.#confirmed + numbers) >>> 0;
-    const isTooMuch = unconfirmed > REMOTE_REQUESTS_MAX ||
-      (this.#openBytes > REMOTE_BYTES_MAX && this.#openCount > 1);
+    const isTooMuch = unconfirmed > REMOTE_REQUESTS_MAX || this.#openBytes.isTooMuch;
     if (isTooMuch) throw new FrameError("a connection must wait for answers");
     this.#next = (this.#next + numbers) >>> 0;
     if (this.#isFinishing) return;
@@ -196,8 +198,14 @@ export class GatewaySession {
   readonly #work = (): void => {
     const requests = this.#waiting;
     let issued = 0;
-    while (issued < requests.length && this.#canIssue()) this.#issue(requests[issued++]!);
+    const end = Math.min(requests.length, TURN_REQUESTS_MAX);
+    while (issued < end && this.#canIssue()) this.#issue(requests[issued++]!);
     requests.splice(0, issued);
+    if (requests.length === 0 || this.#isForTurn) return;
+    if (this.#isParked || issued < end) return this.#detach();
+    this.#park();
+    this.#isForTurn = true;
+    runNextTurn(this.#unpark);
   };
 
   #canIssue(): boolean {
@@ -213,7 +221,7 @@ export class GatewaySession {
     this.#isParked = true;
     this.#unpark = () => {
       if (!this.#isOpen) return;
-      this.#isParked = false;
+      this.#isParked = this.#isForTurn = false;
       then();
       this.#work();
     };
@@ -310,8 +318,7 @@ export class GatewaySession {
     if (!this.#isOpen) return;
     const number = numberOf(request, 0);
     this.#answers.add(number, status, versionLow, versionHigh, expiresAtMs, content, bytes);
-    this.#openCount -= 1;
-    this.#openBytes -= request.byteLength;
+    this.#openBytes.remove(request.byteLength);
     if (this.#isFlushScheduled) return;
     this.#isFlushScheduled = true;
     runMicrotask(this.#flush);

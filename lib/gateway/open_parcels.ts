@@ -7,6 +7,7 @@
 import type { RequestEnds } from "../client/carrier.ts";
 import type { DinomoError } from "../core/errors.ts";
 import { REMOTE_BYTES_MAX, REMOTE_REQUESTS_MAX } from "../core/limits.ts";
+import { OpenBytes } from "./open_bytes.ts";
 import type { ReadValue } from "../rings/response_ring.ts";
 import { REQUEST_LENGTH } from "../rings/ring_layout.ts";
 import { type Parcel, readValueOf, tellEnd } from "./parcel.ts";
@@ -17,9 +18,11 @@ export class OpenParcels<P extends Parcel> {
   /** Of their words. */
   readonly memory: RequestMemory = new RequestMemory();
   readonly #ends: RequestEnds;
-  /** In the order of their claims. */
-  readonly #open = new Set<P>();
-  #bytes = 0;
+  /** The first and the last one, in the order of their claims. */
+  #first: P | undefined;
+  #last: P | undefined;
+  #count = 0;
+  readonly #bytes = new OpenBytes();
   #ended: P[] = [];
   #read: ReadValue | undefined;
 
@@ -30,38 +33,48 @@ export class OpenParcels<P extends Parcel> {
 
   /** Whether the client is to hold what it has. */
   get isCrowded(): boolean {
-    return this.#open.size > REMOTE_REQUESTS_MAX / 2 || this.#bytes > REMOTE_BYTES_MAX / 2;
+    return this.#count > REMOTE_REQUESTS_MAX / 2 || this.#bytes.bytes > REMOTE_BYTES_MAX / 2;
   }
 
   /** Whether nothing can be claimed. */
   get isFull(): boolean {
-    return this.#open.size >= REMOTE_REQUESTS_MAX || this.#bytes >= REMOTE_BYTES_MAX;
+    return this.#count >= REMOTE_REQUESTS_MAX || this.#bytes.bytes >= REMOTE_BYTES_MAX;
   }
 
-  /** Whether a request of so many words can be claimed: one can always be. */
+  /** Whether a request of so many words can be claimed: one of any length can always be. */
   hasRoomFor(length: number): boolean {
-    const { size } = this.#open;
-    if (size === REMOTE_REQUESTS_MAX) return false;
-    return size === 0 || this.#bytes + length * 4 <= REMOTE_BYTES_MAX;
+    return this.#count < REMOTE_REQUESTS_MAX && this.#bytes.hasRoomFor(length * 4);
   }
 
   /** Takes a request that is being claimed. */
   add(parcel: P): void {
     const { words } = parcel;
     words[REQUEST_LENGTH] = words.length;
-    this.#open.add(parcel);
-    this.#bytes += words.byteLength;
+    parcel.before = this.#last;
+    if (this.#last === undefined) this.#first = parcel;
+    else this.#last.after = parcel;
+    this.#last = parcel;
+    this.#count += 1;
+    this.#bytes.add(words.byteLength);
   }
 
   /** All of them, in the order of their claims. */
   all(): P[] {
-    return [...this.#open];
+    const parcels: P[] = [];
+    for (let one = this.#first; one !== undefined; one = one.after) parcels.push(one);
+    return parcels;
   }
 
-  /** One of them is not settled any more. */
+  /** One of them is not settled any more. It refers to no other one then: see numbered.ts. */
   remove(parcel: P): void {
-    this.#open.delete(parcel);
-    this.#bytes -= parcel.words.byteLength;
+    const { before, after } = parcel;
+    if (before === undefined) this.#first = after;
+    else before.after = after;
+    if (after === undefined) this.#last = before;
+    else after.before = before;
+    parcel.before = parcel.after = undefined;
+    this.#count -= 1;
+    this.#bytes.remove(parcel.words.byteLength);
   }
 
   /** One of them has ended: it is settled later. */
@@ -95,9 +108,10 @@ export class OpenParcels<P extends Parcel> {
   /** Ends all of them. */
   failAll(errorOf: (parcel: P) => DinomoError): void {
     const parcels = this.all();
-    this.#open.clear();
+    this.#first = this.#last = undefined;
+    this.#count = 0;
     this.#ended = [];
-    this.#bytes = 0;
+    this.#bytes.clear();
     for (const parcel of parcels) {
       const { slot, sequence, completions } = parcel;
       this.#ends.fail(slot, sequence, completions[0], errorOf(parcel));

@@ -32,10 +32,15 @@ export class Parcel implements Lane {
   readonly bytes: Uint8Array;
   readonly completions: [Completion];
   readonly newestIndex = 0;
+  /** Its number in the session in which it was sent last; 0 before that. */
+  number = 0;
   /** Whether the other side may have it. */
   isSent = false;
   /** Whether its call has ended, and it is not to be sent again. */
   isWithdrawn = false;
+  /** Those that were claimed before and after it and are not settled: see open_parcels.ts. */
+  before: this | undefined;
+  after: this | undefined;
   answer: Answer | undefined;
   /** What it has ended with, if that is an error. */
   error: DinomoError | undefined;

@@ -2,14 +2,16 @@
  * The client of a thread in another process than the one that has the pool: a socket carries its
  * requests.
  *
- * It waits for answers in the event loop: it polls when bytes have come, and at no other time.
+ * It waits for answers in the event loop: it polls when bytes have come, and at no other time. For a
+ * moment the event loop turns meanwhile (turning_wait.ts).
  *
  * @module
  */
 import { Client } from "../client/client.ts";
 import { type ClientWaiter, PollResult } from "../client/client_waiter.ts";
-import { ProcessHold, runMicrotask } from "../core/runtime.ts";
+import { monotonicMs, ProcessHold, runMicrotask, runNextTurn } from "../core/runtime.ts";
 import { SocketCarrier, type SocketCarrierOptions } from "./socket_carrier.ts";
+import { TurningWait } from "./turning_wait.ts";
 
 /** Such a client. */
 export type RemoteClient = Client<SocketCarrier>;
@@ -21,7 +23,17 @@ export class ArrivalWaiter implements ClientWaiter {
   #poll: (mayHelp: boolean) => number = () => PollResult.IDLE;
   /** While requests are waited for: the connection itself does not keep the process alive. */
   readonly #process = new ProcessHold();
+  readonly #turns: TurningWait;
   #isOver = false;
+
+  /**
+   * Waits for nothing yet.
+   *
+   * @param turnsMs how long the event loop turns until an answer comes, before the thread sleeps
+   */
+  constructor(turnsMs = 0) {
+    this.#turns = new TurningWait({ turnsMs, now: monotonicMs, nextTurn: runNextTurn });
+  }
 
   schedule(task: () => void): void {
     runMicrotask(task);
@@ -32,15 +44,19 @@ export class ArrivalWaiter implements ClientWaiter {
     this.onWait();
     if (this.#isOver) return;
     this.#process.hold();
+    this.#turns.begin();
   }
 
   arrive(): void {
+    this.#turns.noteAnswer();
     if (this.#poll(false) === PollResult.IDLE) this.#process.release();
+    else this.#turns.begin();
   }
 
   /** Nothing is waited for any more, whatever is issued: it will not be answered. */
   end(): void {
     this.#isOver = true;
+    this.#turns.end();
     this.#process.end();
   }
 }
@@ -48,11 +64,16 @@ export class ArrivalWaiter implements ClientWaiter {
 /** Records are signed by the client that forwards them. */
 const UNSIGNED = 0;
 
-/** Makes a client that is not connected yet. */
+/**
+ * Makes a client that is not connected yet.
+ *
+ * @param turnsMs see {@linkcode ArrivalWaiter}
+ */
 export function makeRemoteClient(
   options: Omit<SocketCarrierOptions, "onArrival" | "onClose">,
+  turnsMs = 0,
 ): RemoteClient {
-  const waiter = new ArrivalWaiter();
+  const waiter = new ArrivalWaiter(turnsMs);
   const onArrival = () => waiter.arrive();
   const onClose = () => waiter.end();
   const client: RemoteClient = new Client({

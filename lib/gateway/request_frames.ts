@@ -45,6 +45,7 @@ import {
   Status,
 } from "../rings/ring_layout.ts";
 import { FrameError, sealFrame, WIRE_HEADER_BYTES } from "../wire/frame.ts";
+import { pieceOf } from "../core/memory_pieces.ts";
 import { brokenRule, type RequestRules } from "./request_check.ts";
 
 /** Kinds of frames of a connection between processes; others are not taken. */
@@ -131,8 +132,8 @@ export function numberOf(words: Int32Array, at: number): number {
 export function encodeRequests(requests: readonly Int32Array[], confirmed: number): Uint8Array {
   let length = REQUESTS_HEAD;
   for (const words of requests) length += words.length;
-  const frame = new Uint8Array(WIRE_HEADER_BYTES + length * 4);
-  const body = new Int32Array(frame.buffer, WIRE_HEADER_BYTES, length);
+  const frame = pieceOf(WIRE_HEADER_BYTES + length * 4);
+  const body = new Int32Array(frame.buffer, frame.byteOffset + WIRE_HEADER_BYTES, length);
   body[0] = confirmed;
   let at = REQUESTS_HEAD;
   for (const words of requests) {
@@ -250,7 +251,8 @@ export class AnswerBuffer {
 
   /** The frame of all answers, which do not wait any more. */
   take(): Uint8Array {
-    const frame = this.#frame.slice(0, this.#length * 4);
+    const frame = pieceOf(this.#length * 4);
+    frame.set(this.#frame.subarray(0, frame.length));
     this.clear();
     sealFrame(frame, RequestFrame.ANSWERS);
     return frame;

@@ -46,14 +46,15 @@ export interface Derivation {
 /**
  * Gives a new connection the number of its session, which no other one has or had.
  *
+ * @param nowMs milliseconds since the epoch
  * @throws {UnavailableError} when no number is reserved, or too many sessions are known: after some
  *   time there is one
  * @throws {DurabilityError} when durability is lost: nothing would be known of a session
  */
-export function claimSession(pool: Pool): number {
+export function claimSession(pool: Pool, nowMs: number = epochMs()): number {
   const word = durabilityWord(pool);
   if (word !== 0) throw durabilityError("durability is lost", word);
-  return ledgerOf(pool).claim(epochMs());
+  return ledgerOf(pool).claim(nowMs);
 }
 
 /** The other process has the answers to all requests of a session up to a number. */
@@ -62,8 +63,8 @@ export function confirmAnswers(pool: Pool, session: number, number: number): voi
 }
 
 /** The connection of a session has ended, and so has all that was issued for it; it may be asked for. */
-export function keepSession(pool: Pool, session: number): void {
-  ledgerOf(pool).keep(session, epochMs());
+export function keepSession(pool: Pool, session: number, nowMs: number = epochMs()): void {
+  ledgerOf(pool).keep(session, nowMs);
 }
 
 /**
@@ -74,7 +75,8 @@ export function keepSession(pool: Pool, session: number): void {
 export function loseSessions(pool: Pool): void {
   const ledger = ledgerOf(pool);
   for (let place = 0; place < ledger.placeCount; place++) {
-    if (ledger.sessionAt(place).session !== 0 && ledger.isConnected(place)) ledger.forget(place);
+    const { session, keptSinceSeconds } = ledger.sessionAt(place);
+    if (session !== 0 && keptSinceSeconds === 0) ledger.forget(place);
   }
 }
 

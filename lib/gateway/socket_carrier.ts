@@ -31,6 +31,7 @@ import type { ReadValue } from "../rings/response_ring.ts";
 import { REQUEST_RECORD } from "../rings/ring_layout.ts";
 import { FrameError } from "../wire/frame.ts";
 import { appliedAnswer } from "./applied_answer.ts";
+import { Numbered } from "./numbered.ts";
 import { OpenParcels } from "./open_parcels.ts";
 import { failedBefore, isUnknown, NOBODY, Parcel, takeAnswer, unknownOutcome } from "./parcel.ts";
 import { isReading, RequestOrder } from "./request_order.ts";
@@ -83,7 +84,7 @@ export class SocketCarrier implements Carrier, ReadSource {
   /** Requests that have not been settled. */
   readonly #open: OpenParcels<Parcel>;
   /** Those that are sent and have no answer, by their numbers in the newest session. */
-  readonly #sent = new Map<number, Parcel>();
+  readonly #sent = new Numbered<Parcel>();
   #number = 0;
   #newest!: Parcel;
   #claimed: Parcel[] = [];
@@ -122,18 +123,18 @@ export class SocketCarrier implements Carrier, ReadSource {
   /** What the next host is to be asked, and is told; undefined before the first connection. */
   get previous(): PreviousSession | undefined {
     if (this.#session === undefined) return undefined;
-    const numbers = [...this.#sent].flatMap(([number, parcel]) =>
+    const numbers = this.#sent.all().flatMap((parcel) =>
       isReading(parcel)
         ? []
-        : Array.from({ length: numberCount(parcel.words, 0) }, (_, i) => number + i)
+        : Array.from({ length: numberCount(parcel.words, 0) }, (_, i) => parcel.number + i)
     );
     return { session: this.#session, confirmed: this.#confirmed, numbers };
   }
 
   /** The number up to which all answers have come. */
   get #confirmed(): number {
-    for (const oldest of this.#sent.keys()) return oldest - 1;
-    return this.#number;
+    const { lowest } = this.#sent;
+    return lowest === undefined ? this.#number : lowest - 1;
   }
 
   claim(
@@ -302,11 +303,11 @@ export class SocketCarrier implements Carrier, ReadSource {
     for (const parcel of this.#admitted) {
       const count = numberCount(parcel.words, 0);
       if (this.#number + count - confirmed > REMOTE_REQUESTS_MAX) break;
-      const number = this.#number + 1;
+      parcel.number = this.#number + 1;
       this.#number += count;
-      parcel.words[REQUEST_RECORD + RECORD_REQUEST_POSITION] = number;
+      parcel.words[REQUEST_RECORD + RECORD_REQUEST_POSITION] = parcel.number;
       parcel.isSent = true;
-      this.#sent.set(number, parcel);
+      this.#sent.add(parcel);
       requests.push(parcel.words);
     }
     this.#admitted.splice(0, requests.length);
@@ -327,17 +328,17 @@ export class SocketCarrier implements Carrier, ReadSource {
 
   /** Ends those of the session before that need not be sent again. */
   #judge(given: SessionVerdicts | undefined): void {
-    const sent = [...this.#sent].filter(([, parcel]) => isUnknown(parcel));
+    const sent = this.#sent.all().filter(isUnknown);
     if (sent.length === 0) return;
     if (given === undefined) throw new FrameError("a session before must be judged");
     const verdicts = new Map(given.verdicts.map((verdict) => [verdict.number, verdict]));
     const changed = new Set<Slot>();
-    for (const [number, parcel] of sent.reverse()) {
-      parcel.answer = appliedAnswer(parcel.words, number, verdicts);
+    for (const parcel of sent.reverse()) {
+      parcel.answer = appliedAnswer(parcel.words, parcel.number, verdicts);
       if (parcel.answer !== undefined) changed.add(parcel.slot);
       else if (!given.isKnown || parcel.isWithdrawn) parcel.error = unknownOutcome();
       else if (changed.has(parcel.slot)) parcel.error = failedBefore();
     }
-    for (const [, parcel] of sent.reverse()) if (parcel.hasEnded) this.#open.end(parcel);
+    for (const parcel of sent.reverse()) if (parcel.hasEnded) this.#open.end(parcel);
   }
 }

@@ -13,6 +13,16 @@
  * A session's place is stored before NEXT says that its number was given. So who copies the ledger,
  * and loads NEXT first, has the places of all sessions below it that were not ended.
  *
+ * **When a place is given up.** A session that has no connection keeps its place until that is
+ * wanted and there is no free one, and for SESSION_KEPT_MS at least. Whenever it gives its place up,
+ * nothing is applied twice by that (I5): FORGOTTEN says before that nothing is known of it, and so
+ * says every checkpoint that lacks it. A process that comes back is told so, by an error, and gets
+ * no verdict. So the clock decides for how long answers can be had, and nothing else. That time
+ * begins when the gateway sees the connection end, or, if the host has ended before, when the next
+ * one has restored the pool; checkpoints keep it, so it goes on however soon hosts follow each other.
+ * If the clock was set back it begins anew, with the next host or when a place is wanted; if it was
+ * set forward it is shorter.
+ *
  * @module
  */
 import { StoredNumbers } from "../codec/stored_numbers.ts";
@@ -35,7 +45,7 @@ import {
   ledgerEntryAt,
   ledgerPlaceAt,
   PLACE_CONFIRMED,
-  PLACE_KEPT_SINCE_NUMBER,
+  PLACE_KEPT_SINCE,
   PLACE_SESSION,
 } from "../pool/ledger_layout.ts";
 import type { Pool } from "../pool/pool.ts";
@@ -70,6 +80,8 @@ export interface LedgerSession {
   readonly session: number;
   /** The other process has the answers up to this number. */
   readonly confirmed: number;
+  /** Since when it has no connection, in whole seconds since the epoch; 0 while it has one. */
+  readonly keptSinceSeconds: number;
 }
 
 /** Returned by {@linkcode SessionLedger.placeOf} for a session without one. */
@@ -145,7 +157,7 @@ export class SessionLedger {
           "with those that have not come back",
       );
     }
-    this.take(place, { session, confirmed: 0 }, 0);
+    this.take(place, { session, confirmed: 0, keptSinceSeconds: 0 });
     Atomics.store(this.#words, LEDGER_NEXT, session + 1);
     return session;
   }
@@ -163,9 +175,9 @@ export class SessionLedger {
   }
 
   /** Gives a session a place. */
-  take(place: number, { session, confirmed }: LedgerSession, keptSinceMs: number): void {
+  take(place: number, { session, confirmed, keptSinceSeconds }: LedgerSession): void {
     const at = ledgerPlaceAt(place);
-    this.#values[at / 2 + PLACE_KEPT_SINCE_NUMBER] = keptSinceMs;
+    Atomics.store(this.#words, at + PLACE_KEPT_SINCE, keptSinceSeconds);
     Atomics.store(this.#words, at + PLACE_CONFIRMED, confirmed);
     Atomics.store(this.#words, at + PLACE_SESSION, session);
   }
@@ -180,8 +192,7 @@ export class SessionLedger {
   /** Notes since when a session has no connection: its place may be wanted. */
   keep(session: number, nowMs: number): void {
     const place = this.placeOf(session);
-    if (place === NO_PLACE) return;
-    this.#values[ledgerPlaceAt(place) / 2 + PLACE_KEPT_SINCE_NUMBER] = nowMs;
+    if (place !== NO_PLACE) this.#keepAt(place, nowMs);
   }
 
   /** Gives a session's place back: nothing of it is asked for any more, or on its way. */
@@ -213,6 +224,7 @@ export class SessionLedger {
     return {
       session: Atomics.load(this.#words, at + PLACE_SESSION),
       confirmed: Atomics.load(this.#words, at + PLACE_CONFIRMED),
+      keptSinceSeconds: Atomics.load(this.#words, at + PLACE_KEPT_SINCE) >>> 0,
     };
   }
 
@@ -264,11 +276,6 @@ export class SessionLedger {
     return entry?.number === number ? entry : undefined;
   }
 
-  /** Whether the session of a place has a connection, as far as was said. */
-  isConnected(place: number): boolean {
-    return this.#values[ledgerPlaceAt(place) / 2 + PLACE_KEPT_SINCE_NUMBER] === 0;
-  }
-
   /** Visits the entries of a place's session that are not confirmed. */
   forEachEntry(place: number, visit: (entry: LedgerEntry) => void): void {
     const { session, confirmed } = this.sessionAt(place);
@@ -303,15 +310,22 @@ export class SessionLedger {
     let oldest = NO_PLACE;
     let oldestMs = nowMs - SESSION_KEPT_MS;
     for (let place = 0; place < this.placeCount; place++) {
-      const at = ledgerPlaceAt(place);
-      if (this.#words[at + PLACE_SESSION] === 0) return place;
-      const sinceMs = this.#values[at / 2 + PLACE_KEPT_SINCE_NUMBER];
+      const { session, keptSinceSeconds } = this.sessionAt(place);
+      if (session === 0) return place;
+      const sinceMs = keptSinceSeconds * 1000;
+      // The clock was set back: that must not keep the place for as long.
+      if (sinceMs > nowMs) this.#keepAt(place, nowMs);
       if (sinceMs === 0 || sinceMs > oldestMs) continue;
       oldest = place;
       oldestMs = sinceMs;
     }
     if (oldest !== NO_PLACE) this.forget(oldest);
     return oldest;
+  }
+
+  /** In whole seconds, and none too early. */
+  #keepAt(place: number, nowMs: number): void {
+    Atomics.store(this.#words, ledgerPlaceAt(place) + PLACE_KEPT_SINCE, Math.ceil(nowMs / 1000));
   }
 
   #clear(place: number): void {

@@ -24,7 +24,7 @@
  *         are a multiple of 8: bit 0 says that the segment is full, so that what is left of it is
  *         lost; bits 1 and 2 are zero
  *   ...   index buckets 0 to first unused - 1, 64 bytes each
- *   ...   the ledger: see ledger_copy.ts
+ *   ...   the ledger: see ledger_copy.ts; since version 5 it says when sessions were left
  * ```
  *
  * A pool without a ledger is written as version 3, which earlier releases read.
@@ -42,7 +42,11 @@ import { SLOT_EXTENT_COUNT } from "../pool/control_layout.ts";
 
 export const CHECKPOINT_MAGIC = "DINOMOCP";
 /** The newest version, of pools that have a ledger. */
-export const CHECKPOINT_VERSION = 4;
+export const CHECKPOINT_VERSION = 5;
+/** The first version that says since when a session has no connection. */
+export const CHECKPOINT_VERSION_SESSION_TIMES = 5;
+/** The first version of pools that have a ledger. */
+export const CHECKPOINT_VERSION_LEDGER = 4;
 /** The version of pools without one: it has the types of keys, and keys of more than 1024 bytes. */
 export const CHECKPOINT_VERSION_PLAIN = 3;
 /** The first version that says of which types keys are. */

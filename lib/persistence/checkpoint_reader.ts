@@ -67,13 +67,13 @@ export function readCheckpoint(files: FileSystem, directory: string): StoredChec
   }
   const ledger = ledgerOf(bytes);
   // The CRC does not cover the version.
-  if ((format < layout.CHECKPOINT_VERSION) !== (ledger.length === 0)) {
+  if ((format < layout.CHECKPOINT_VERSION_LEDGER) !== (ledger.length === 0)) {
     throw new FormatError(
-      `${path} must have a ledger since format version ${layout.CHECKPOINT_VERSION}, ` +
+      `${path} must have a ledger since format version ${layout.CHECKPOINT_VERSION_LEDGER}, ` +
         `got one of ${ledger.length} bytes with version ${format}`,
     );
   }
-  if (ledger.length > 0 && !isPossibleCopy(ledger)) {
+  if (ledger.length > 0 && !isPossibleCopy(ledger, format)) {
     const offset = bytes.length - ledger.length;
     throw new CorruptionError(path, offset, "its ledger is impossible");
   }

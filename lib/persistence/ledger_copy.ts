@@ -8,7 +8,8 @@
  *   word 4   sessions
  *   word 5   entries
  *   words 1, 6 and 7   zero
- *   sessions   2 words each: number, CONFIRMED
+ *   sessions   4 words each: number, CONFIRMED, since when it has no connection, zero; in format
+ *              version 4 the first two
  *   entries    8 words each, as in pool/ledger_layout.ts
  * ```
  *
@@ -23,6 +24,10 @@
  *
  * **Nothing is in it too early.** An entry is made when its frame has been written, and the image is
  * synced between the copy and the moment at which the checkpoint counts.
+ *
+ * **Since when a session has no connection** is said by the copy if it had none when that was made.
+ * If it had one, it has lost it with its host, at the latest, and counts from the end of the replay:
+ * not from before, as a pool may be restored ahead while the host of its sessions goes on.
  *
  * **What a replay finds of old records.** A cleaner moves records word for word, with the names of
  * sessions that have ended, and of numbers that were confirmed long ago. The first are those below
@@ -52,6 +57,7 @@ import {
   ledgerSizesOf,
 } from "../pool/ledger_layout.ts";
 import type { Pool } from "../pool/pool.ts";
+import { CHECKPOINT_VERSION_SESSION_TIMES } from "./checkpoint_layout.ts";
 
 const COPY_NEXT = 0;
 const COPY_FORGOTTEN = 2;
@@ -59,7 +65,9 @@ const COPY_FORM = 3;
 const COPY_SESSION_COUNT = 4;
 const COPY_ENTRY_COUNT = 5;
 const COPY_SESSIONS = 8;
-const SESSION_WORDS = 2;
+const SESSION_WORDS = 4;
+/** The same in checkpoints that do not say since when a session has no connection. */
+const SESSION_WORDS_BEFORE = 2;
 const ENTRY_WORDS = 8;
 /** The largest of `NumberForm`. */
 const FORM_MAX = 2;
@@ -80,13 +88,13 @@ export function copyLedger(pool: Pool): Uint8Array {
   const sessions: number[] = [];
   const entries: LedgerEntry[] = [];
   for (let place = 0; place < ledger.placeCount; place++) {
-    const { session, confirmed } = ledger.sessionAt(place);
+    const { session, confirmed, keptSinceSeconds } = ledger.sessionAt(place);
     if (session === 0) continue;
     const own: LedgerEntry[] = [];
     ledger.forEachEntry(place, (entry) => own.push(entry));
     // It has ended meanwhile. Who has its place now began after NEXT was loaded.
     if (ledger.sessionAt(place).session !== session) continue;
-    sessions.push(session, confirmed);
+    sessions.push(session, confirmed, keptSinceSeconds, 0);
     entries.push(...own);
   }
   const words = new Int32Array(
@@ -112,34 +120,44 @@ export function copyLedger(pool: Pool): Uint8Array {
   return new Uint8Array(words.buffer);
 }
 
-/** Whether bytes can be a copy that {@linkcode copyLedger} has made. */
-export function isPossibleCopy(copy: Uint8Array): boolean {
+/**
+ * Whether bytes can be a copy that {@linkcode copyLedger} has made.
+ *
+ * @param format version of the checkpoint that has it
+ */
+export function isPossibleCopy(copy: Uint8Array, format: number): boolean {
   const words = wordsOf(copy);
+  const sessionWords = sessionWordsIn(format);
   const sessionCount = words[COPY_SESSION_COUNT];
   const entryCount = words[COPY_ENTRY_COUNT];
   const isWhole = words.length >= COPY_SESSIONS && sessionCount >= 0 && entryCount >= 0 &&
     sessionCount <= LEDGER_PLACES && entryCount <= LEDGER_PLACES * REMOTE_REQUESTS_MAX &&
-    words.length === COPY_SESSIONS + sessionCount * SESSION_WORDS + entryCount * ENTRY_WORDS;
+    words.length === COPY_SESSIONS + sessionCount * sessionWords + entryCount * ENTRY_WORDS;
   if (!isWhole) return false;
   const next = words[COPY_NEXT];
   const isInOrder = next >= 1 && next <= SESSION_MAX &&
     words[COPY_FORGOTTEN] >= 0 && words[COPY_FORGOTTEN] < next &&
     words[COPY_FORM] >= 0 && words[COPY_FORM] <= FORM_MAX;
-  return isInOrder && hasPossibleSessions(words, sessionCount, entryCount);
+  return isInOrder && hasPossibleSessions(words, sessionCount, sessionWords, entryCount);
+}
+
+function sessionWordsIn(format: number): number {
+  return format < CHECKPOINT_VERSION_SESSION_TIMES ? SESSION_WORDS_BEFORE : SESSION_WORDS;
 }
 
 function hasPossibleSessions(
   words: Int32Array,
   sessionCount: number,
+  sessionWords: number,
   entryCount: number,
 ): boolean {
   const sessions = new Set<number>();
   for (let i = 0; i < sessionCount; i++) {
-    const session = words[COPY_SESSIONS + i * SESSION_WORDS];
+    const session = words[COPY_SESSIONS + i * sessionWords];
     if (session < 1 || session > SESSION_MAX) return false;
     sessions.add(session);
   }
-  const first = COPY_SESSIONS + sessionCount * SESSION_WORDS;
+  const first = COPY_SESSIONS + sessionCount * sessionWords;
   for (let i = 0; i < entryCount; i++) {
     const state = words[first + i * ENTRY_WORDS];
     const isPossible = (state & 1) === 1 && state >>> 1 <= VERSION_HIGH_MAX &&
@@ -149,26 +167,33 @@ function hasPossibleSessions(
   return sessions.size === sessionCount;
 }
 
-/** Gives a pool that is being restored the ledger of a checkpoint, whose copy is possible. */
+/**
+ * Gives a pool that is being restored the ledger of a checkpoint, whose copy is possible.
+ *
+ * @param format version of the checkpoint
+ */
 export function restoreLedger(
   pool: Pool,
   copy: Uint8Array,
-  nowMs: number,
+  format: number,
   sizes: LedgerSizes = LEDGER_SIZES,
 ): void {
   const words = wordsOf(copy);
+  const sessionWords = sessionWordsIn(format);
   pool.addLedger(words[COPY_FORM], sizes);
   const ledger = SessionLedger.of(pool)!;
   ledger.begin(words[COPY_NEXT], words[COPY_FORGOTTEN]);
   const places = new Map<number, number>();
   const sessionCount = words[COPY_SESSION_COUNT];
   for (let i = 0; i < sessionCount; i++) {
-    const at = COPY_SESSIONS + i * SESSION_WORDS;
-    ledger.take(i, { session: words[at], confirmed: words[at + 1] >>> 0 }, nowMs);
-    places.set(words[at], i);
+    const at = COPY_SESSIONS + i * sessionWords;
+    const session = words[at];
+    const keptSinceSeconds = sessionWords === SESSION_WORDS ? words[at + 2] >>> 0 : 0;
+    ledger.take(i, { session, confirmed: words[at + 1] >>> 0, keptSinceSeconds });
+    places.set(session, i);
   }
   const values = new Float64Array(words.buffer, words.byteOffset, words.length >>> 1);
-  const first = COPY_SESSIONS + sessionCount * SESSION_WORDS;
+  const first = COPY_SESSIONS + sessionCount * sessionWords;
   for (let i = 0; i < words[COPY_ENTRY_COUNT]; i++) {
     const at = first + i * ENTRY_WORDS;
     ledger.write(places.get(words[at + 1])!, {
@@ -185,20 +210,18 @@ export function restoreLedger(
 export class ReplayedSessions {
   readonly #pool: Pool;
   readonly #ledger: SessionLedger;
-  readonly #nowMs: number;
   /** The largest session that a record names. */
   #largest = 0;
 
   /** For a pool whose ledger is that of its checkpoint; undefined if it has none. */
-  static of(pool: Pool, nowMs: number): ReplayedSessions | undefined {
+  static of(pool: Pool): ReplayedSessions | undefined {
     const ledger = SessionLedger.of(pool);
-    return ledger && new ReplayedSessions(pool, ledger, nowMs);
+    return ledger && new ReplayedSessions(pool, ledger);
   }
 
-  private constructor(pool: Pool, ledger: SessionLedger, nowMs: number) {
+  private constructor(pool: Pool, ledger: SessionLedger) {
     this.#pool = pool;
     this.#ledger = ledger;
-    this.#nowMs = nowMs;
   }
 
   /** Notes a record of a whole frame. */
@@ -219,17 +242,22 @@ export class ReplayedSessions {
   }
 
   /**
-   * Ends the replay: sessions of which no request was applied need no place, and the next session is
-   * larger than all that records name.
+   * Ends the replay, by who has the pool now: sessions of which no request was applied need no
+   * place, the others have no connection, and the next session is larger than all that records name.
+   *
+   * @param nowMs milliseconds since the epoch
    */
-  finish(): void {
+  finish(nowMs: number): void {
     const ledger = this.#ledger;
     for (let place = 0; place < ledger.placeCount; place++) {
-      const { session } = ledger.sessionAt(place);
+      const { session, keptSinceSeconds } = ledger.sessionAt(place);
       if (session === 0) continue;
       let count = 0;
       ledger.forEachEntry(place, () => count += 1);
+      const isKeptSince = keptSinceSeconds > 0 && keptSinceSeconds * 1000 <= nowMs;
       if (count === 0) ledger.end(session);
+      // It has lost its host, or the clock was set back.
+      else if (!isKeptSince) ledger.keep(session, nowMs);
     }
     ledger.begin(Math.max(ledger.next, this.#largest + 1), ledger.forgotten);
   }
@@ -240,7 +268,7 @@ export class ReplayedSessions {
     if (known !== NO_PLACE || session < ledger.next || session > SESSION_MAX) return known;
     let free = ledger.placeOf(0);
     if (free === NO_PLACE) free = this.#forgetSmallest();
-    ledger.take(free, { session, confirmed: 0 }, this.#nowMs);
+    ledger.take(free, { session, confirmed: 0, keptSinceSeconds: 0 });
     return free;
   }
 

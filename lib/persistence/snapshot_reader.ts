@@ -82,6 +82,8 @@ export interface RestoreOptions {
   readonly onProgress?: ((share: number) => void) | undefined;
   /** Sizes of the ledger, if the pool has one: those of the pool that is restored, or larger ones. */
   readonly ledgerSizes?: LedgerSizes | undefined;
+  /** Milliseconds since the epoch. @default the machine's clock */
+  readonly clock?: (() => number) | undefined;
 }
 
 /** What `open` was asked for; undefined means "whatever the snapshot has". */
@@ -167,7 +169,8 @@ export class PoolRestore {
     restoreSlots(this.pool, bytes);
     restoreIndex(this.pool, bytes, segmentCount, checkpoint);
     if (checkpoint.ledger.length > 0) {
-      restoreLedger(this.pool, checkpoint.ledger, epochMs(), options.ledgerSizes ?? LEDGER_SIZES);
+      const { ledger, format } = checkpoint;
+      restoreLedger(this.pool, ledger, format, options.ledgerSizes ?? LEDGER_SIZES);
     }
     const entriesAt = layout.checkpointParts(segmentCount, 0).segments;
     const entriesEnd = entriesAt + segmentCount * layout.SEGMENT_ENTRY_WORDS * 4;
@@ -220,7 +223,7 @@ export class PoolRestore {
   /** Replays what is behind the checkpoint. */
   replay(): void {
     this.#withReplay((replay) => replay.run());
-    this.#sessions?.finish();
+    this.#sessions?.finish((this.#options.clock ?? epochMs)());
     // A checkpoint that does not know the segments of a larger capacity would not have them
     // replayed.
     const hasGrown = this.pool.segmentLimit > this.source.segmentCount;
@@ -259,7 +262,7 @@ export class PoolRestore {
       this.#checked = new IndexCheck(this.pool, checkpointPath);
       this.#checked.checkTables();
       const repair = this.#options.repair ?? false;
-      this.#sessions = ReplayedSessions.of(this.pool, epochMs());
+      this.#sessions = ReplayedSessions.of(this.pool);
       this.#replay = new FrameReplay(
         this.pool,
         this.#files,

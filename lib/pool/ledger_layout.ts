@@ -18,7 +18,8 @@
  * ```text
  *   place   word 0   its session, 0 if it is free
  *           word 1   CONFIRMED: the other process has the answers up to this number
- *           words 4-5   since when the session has no connection, as float64; 0 while it has one
+ *           word 2   since when the session has no connection, in seconds since the epoch, as u32; 0
+ *                    while it has one; loaded by who writes checkpoints
  *   entry   word 0   0 while it is written; otherwise 1, and the version's bits 32-46 from bit 1 on
  *           word 1   session
  *           word 2   number of the request, whose low bits say which of the entries it is
@@ -47,8 +48,7 @@ export const LEDGER_WINDOW = 5;
 const PLACE_WORDS = 8;
 export const PLACE_SESSION = 0;
 export const PLACE_CONFIRMED = 1;
-/** In numbers of 8 bytes. */
-export const PLACE_KEPT_SINCE_NUMBER = 2;
+export const PLACE_KEPT_SINCE = 2;
 
 export const ENTRY_WORDS = 8;
 export const ENTRY_STATE = 0;

@@ -34,6 +34,15 @@ const NO_LEASES: Leases = {
   letGo: () => {},
 };
 
+/** A gateway answers sooner, or it waits for something else. */
+const TURNS_MICROS_MAX = 100;
+
+/** How long a store's thread has its event loop turn while it waits for an answer. */
+function turnsMsOf<V>({ spinMicros, processorCount }: ResolvedOptions<V>): number {
+  // The gateway needs a processor, too.
+  return processorCount > 1 ? Math.min(spinMicros, TURNS_MICROS_MAX) / 1000 : 0;
+}
+
 /** How a store is opened whose pool is in this process. */
 export interface HereOpening<V, K extends Key> {
   /** Opens it. @throws {PoolLockedError} when another process has it open */
@@ -82,7 +91,7 @@ async function openRemote<V, K extends Key>(
 ): Promise<Store<V, K>> {
   const { welcome } = connection;
   const { segmentBytes, hashKey, ordered } = welcome;
-  const client = makeRemoteClient({ segmentBytes });
+  const client = makeRemoteClient({ segmentBytes }, turnsMsOf(resolved));
   const calls = new RemoteCalls();
   const updateCodec = () => {
     if (codec instanceof MsgpackCodec) codec.updateStructures();

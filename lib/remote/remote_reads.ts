@@ -119,10 +119,6 @@ export class RemoteReads<V> implements StoreReads<V> {
     return value && this.#decodeSync(() => this.#decode(value, key));
   }
 
-  readEntry(key: Key): Promise<Entry<V> | undefined> {
-    return this.getEntry(key);
-  }
-
   getEntrySync(key: Key): Entry<V> | undefined {
     this.#lifetime.assertBlocks("getEntrySync");
     const { value } = this.#requested.readSync(key, true);

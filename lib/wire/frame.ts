@@ -17,7 +17,7 @@
  *
  * @module
  */
-import { crc32 } from "../core/crc32.ts";
+import { crc32, ownCrc32 } from "../core/crc32.ts";
 
 /** "DNMO", little-endian. */
 const MAGIC = 0x4f4d4e44;
@@ -78,7 +78,7 @@ export function sealFrame(frame: Uint8Array, kind: number): void {
   writeWord(frame, 0, MAGIC);
   writeWord(frame, AT_VERSION, FRAME_VERSION | (kind << 8));
   writeWord(frame, AT_BODY_BYTES, frame.length - WIRE_HEADER_BYTES);
-  const head = crc32(frame.subarray(0, AT_CRC));
+  const head = ownCrc32(frame, 0, 0, AT_CRC);
   writeWord(frame, AT_CRC, crc32(frame.subarray(WIRE_HEADER_BYTES), head));
 }
 
@@ -180,7 +180,8 @@ export class FrameReader {
   }
 
   #frameOf(header: Uint8Array, at: number, body: Uint8Array): Frame {
-    if (wordAt(header, at + AT_CRC) !== crc32(body, crc32(header.subarray(at, at + AT_CRC)))) {
+    const head = ownCrc32(header, 0, at, at + AT_CRC);
+    if (wordAt(header, at + AT_CRC) !== crc32(body, head)) {
       this.#refuse("must have the CRC of its bytes");
     }
     return { kind: header[at + AT_KIND]!, body };

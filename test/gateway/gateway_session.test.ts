@@ -11,8 +11,9 @@ import { StoreClosedError } from "../../lib/core/errors.ts";
 import { REMOTE_REQUESTS_MAX, SLOT_SHIFT } from "../../lib/core/limits.ts";
 import { KeyEncoder } from "../../lib/core/key_encoder.ts";
 import { KEY_TYPE_NUMBERS } from "../../lib/core/key_types.ts";
+import { nextTurn } from "../../lib/core/runtime.ts";
 import { decodeError, encodeError } from "../../lib/gateway/carried_errors.ts";
-import { GatewaySession } from "../../lib/gateway/gateway_session.ts";
+import { GatewaySession, TURN_REQUESTS_MAX } from "../../lib/gateway/gateway_session.ts";
 import { makeRemoteClient } from "../../lib/gateway/remote_client.ts";
 import { decodeRequests, encodeRequests } from "../../lib/gateway/request_frames.ts";
 import { DerivationWords } from "../../lib/rings/derivation_words.ts";
@@ -31,6 +32,8 @@ const PIPELINED_MAX = 40;
 /** Longer than what fits the ring of an attached thread, and than what a connection may have on its way. */
 const LARGE_BYTES = 1_500_000;
 
+/** Of the frame, for each answer with a value of 8 bytes. */
+const ANSWER_BYTES = 40;
 /** Ends what nobody answers. */
 const OVER = new StoreClosedError("the test is over");
 
@@ -351,6 +354,60 @@ test(
     await session.close();
     await host.close();
   }),
+);
+
+test(
+  "a process that asks for thousands at a time delays one that asks for one by few",
+  async () => {
+    const host = await open<Uint8Array>(OPTIONS);
+    const thread = await attachClient(host.share());
+    const { pool, client, reader } = thread;
+    const { hashKey } = pool;
+    await host.put("a", new Uint8Array(8));
+    /** Whose answers were written, each with how many bytes. */
+    const written: [name: string, bytes: number][] = [];
+    const sessionOf = (name: string) => {
+      const write = (bytes: Uint8Array) => {
+        written.push([name, bytes.length]);
+        return true;
+      };
+      return new GatewaySession({
+        ...rulesOf(hashKey),
+        client,
+        reader,
+        write,
+        onConfirmed: () => {},
+      });
+    };
+    const bodyOf = (count: number) => {
+      const frames: Uint8Array[] = [];
+      const remote = makeConnected(4096, (bytes) => void frames.push(bytes));
+      const keys = new KeyEncoder(...hashKey);
+      keys.encode("a");
+      const get = () => remote.get(keys, true, { settle: () => {}, fail: () => {} });
+      for (let i = 0; i < count; i++) get();
+      remote.flush();
+      remote.failAll(OVER);
+      return frames.map((frame) => frame.slice(WIRE_HEADER_BYTES));
+    };
+    const heavy = sessionOf("heavy");
+    const light = sessionOf("light");
+    for (const body of bodyOf(REMOTE_REQUESTS_MAX)) heavy.receive(body);
+    for (const body of bodyOf(1)) light.receive(body);
+    const answered = () => {
+      const own = written.filter(([name]) => name === "heavy");
+      return own.reduce((sum, [, bytes]) => sum + bytes - WIRE_HEADER_BYTES, 0) / ANSWER_BYTES;
+    };
+    while (!written.some(([name]) => name === "light")) await nextTurn();
+    assert.ok(answered() <= 2 * TURN_REQUESTS_MAX, `${answered()} answers`);
+    // And nothing of it is left.
+    while (answered() < REMOTE_REQUESTS_MAX) await nextTurn();
+    assert.is(answered(), REMOTE_REQUESTS_MAX);
+    await heavy.close();
+    await light.close();
+    await thread.close();
+    await host.close();
+  },
 );
 
 test("errors keep their class, code and message", () => {

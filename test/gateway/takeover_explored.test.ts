@@ -1,16 +1,11 @@
 /**
  * Takeovers, explored: hosts die and connections are cut at any step, and each request is applied once, in its order, and told so.
  *
- * Each run tries every interleaving of the small cases that are its runtime's, and random ones of the large case. With DINOMO_CAMPAIGN=1
- * it tries all of them, and of the wide cases as many states as it has time for; the number is printed.
- *
  * @module
  */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { CAMPAIGN_FACTOR, runtimeShare, SHARE_COUNT } from "../support/campaign.ts";
-import { Random, seeded } from "../support/random.ts";
-import { explore, tryRandomly } from "../support/explorer.ts";
+import { defineExploredTests } from "../support/explorer.ts";
 import type { OperationKind, ScriptedOperation } from "../support/takeover_operations.ts";
 import { checkTakeover } from "../support/takeover_rules.ts";
 import { type TakeoverBounds, TakeoverWorld } from "../support/takeover_world.ts";
@@ -63,46 +58,16 @@ const LARGE = bounds("put, limited, get, put b, put | delete, add, absent, add b
   checkpoints: 2,
   fulls: 1,
 });
-const LARGE_COUNT = 250;
 
-const isCampaign = SHARE_COUNT === 1 && CAMPAIGN_FACTOR > 0;
-const WIDE_STATES_MAX = isCampaign ? 60_000 * CAMPAIGN_FACTOR : 500;
-
-test("every interleaving of a few requests applies each once", async () => {
-  for (const small of runtimeShare(SMALL)) {
-    const { isWhole, ends } = await explore(() => new TakeoverWorld(small));
-    assert.ok(isWhole && ends > 1);
-  }
+defineExploredTests({
+  make: (each) => new TakeoverWorld(each),
+  what: "each request is applied once",
+  small: { "each of a few requests is applied once": SMALL },
+  wide: WIDE,
+  wideStates: { run: 500, campaign: 60_000 },
+  large: LARGE,
+  largeCount: 250,
 });
-
-test("interleavings of more requests apply each once", async () => {
-  const wide = SHARE_COUNT === 1 && CAMPAIGN_FACTOR === 0 ? [] : runtimeShare(WIDE);
-  for (const [i, each] of wide.entries()) {
-    const { states, ends, steps, isWhole } = await explore(
-      () => new TakeoverWorld(each),
-      WIDE_STATES_MAX,
-    );
-    if (isCampaign) {
-      console.log(
-        `case ${i}: ${states} states${isWhole ? ", all" : ""}, ${ends} ends, ${steps} steps`,
-      );
-    }
-    assert.ok(ends > 0);
-  }
-});
-
-test(
-  "random interleavings of many requests apply each once",
-  seeded(async (random) => {
-    const isAlwaysAlike = CAMPAIGN_FACTOR === 0;
-    const count = isAlwaysAlike ? LARGE_COUNT : LARGE_COUNT * CAMPAIGN_FACTOR;
-    await tryRandomly(
-      () => new TakeoverWorld(LARGE),
-      isAlwaysAlike ? new Random(1) : random,
-      count,
-    );
-  }),
-);
 
 test("what a host knows of a session ends with its answers, or with the next session", async () => {
   const world = new TakeoverWorld(bounds("put, put, put, put", { cuts: 1 }));

@@ -22,6 +22,7 @@ import {
 import { RequestFrame } from "../../lib/gateway/request_frames.ts";
 import { encodeFrame, FrameReader } from "../../lib/wire/frame.ts";
 import { RUNTIMES } from "../../scripts/runtimes.ts";
+import { CAMPAIGN_FACTOR } from "../support/campaign.ts";
 import { makeConnected } from "../support/gateway_pair.ts";
 import { type Random, seeded } from "../support/random.ts";
 import { SharedStore } from "../support/shared_store.ts";
@@ -35,6 +36,9 @@ const HELLO = {
   ordered: false,
   durability: "os",
 } as const;
+
+/** How many write beside one another: as many as it is said to work with in a campaign of 4 or more. */
+const PROCESSES = CAMPAIGN_FACTOR >= 4 ? 64 : 16;
 
 /** A store that other processes may use, and one that asks it. */
 async function openBoth(): Promise<{ host: Store<unknown>; remote: Store<unknown>; path: string }> {
@@ -113,7 +117,9 @@ test("there may be so many connections, and no more", async () => {
   const { host, remote, path } = await openBoth();
   const sockets: Socket[] = [];
   for (let i = 1; i < GATEWAY_CONNECTIONS_MAX; i++) sockets.push((await greet(path)).socket);
-  const more = await connectTo(path);
+  const more = connect(join(path, "gateway"));
+  // It may have ended before this thread knows that it has begun.
+  more.on("error", () => {});
   more.resume();
   await closed(more);
   await remote.put("a", 1);
@@ -144,14 +150,16 @@ test("a process that does not read its answers holds up no other, and no end", a
   socket.destroy();
 });
 
-test("sixteen processes write beside one another, and see what the others have written", async () => {
+test("processes write beside one another, and see what the others have written", async () => {
   const path = temporaryPath();
   const options = { path, processes: true, capacity: "16MiB" } as const;
   const store = await open<number>(options);
-  const others = await Promise.all(Array.from({ length: 16 }, () => SharedStore.open(options)));
+  const others = await Promise.all(
+    Array.from({ length: PROCESSES }, () => SharedStore.open(options)),
+  );
   await Promise.all(others.map((other) => other.call("addByUpdates", "sum", 5)));
   await Promise.all(others.map((other, i) => other.call("put", `${i}`, i)));
-  for (const other of others) assert.is(await other.call("get", "sum"), 80);
+  for (const other of others) assert.is(await other.call("get", "sum"), 5 * PROCESSES);
   assert.equal(
     await others[0]!.call("getMany", others.map((_, i) => `${i}`)),
     others.map((_, i) => i),
