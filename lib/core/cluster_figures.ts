@@ -6,6 +6,8 @@
 
 /**
  * What the node of this process has done since it began. A round trip (RT) is one to the servers.
+ * Reads are those that requests have asked for, also to decide about a change, each once; those that
+ * go through keys, of iterations and for what has expired, are in `roundTrips` only.
  */
 export interface ClusterNodeStats {
   /** Reads of keys whose value was in its cache: no round trip. */
@@ -16,13 +18,18 @@ export interface ClusterNodeStats {
   readonly misses: number;
   /** Reads of keys that are absent, as the node knew: none. */
   readonly absent: number;
+  /**
+   * Reads of its keys that threads have answered themselves, from copies that it has lent them, as
+   * they have said since.
+   */
+  readonly copiedReads: number;
   /** Round trips of all of these reads. */
   readonly readRoundTrips: number;
   /** Changes that were written. */
   readonly changes: number;
   /** Round trips by which they were: those that wait together are written together. */
   readonly changeRoundTrips: number;
-  /** All round trips but those of changes: of reads, and to keep the index. */
+  /** All round trips but those of changes: of reads, of going through keys, to keep the index. */
   readonly roundTrips: number;
   /** Bytes of cached values and addresses, at most what `cluster.cache` says. */
   readonly cacheBytes: number;

@@ -56,6 +56,19 @@ export interface ClusterOptions {
    */
   balance?: boolean | undefined;
   /**
+   * Whether the node of this process lends copies of keys that are read very often to the threads
+   * that read them, which answer reads themselves then, for a tenth of a second at a time.
+   * @default true
+   */
+  copies?: boolean | undefined;
+  /**
+   * Whether processes of the same user on this machine may reach the node of this process, and this
+   * process theirs, by a UNIX socket in `/tmp/dinomo-nodes-<uid>`. With `tls` only if there is a
+   * `secret`, too. On Windows, and where there is none, they use TCP.
+   * @default true
+   */
+  near?: boolean | undefined;
+  /**
    * Address of this machine at which its node takes requests. One that other machines reach needs
    * `tls` and `secret`.
    * @default "127.0.0.1"
@@ -94,6 +107,9 @@ export interface ResolvedCluster extends ResolvedSecurity {
   readonly port: number;
   readonly cacheBytes: number;
   readonly balance: boolean;
+  readonly copies: boolean;
+  /** Whether it is to use UNIX sockets, and may. */
+  readonly near: boolean;
   /** For tests: when the node writes its index and cleans. */
   readonly index?: Partial<IndexOptions>;
 }
@@ -107,6 +123,8 @@ const NAMES: readonly string[] = [
   "leaseMs",
   "cache",
   "balance",
+  "copies",
+  "near",
   "host",
   "port",
   "advertise",
@@ -151,10 +169,14 @@ export function clusterOf(
     requireThat(isBeside, name, "must be left out with cluster", value);
   }
   const servers = serversOf(cluster.servers);
-  const { name, leaseMs, node = true, port = 0, balance = true } = cluster;
+  const { name, leaseMs, node = true, port = 0 } = cluster;
+  const { balance = true, copies = true, near = true } = cluster;
+  const security = securityOf(cluster);
   const isName = typeof name === "string" && NAME.test(name);
   requireThat(isName, "cluster.name", "must be 1 to 64 letters, digits, - or _", name);
   requireThat(typeof balance === "boolean", "cluster.balance", "must be a boolean", balance);
+  requireThat(typeof copies === "boolean", "cluster.copies", "must be a boolean", copies);
+  requireThat(typeof near === "boolean", "cluster.near", "must be a boolean", near);
   return {
     servers,
     name,
@@ -167,8 +189,11 @@ export function clusterOf(
       : wholeNumber("cluster.leaseMs", leaseMs, LEASE_MS_MIN, LEASE_MS_MAX),
     cacheBytes: cacheBytesOf(cluster.cache),
     balance,
+    copies,
+    // No certificate is shown there: without a secret nothing would stand in for it.
+    near: near && (security.tls === undefined || security.secret !== undefined),
     port: wholeNumber("cluster.port", port, 0, PORT_MAX),
-    ...securityOf(cluster),
+    ...security,
   };
 }
 

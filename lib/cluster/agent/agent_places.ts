@@ -6,8 +6,7 @@
 import type { Server } from "node:net";
 import type { TlsIdentity } from "../../core/cluster_identity.ts";
 import { InvalidOptionError, UnavailableError } from "../../core/errors.ts";
-import { connectJetStream, type JetStreamOptions } from "../engine/jetstream.ts";
-import type { LogEngine } from "../engine/log_engine.ts";
+import { connectJetStream, type JetStreamOptions, type ServedEngine } from "../engine/jetstream.ts";
 import { isRefusal } from "../engine/nats_access.ts";
 import { listenTcp } from "../network/node_server.ts";
 
@@ -17,7 +16,7 @@ import { listenTcp } from "../network/node_server.ts";
  * @throws {UnavailableError} when none can be reached
  * @throws {InvalidOptionError} when they refuse this process, or packages are missing
  */
-export async function connectEngine(options: JetStreamOptions): Promise<LogEngine> {
+export async function connectEngine(options: JetStreamOptions): Promise<ServedEngine> {
   const { servers } = options;
   try {
     return await connectJetStream(options);

@@ -8,6 +8,7 @@ import { isDinomoError } from "../../core/any_error.ts";
 import type { DinomoErrorCode } from "../../core/errors.ts";
 import type { ClusterNodeStats, NodeLoads } from "../../core/cluster_figures.ts";
 import type { OwnerView } from "../client/owner_view.ts";
+import { ThreadStream, type ThreadStreamEnd } from "../../wire/thread_stream.ts";
 import { type AgentOptions, ClusterAgent, type ClusterFacts } from "./cluster_agent.ts";
 
 /** What it tells the thread that has started it. */
@@ -23,9 +24,10 @@ export type AgentReport =
   | { readonly kind: "closed" };
 
 /** What that thread tells it. */
-export interface AgentOrder {
-  readonly kind: "close";
-}
+export type AgentOrder =
+  /** That thread wants to send requests, by a connection of which this is the agent's end. */
+  | { readonly kind: "connect"; readonly end: ThreadStreamEnd }
+  | { readonly kind: "close" };
 
 /** Runs until the thread that has started it terminates it. */
 export async function runAgent(options: AgentOptions, port: MessagePort): Promise<void> {
@@ -36,7 +38,10 @@ export async function runAgent(options: AgentOptions, port: MessagePort): Promis
       onFigures: (figures, loads) => report({ kind: "figures", figures, loads }),
       onFailure: (error) => report({ kind: "failed", code: "", message: String(error) }),
     });
-    port.on("message", () => void agent.close().finally(() => report({ kind: "closed" })));
+    port.on("message", (order: AgentOrder) => {
+      if (order.kind === "connect") return agent.take(new ThreadStream(order.end));
+      void agent.close().finally(() => report({ kind: "closed" }));
+    });
     report({ kind: "joined", facts });
   } catch (error) {
     const { message } = error as Error;

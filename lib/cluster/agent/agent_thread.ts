@@ -16,7 +16,9 @@ import { startTimer } from "../../core/runtime.ts";
 import { settlesWithin } from "../../core/settles_within.ts";
 import { startUrlOf, type WorkerCode } from "../../core/worker_loader.ts";
 import { assertThreadFits, workerOptions } from "../../core/worker_options.ts";
+import { makeThreadStream, ThreadStream } from "../../wire/thread_stream.ts";
 import type { OwnerView } from "../client/owner_view.ts";
+import { parseAddress } from "../network/node_address.ts";
 import type { AgentOrder, AgentReport } from "./agent_shell.ts";
 import {
   type AgentEars,
@@ -37,12 +39,21 @@ export class AgentThread {
   readonly facts: ClusterFacts;
   readonly #worker: Worker;
   readonly #ended: Promise<void>;
+  readonly #begin: () => void;
   #isClosing = false;
+  #hasEnded = false;
 
-  private constructor(worker: Worker, ended: Promise<void>, facts: ClusterFacts) {
+  private constructor(
+    worker: Worker,
+    ended: Promise<void>,
+    facts: ClusterFacts,
+    begin: () => void,
+  ) {
     this.#worker = worker;
     this.#ended = ended;
+    this.#begin = begin;
     this.facts = facts;
+    void ended.then(() => this.#hasEnded = true);
   }
 
   /**
@@ -89,15 +100,33 @@ export class AgentThread {
       await worker.terminate();
       throw failureOf(report, known.cause);
     }
-    const thread = new AgentThread(worker, ended, report.facts);
+    const { facts } = report;
     worker.unref();
     known.isStarted = true;
     // What was told last is newest.
-    ends.onView(known.view ?? report.facts.view);
+    const begin = () => ends.onView(known.view ?? facts.view);
+    const thread = new AgentThread(worker, ended, facts, begin);
     void ended.then(() => {
       if (!thread.#isClosing) ends.onLost(lost(known.cause));
     });
     return thread;
+  }
+
+  /** Says who owns what, and may be asked for connections from then on. */
+  begin(): void {
+    this.#begin();
+  }
+
+  /** Connects to the node of the thread, if it is the one at a place; undefined if not. */
+  connect(host: string, port: number): ThreadStream | undefined {
+    const { address } = this.facts;
+    if (this.#hasEnded || address === undefined) return undefined;
+    const own = parseAddress(address);
+    if (own.host !== host || own.port !== port) return undefined;
+    const [here, there] = makeThreadStream();
+    const order: AgentOrder = { kind: "connect", end: there };
+    this.#worker.postMessage(order, [there.port]);
+    return new ThreadStream(here);
   }
 
   /** Has the node give its slots away and leave, and ends the thread. */

@@ -6,36 +6,37 @@
  */
 import type { Server } from "node:net";
 import type { NatsAccess, TlsIdentity } from "../../core/cluster_identity.ts";
-import { InvalidOptionError, UnavailableError } from "../../core/errors.ts";
+import { NodeFailedError, UnavailableError } from "../../core/errors.ts";
 import { KEY_TYPE_NUMBERS, type KeyTypes } from "../../core/key_types.ts";
 import { NODE_ID_COUNT } from "../../core/limits.ts";
-import { monotonicMs, sleep, startTimer, type Timer } from "../../core/runtime.ts";
+import { monotonicMs, runMicrotask, sleep, startTimer, type Timer } from "../../core/runtime.ts";
 import { settlesWithin } from "../../core/settles_within.ts";
 import type { ClusterNodeStats, NodeFigures, NodeLoads } from "../../core/cluster_figures.ts";
-import {
-  NONE_REFUSED,
-  type OwnerView,
-  type RefusedConnections,
-  viewOf,
-} from "../client/owner_view.ts";
-import { type Command, encode, type Settings, STREAM_FORMAT } from "../control/command.ts";
-import { CONTROL_STREAM, ControlLog } from "../control/control_log.ts";
+import { NONE_REFUSED, type OwnerView, type RefusedConnections } from "../client/owner_view.ts";
+import { type Command, encode, messageBytesIn, type Settings } from "../control/command.ts";
+import { ControlLog } from "../control/control_log.ts";
 import type { ControlState } from "../control/control_state.ts";
-import type { AppendOutcome, LogEngine } from "../engine/log_engine.ts";
-import { settingsProof } from "../network/cluster_handshake.ts";
+import type { ServedEngine } from "../engine/jetstream.ts";
+import { limitsOf } from "../messages/message_limits.ts";
+import type { ByteStream } from "../network/byte_stream.ts";
 import { assertIdentity } from "../network/cluster_tls.ts";
+import { nearPlaceOf } from "../network/near_place.ts";
+import { parseAddress } from "../network/node_address.ts";
 import { addressOf, NodeServer } from "../network/node_server.ts";
 import { RUNTIME_CLOCK } from "../node/cluster_clock.ts";
 import type { IndexOptions } from "../index/index_keeper.ts";
 import { ClusterNode } from "../node/cluster_node.ts";
+import { COPIES } from "../node/key_meter.ts";
 import type { LeaseTimes } from "../node/lease.ts";
 import { BALANCE } from "../node/load_plan.ts";
 import { surplusMoves } from "../node/succession.ts";
 import { connectEngine, listenForThreads } from "./agent_places.ts";
+import { assertAgreed, LEASE_MS_DEFAULT, propose, settingsFor } from "./agreement.ts";
 import { answerCalls } from "./called_node.ts";
 import { assertTrusted, assertTrustworthy } from "./mutual_trust.ts";
 import { NodeExecutor } from "./node_executor.ts";
 import { NodeWatches } from "./node_watches.ts";
+import { OwnerNews } from "./owner_news.ts";
 
 /** What an agent is started with; structured-cloneable. */
 export interface AgentOptions {
@@ -47,6 +48,10 @@ export interface AgentOptions {
   readonly cacheBytes: number;
   /** Whether the node gives slots to others when it has more to do than they have. */
   readonly balance: boolean;
+  /** Whether the node lends copies of keys that are read very often. */
+  readonly copies: boolean;
+  /** Whether processes of this machine and user may reach the node by a UNIX socket. */
+  readonly near: boolean;
   /** For tests: when the node writes its index and cleans. */
   readonly index?: Partial<IndexOptions>;
   /** Number of the node, or true for any that is free; false: only requests are sent. */
@@ -66,9 +71,13 @@ export interface AgentOptions {
 /** What all users of a cluster have alike, when it is known. */
 export interface ClusterFacts {
   readonly settings: Settings;
+  /** Bytes of a message, at most. */
+  readonly messageBytes: number;
   readonly view: OwnerView;
   /** Number of the node of this process; undefined if it has none. */
   readonly node: number | undefined;
+  /** Where it takes connections. */
+  readonly address: string | undefined;
 }
 
 /** Whom an agent tells. */
@@ -85,9 +94,6 @@ export interface AgentEars {
 const NOBODY = -1;
 /** The margin of a lease is so much of it: what the rates of two clocks may differ by. */
 const MARGIN_SHARE = 0.1;
-const LEASE_MS_DEFAULT = 3000;
-/** Pause between two proposals of settings. */
-const PROPOSE_MS = 100;
 /** How long is waited for settings, and for a node's first lease: longer than any lease. */
 export const JOIN_MS_MAX = 30_000;
 /** How often is looked for what is waited for. */
@@ -102,24 +108,23 @@ const LEAVE_MS_MAX = 2000;
 /** The agent of a process. */
 export class ClusterAgent {
   readonly #options: AgentOptions;
-  readonly #engine: LogEngine;
+  readonly #engine: ServedEngine;
   readonly #control: ControlLog;
+  readonly #news: OwnerNews;
   readonly #tell: AgentEars;
   /** Names of the lives of this process's nodes. */
   readonly #lives = new Set<string>();
   #node: ClusterNode | undefined;
   #number: number | undefined;
-  /** See {@linkcode OwnerView}. */
-  readonly #failedAt = new Map<number, number>();
+  #address: string | undefined;
   #server: NodeServer | undefined;
   #failure: unknown;
   #refused: RefusedConnections = NONE_REFUSED;
-  #told = "";
   #toldFigures = "";
   #timer: Timer | undefined;
   #figuresTimer: Timer | undefined;
 
-  private constructor(options: AgentOptions, engine: LogEngine, tell: AgentEars) {
+  private constructor(options: AgentOptions, engine: ServedEngine, tell: AgentEars) {
     this.#options = options;
     this.#engine = engine;
     this.#tell = tell;
@@ -135,6 +140,7 @@ export class ClusterAgent {
       loaded: () => this.#changed(),
       failed: (error) => this.#fail(error),
     });
+    this.#news = new OwnerNews(this.#control.state);
   }
 
   /**
@@ -152,16 +158,23 @@ export class ClusterAgent {
     const agent = new ClusterAgent(options, await connectEngine(options), tell);
     try {
       const settings = await agent.#agree();
-      assertAgreed(options, settings);
+      const messageBytes = messageBytesIn(settings)!;
       await assertTrusted(agent.#view().addresses, options);
       if (options.node !== false) await agent.#join(settings, options.node);
       const view = agent.#view();
       agent.#tellFigures();
-      return { agent, facts: { settings, view, node: agent.#number } };
+      const facts = { settings, messageBytes, view, node: agent.#number, address: agent.#address };
+      return { agent, facts };
     } catch (error) {
       await agent.close();
       throw error;
     }
+  }
+
+  /** Takes a connection of a thread of this process. */
+  take(stream: ByteStream): void {
+    if (this.#server === undefined) stream.destroy();
+    else this.#server.take(stream);
   }
 
   /** Gives the node's slots to others, leaves the cluster, and ends all connections. */
@@ -176,34 +189,19 @@ export class ClusterAgent {
   /**
    * Proposes settings, and waits until it has read what counts. The proposal of a process that is
    * not the first one does not count, but where it stands says how far is to be read.
+   *
+   * @throws {InvalidOptionError} when those are others, or the servers take too short messages
    */
   async #agree(): Promise<Settings> {
-    const { keys, codec, replicas, leaseMs = LEASE_MS_DEFAULT, secret } = this.#options;
     const { state } = this.#control;
-    const [key0, key1] = crypto.getRandomValues(new Int32Array(2));
-    const hashKey = [key0!, key1!] as const;
-    const proof = settingsProof(secret, hashKey);
-    const common = { hashKey, keys, codec, replicas, leaseMs, proof, format: STREAM_FORMAT };
-    const proposal = { kind: "settings", ...common } as const;
+    const { payloadBytesMax } = this.#engine;
     let readTo = Infinity;
-    void this.#propose(encode(proposal), (sequence) => readTo = sequence);
+    const proposal = encode(settingsFor(this.#options, payloadBytesMax));
+    void propose(this.#engine, proposal, JOIN_MS_MAX).then((sequence) => readTo = sequence);
     await this.#until("the settings of the cluster must be read", () => state.sequence >= readTo);
-    return state.settings!;
-  }
-
-  /** Appends to the control stream until that is known to be stored. */
-  async #propose(proposal: Uint8Array, stored: (sequence: number) => void): Promise<void> {
-    const engine = this.#engine;
-    const deadlineMs = monotonicMs() + JOIN_MS_MAX;
-    while (monotonicMs() < deadlineMs) {
-      // It may be there already, with as many replicas as others have wanted.
-      await new Promise<void>((resolve) => engine.createStream(CONTROL_STREAM, () => resolve()));
-      const outcome = await new Promise<AppendOutcome>((resolve) => {
-        engine.append(CONTROL_STREAM, "settings", proposal, undefined, resolve);
-      });
-      if (outcome.status === "stored") return stored(outcome.sequence);
-      await sleep(PROPOSE_MS, { keepsAlive: false });
-    }
+    const settings = state.settings!;
+    assertAgreed(settings, this.#options, payloadBytesMax);
+    return settings;
   }
 
   async #join(settings: Settings, wanted: number | true): Promise<void> {
@@ -239,10 +237,13 @@ export class ClusterAgent {
       executor: new NodeExecutor(node),
       answer: answerCalls(node, watches, () => nodeFiguresOf(node)),
       rules: { hashKey, keyTypes },
+      messageBytes: messageBytesIn(settings)!,
       onDistrust: (from, reason) => this.#onDistrust(from, reason),
     });
     try {
       await assertTrustworthy(number, address, listener, this.#options);
+      const place = nearPlaceOf(hashKey, parseAddress(address));
+      if (this.#options.near && place !== undefined) await this.#server.serveNear(place);
     } catch (error) {
       await this.#server.close();
       throw error;
@@ -260,6 +261,7 @@ export class ClusterAgent {
     if (!node.isActive) return;
     this.#node = node;
     this.#number = number;
+    this.#address = address;
   }
 
   #tellFigures(): void {
@@ -281,9 +283,11 @@ export class ClusterAgent {
     return new ClusterNode({
       engine: this.#engine,
       clock: RUNTIME_CLOCK,
+      soon: runMicrotask,
       times: timesOf(settings.leaseMs),
       node: number,
       hashKey: settings.hashKey,
+      limits: limitsOf(messageBytesIn(settings)!),
       nameLife: () => {
         const life = crypto.randomUUID();
         this.#lives.add(life);
@@ -291,6 +295,7 @@ export class ClusterAgent {
       },
       address,
       balance: this.#options.balance ? BALANCE : undefined,
+      copies: this.#options.copies ? COPIES : undefined,
       index: { cacheBytes: this.#options.cacheBytes, ...this.#options.index },
       settled: () => this.#server?.resume(),
       written: (record) => watches.written(record),
@@ -347,7 +352,7 @@ export class ClusterAgent {
   }
 
   #view(): OwnerView {
-    return viewOf(this.#control.state, this.#refused, this.#failedAt);
+    return this.#news.view(this.#refused);
   }
 
   #fail(error: unknown): void {
@@ -361,20 +366,27 @@ export class ClusterAgent {
     this.#changed();
   }
 
+  /** Fails when another process has become the node of this number, if this one may be another. */
+  #checkNumber(): void {
+    if (this.#number === undefined || this.#options.node !== true) return;
+    if (!this.#isOthers(this.#number)) return;
+    this.#fail(
+      new NodeFailedError(
+        `a node must renew its lease in time, but that of node ${this.#number} was over, and ` +
+          "another process is the node of this number now",
+      ),
+    );
+  }
+
   /** A command counts: tells what has changed, together with what comes soon. */
   #changed(command?: Command): void {
-    const { sequence, assignedAt } = this.#control.state;
-    const isFailure = command?.kind === "revoke" && assignedAt.includes(sequence);
-    if (isFailure) this.#failedAt.set(command.node, sequence);
+    if (command !== undefined) this.#news.note(command);
+    this.#checkNumber();
     this.#timer ??= startTimer(
       () => {
         this.#timer = undefined;
-        const view = this.#view();
-        const { mapSequence } = this.#control.state;
-        const told = JSON.stringify([mapSequence, view.refused.count, ...view.addresses]);
-        if (told === this.#told) return;
-        this.#told = told;
-        this.#tell.onView(view);
+        const view = this.#news.take(this.#refused);
+        if (view !== undefined) this.#tell.onView(view);
       },
       VIEW_MS,
       { keepsAlive: false },
@@ -382,7 +394,7 @@ export class ClusterAgent {
   }
 }
 
-function figuresOf({ indexStats }: ClusterNode): ClusterNodeStats {
+function figuresOf({ indexStats, copiedReads }: ClusterNode): ClusterNodeStats {
   const stats = indexStats!;
   const { valueHits, shortcutHits, misses, absent, changes, roundTrips, cacheBytes } = stats;
   return {
@@ -390,6 +402,7 @@ function figuresOf({ indexStats }: ClusterNode): ClusterNodeStats {
     shortcutHits,
     misses,
     absent,
+    copiedReads,
     readRoundTrips: stats.shortcutRoundTrips + stats.missRoundTrips,
     changes,
     changeRoundTrips: stats.appends,
@@ -410,31 +423,4 @@ function loadsOf(state: ControlState): NodeLoads {
 
 function timesOf(leaseMs: number): LeaseTimes {
   return { leaseMs, marginMs: Math.ceil(leaseMs * MARGIN_SHARE) };
-}
-
-/**
- * Compares what an opener wants with what the cluster has.
- *
- * @throws {InvalidOptionError} when they differ
- */
-function assertAgreed(options: AgentOptions, settings: Settings): void {
-  const { format = 1 } = settings;
-  if (format !== STREAM_FORMAT) {
-    throw new InvalidOptionError(
-      `cluster.name must be of a cluster whose streams have format ${STREAM_FORMAT}, as this ` +
-        `release writes, got one of format ${format}, which another release has made`,
-    );
-  }
-  for (const name of ["keys", "codec", "replicas", "leaseMs"] as const) {
-    const [wanted, has] = [options[name], settings[name]];
-    if (wanted === undefined || wanted === has) continue;
-    const option = name === "keys" || name === "codec" ? name : `cluster.${name}`;
-    throw new InvalidOptionError(
-      `${option} must be what the cluster was made with, ${JSON.stringify(has)}, got ${
-        JSON.stringify(wanted)
-      }`,
-    );
-  }
-  if (settingsProof(options.secret, settings.hashKey) === settings.proof) return;
-  throw new InvalidOptionError("cluster.secret must be the one that the cluster was made with");
 }

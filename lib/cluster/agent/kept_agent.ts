@@ -12,6 +12,7 @@ import { GATEWAY_CLOSE_MS_MAX } from "../../core/limits.ts";
 import { monotonicMs, sleep } from "../../core/runtime.ts";
 import { settlesWithin } from "../../core/settles_within.ts";
 import type { WorkerCode } from "../../core/worker_loader.ts";
+import type { ThreadStream } from "../../wire/thread_stream.ts";
 import { type AgentEnds, AgentThread } from "./agent_thread.ts";
 import type { AgentOptions, ClusterFacts } from "./cluster_agent.ts";
 
@@ -47,13 +48,18 @@ export class KeptAgent {
    */
   static async start(code: WorkerCode, options: AgentOptions, ends: AgentEnds): Promise<KeptAgent> {
     const kept = new KeptAgent(code, options, ends);
-    kept.#thread = await kept.#start();
+    await kept.#replace();
     return kept;
   }
 
   /** What its thread has found. */
   get facts(): ClusterFacts {
     return this.#thread.facts;
+  }
+
+  /** Connects to the node of this process, if it is the one at a place; undefined if not. */
+  connect(host: string, port: number): ThreadStream | undefined {
+    return this.#thread.connect(host, port);
   }
 
   /** Has the node give its slots away and leave, and ends the thread. */
@@ -65,6 +71,11 @@ export class KeptAgent {
       return;
     }
     await this.#thread.close();
+  }
+
+  async #replace(): Promise<void> {
+    this.#thread = await this.#start();
+    this.#thread.begin();
   }
 
   #lose(error: DinomoError): void {
@@ -80,7 +91,7 @@ export class KeptAgent {
       this.#restartedMs.push(nowMs);
       await sleep(PAUSE_MS, { keepsAlive: false });
       try {
-        this.#thread = await this.#start();
+        await this.#replace();
         if (this.#isClosing) await this.#thread.close();
         return;
       } catch (failure) {

@@ -9,6 +9,7 @@ import { UntrustedNodeError } from "../../core/cluster_errors.ts";
 import type { TlsIdentity } from "../../core/cluster_identity.ts";
 import { InvalidOptionError } from "../../core/errors.ts";
 import { settlesWithin } from "../../core/settles_within.ts";
+import { PLAIN_MESSAGE_BYTES_MAX } from "../messages/message_limits.ts";
 import { type Connect, connectTcp, type LinkFailure, NodeLink } from "../network/node_link.ts";
 
 /** How this process shows who it is. */
@@ -79,8 +80,10 @@ async function tryNode(
       address,
       node,
       session: NO_REQUESTS,
+      number: 0,
       secret,
       tls,
+      messageBytes: PLAIN_MESSAGE_BYTES_MAX,
       ends: { onOpen: () => resolve(undefined), onAnswers() {}, onCall() {}, onEnd: resolve },
     });
   });

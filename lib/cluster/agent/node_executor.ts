@@ -33,6 +33,7 @@ import type { ClusterNode } from "../node/cluster_node.ts";
 import { type ClusterAnswer, type ClusterRequest, ClusterStatus } from "../node/requests.ts";
 
 const HIGH = 2 ** 32;
+const NOTHING = new Uint8Array(0);
 
 /** Executes what threads send. */
 export class NodeExecutor implements RequestExecutor {
@@ -75,7 +76,7 @@ function requestOf(words: Int32Array, facts: RequestFacts): ClusterRequest {
     condition: conditionOf(words[REQUEST_OPERATION]!),
     expectedVersion: words[REQUEST_VERSION_HIGH]! * HIGH + (words[REQUEST_VERSION_LOW]! >>> 0),
     value: isDerived
-      ? new Uint8Array(0)
+      ? NOTHING
       : bytesOf(REQUEST_RECORD + valueWord(meta), words[REQUEST_RECORD + RECORD_VALUE_BYTES]!),
     expiresAtMs: recordExpiry(words, REQUEST_RECORD),
     derivation,
@@ -84,15 +85,18 @@ function requestOf(words: Int32Array, facts: RequestFacts): ClusterRequest {
     number: facts.number,
     confirmed: facts.confirmed,
     untilMs: facts.untilMs,
+    borrower: facts.borrower,
+    copiedReads: facts.copiedReads,
+    room: operation === Operation.GET ? facts.room : undefined,
   };
 }
 
 function answerOf(
   words: Int32Array,
   { operation }: ClusterRequest,
-  { status, version, value, expiresAtMs, before }: ClusterAnswer,
+  { status, version, value, expiresAtMs, before, lentMs }: ClusterAnswer,
 ): ExecutedAnswer {
-  const ends = { version, expiresAtMs: Infinity, content: new Uint8Array(0) };
+  const ends = { version, expiresAtMs: Infinity, content: NOTHING };
   switch (status) {
     case ClusterStatus.NOT_OWNER:
     // It has not been executed: it is sent again a little later.
@@ -103,7 +107,7 @@ function answerOf(
     case ClusterStatus.TOO_LARGE:
       return { ...ends, status: REFUSED, content: encodeError(tooLarge()) };
     case Status.FOUND:
-      return { status, version, expiresAtMs, content: value };
+      return { status, version, expiresAtMs, content: value, lentMs };
   }
   const isDerived = operation === Operation.ADD || operation === Operation.TOUCH;
   if (!isDerived) return { ...ends, status };

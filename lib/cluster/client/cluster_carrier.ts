@@ -17,6 +17,10 @@
  * connection not, since that one stops taking when the thread connects again; and by a node that has
  * lost the slot not, since a request names the assignment by which it was routed.
  *
+ * Reads of a key of which there is a copy (lent_copies.ts) are answered here, if nothing of the slot
+ * is on its way: what is behind something that is on its way waits for that, as if it had come back.
+ * So a thread's reads find its own changes, and none finds something older than one before it.
+ *
  * A request is sent again for {@linkcode RESEND_MS} at most, as nodes keep in mind what they have
  * applied for longer than that, and not for ever.
  *
@@ -33,18 +37,20 @@ import { type DinomoError, StoreClosedError } from "../../core/errors.ts";
 import { REMOTE_REQUESTS_MAX, SESSION_REQUESTS_MAX, SLOT_COUNT } from "../../core/limits.ts";
 import { runMicrotask, type Timer } from "../../core/runtime.ts";
 import type { ReadSource } from "../../far/client/routed_reads.ts";
+import { Numbered } from "../../gateway/numbered.ts";
 import { OpenParcels } from "../../gateway/open_parcels.ts";
 import { isUnknown, takeAnswer } from "../../gateway/parcel.ts";
 import { decodeAnswers } from "../../gateway/request_frames.ts";
 import { RequestOrder } from "../../gateway/request_order.ts";
 import { RECORD_REQUEST_POSITION } from "../../log/record_layout.ts";
 import type { ReadValue } from "../../rings/response_ring.ts";
-import { REQUEST_RECORD } from "../../rings/ring_layout.ts";
+import { REQUEST_RECORD, Status } from "../../rings/ring_layout.ts";
 import { FrameError } from "../../wire/frame.ts";
 import type { Connect } from "../network/node_link.ts";
 import type { ClusterClock } from "../node/cluster_clock.ts";
-import { isReturned } from "../network/cluster_frames.ts";
-import { CLUSTER_SEGMENT_BYTES } from "../network/record_sizes.ts";
+import { isOfNode, isReturned, LENT, RECALL } from "../network/cluster_frames.ts";
+import { clientSegmentBytes } from "../network/record_sizes.ts";
+import { AnswerTurns, LentCopies } from "./lent_copies.ts";
 import { askOnce, ClusterParcel, NodePeers, type Peer, PeerLostError } from "./node_peers.ts";
 import { NO_VIEW, type OwnerView } from "./owner_view.ts";
 import { RequestAges } from "./request_ages.ts";
@@ -57,6 +63,8 @@ const LOOK_MS = 25;
 export interface ClusterCarrierOptions {
   readonly secret: string | undefined;
   readonly tls: TlsIdentity | undefined;
+  /** Bytes of a message of the cluster, at most. */
+  readonly messageBytes: number;
   /** Makes the number of a session, that no other one ever has. */
   readonly makeSession: () => number;
   /** Called when there is something to settle. */
@@ -65,11 +73,13 @@ export interface ClusterCarrierOptions {
   readonly onClose: () => void;
   readonly clock: ClusterClock;
   readonly connect: Connect;
+  /** Copies that owners have lent; left out: it makes them. */
+  readonly lentCopies?: LentCopies;
 }
 
 /** Carries requests to nodes. */
 export class ClusterCarrier implements Carrier, ReadSource {
-  readonly requestWordsMax: number = REQUEST_RECORD + CLUSTER_SEGMENT_BYTES / 4;
+  readonly requestWordsMax: number;
   readonly canBlock = false;
   /** By which nodes are waited for. */
   readonly clock: ClusterClock;
@@ -79,6 +89,8 @@ export class ClusterCarrier implements Carrier, ReadSource {
   onChange = (): void => {};
   readonly #options: ClusterCarrierOptions;
   readonly #ages: RequestAges;
+  readonly #copies: LentCopies;
+  readonly #turns: AnswerTurns;
   #view: OwnerView = NO_VIEW;
   #peers: NodePeers;
   /** Requests that have not been settled. */
@@ -89,7 +101,7 @@ export class ClusterCarrier implements Carrier, ReadSource {
   /** Those that may be sent and have no number yet. */
   #admitted: ClusterParcel[] = [];
   /** Those that have a number and have not ended, in the order of their numbers. */
-  readonly #named = new Map<number, ClusterParcel>();
+  readonly #named = new Numbered<ClusterParcel>();
   #number = 0;
   /** How many requests of each slot are on their way, and by which assignment. */
   readonly #inFlight = new Int32Array(SLOT_COUNT);
@@ -103,8 +115,11 @@ export class ClusterCarrier implements Carrier, ReadSource {
   constructor(ends: RequestEnds, options: ClusterCarrierOptions) {
     this.#open = new OpenParcels(ends);
     this.#options = options;
+    this.requestWordsMax = REQUEST_RECORD + clientSegmentBytes(options.messageBytes) / 4;
     this.clock = options.clock;
     this.#ages = new RequestAges(options.clock);
+    this.#copies = options.lentCopies ?? new LentCopies(options.clock);
+    this.#turns = new AnswerTurns(options.clock, options.onArrival);
     this.#peers = this.#makePeers();
   }
 
@@ -118,6 +133,11 @@ export class ClusterCarrier implements Carrier, ReadSource {
 
   get lane(): Lane {
     return this.#newest;
+  }
+
+  /** Reads that were answered from copies. */
+  get copiedReads(): number {
+    return this.#copies.readCount;
   }
 
   /** Nodes to which there are connections. */
@@ -147,6 +167,7 @@ export class ClusterCarrier implements Carrier, ReadSource {
     this.#claimed = [];
     for (const parcel of claimed) if (this.#order.admit(parcel)) this.#admitted.push(parcel);
     this.#send();
+    if (this.#open.hasEnded) this.#turns.answered();
   }
 
   /** Nodes execute requests. */
@@ -232,8 +253,8 @@ export class ClusterCarrier implements Carrier, ReadSource {
 
   /** The number up to which all answers have come. */
   get #confirmed(): number {
-    for (const oldest of this.#named.keys()) return oldest - 1;
-    return this.#number;
+    const oldest = this.#named.lowest;
+    return oldest === undefined ? this.#number : oldest - 1;
   }
 
   #makePeers(): NodePeers {
@@ -245,7 +266,7 @@ export class ClusterCarrier implements Carrier, ReadSource {
       },
       onAnswers: (peer, body) => this.#receive(peer, body),
       onLost: (peer) => {
-        for (const parcel of peer.sent.values()) this.#comeBack(parcel);
+        for (const parcel of peer.sent.all()) this.#comeBack(parcel);
         this.#resumeAll();
         this.onChange();
       },
@@ -255,16 +276,24 @@ export class ClusterCarrier implements Carrier, ReadSource {
   /** Gives what may be sent its numbers, as far as nodes keep in mind how it ends, and routes it. */
   #send(): void {
     if (this.#admitted.length > 0 && this.#number === SESSION_REQUESTS_MAX) this.#renewSession();
-    const last = Math.min(this.#confirmed + REMOTE_REQUESTS_MAX, SESSION_REQUESTS_MAX);
-    const count = Math.min(last - this.#number, this.#admitted.length);
-    for (const parcel of this.#admitted.splice(0, count)) {
-      parcel.number = ++this.#number;
-      parcel.words[REQUEST_RECORD + RECORD_REQUEST_POSITION] = parcel.number;
-      this.#named.set(parcel.number, parcel);
-      this.#route(parcel);
+    // What is answered from a copy lets others be admitted.
+    for (let count = this.#sendable; count > 0; count = this.#sendable) {
+      for (const parcel of this.#admitted.splice(0, count)) {
+        if (!this.#stalled.has(parcel.slot) && this.#answerHere(parcel)) continue;
+        parcel.number = ++this.#number;
+        parcel.words[REQUEST_RECORD + RECORD_REQUEST_POSITION] = parcel.number;
+        this.#named.add(parcel);
+        this.#route(parcel);
+      }
     }
     this.#peers.flush(this.#confirmed);
     this.#lookLater();
+  }
+
+  /** How many requests may get numbers. */
+  get #sendable(): number {
+    const last = Math.min(this.#confirmed + REMOTE_REQUESTS_MAX, SESSION_REQUESTS_MAX);
+    return Math.min(last - this.#number, this.#admitted.length);
   }
 
   /** No number is left; when all that have one have ended, there is another session. */
@@ -279,6 +308,7 @@ export class ClusterCarrier implements Carrier, ReadSource {
     const { slot } = parcel;
     const stalled = this.#stalled.get(slot);
     if (stalled !== undefined) return void stalled.push(parcel);
+    if (this.#copies.has(parcel)) return void this.#stalled.set(slot, [parcel]);
     const peer = this.#peers.ownerOf(slot, this.#view);
     const isOtherWay = this.#inFlight[slot]! > 0 &&
       this.#routedAt[slot] !== this.#view.assignedAt[slot];
@@ -286,27 +316,49 @@ export class ClusterCarrier implements Carrier, ReadSource {
     this.#sendTo(peer, parcel);
   }
 
+  /** Answers a read from a copy, if nothing of its slot is on its way. */
+  #answerHere(parcel: ClusterParcel): boolean {
+    if (this.#inFlight[parcel.slot]! > 0 || !this.#copies.answer(parcel)) return false;
+    this.#end(parcel);
+    return true;
+  }
+
   #sendTo(peer: Peer, parcel: ClusterParcel): void {
-    const { slot, words, number } = parcel;
+    const { slot, words } = parcel;
     if (parcel.isSent) this.resentCount += 1;
     parcel.isSent = true;
     const assignedAt = this.#view.assignedAt[slot]!;
     this.#inFlight[slot]! += 1;
     this.#routedAt[slot] = assignedAt;
-    peer.sent.set(number, parcel);
-    peer.outgoing.push({ assignedAt, ageMs: this.#ages.ageMs(parcel), words });
+    parcel.sentAt = this.#copies.now();
+    parcel.lentMs = 0;
+    peer.sent.add(parcel);
+    const ageMs = this.#ages.ageMs(parcel);
+    const copiedReads = this.#copies.tellReads(parcel);
+    peer.outgoing.push({ assignedAt, ageMs, copiedReads, words });
   }
 
   #receive(peer: Peer, body: Uint8Array): void {
     if (!this.#isOpen) return;
-    for (const answer of decodeAnswers(body, isReturned)) {
+    for (const answer of decodeAnswers(body, isOfNode)) {
+      if (answer.status === RECALL) {
+        this.#copies.drop(answer.versionLow);
+        peer.recalled += 1;
+        peer.isRecallUntold = true;
+        continue;
+      }
       const parcel = peer.sent.get(answer.number);
       if (parcel === undefined) {
         throw new FrameError(`an answer must be to a request in flight, got ${answer.number}`);
       }
+      if (answer.status === LENT) {
+        parcel.lentMs = answer.versionLow;
+        continue;
+      }
       // One that is wrong ends the connection, and its request comes back with all others.
       if (!isReturned(answer.status)) takeAnswer(parcel, answer);
       peer.sent.delete(answer.number);
+      if (parcel.lentMs > 0 && answer.status === Status.FOUND) this.#copies.take(parcel, answer);
       if (isReturned(answer.status)) this.#return(peer, parcel);
       else this.#note(parcel);
     }
@@ -361,7 +413,7 @@ export class ClusterCarrier implements Carrier, ReadSource {
     const peer = live.length > 0 ? this.#peers.ownerOf(slot, this.#view) : undefined;
     if (live.length > 0 && peer === undefined) return void this.#stalled.set(slot, live);
     this.#stalled.delete(slot);
-    for (const parcel of live) this.#sendTo(peer!, parcel);
+    for (const parcel of live) if (!this.#answerHere(parcel)) this.#sendTo(peer!, parcel);
   }
 
   #giveUp(parcel: ClusterParcel): void {

@@ -7,11 +7,12 @@ import type { Slot } from "../../core/brands.ts";
 import type { TlsIdentity } from "../../core/cluster_identity.ts";
 import { startTimer } from "../../core/runtime.ts";
 import { decodeFailure } from "../../gateway/carried_errors.ts";
+import { Numbered } from "../../gateway/numbered.ts";
 import { Parcel } from "../../gateway/parcel.ts";
 import { CallClient } from "../../wire/call_client.ts";
 import { encodeRouted, type RoutedRequest } from "../network/cluster_frames.ts";
 import { type Connect, type LinkFailure, NodeLink } from "../network/node_link.ts";
-import type { ClusterClock } from "../node/cluster_clock.ts";
+import { type ClusterClock, LONG_AGO, type Moment } from "../node/cluster_clock.ts";
 import { RESEND_MS } from "../node/requests.ts";
 import type { OwnerView } from "./owner_view.ts";
 
@@ -23,10 +24,12 @@ export class PeerLostError extends Error {}
 
 /** A request of a cluster. */
 export class ClusterParcel extends Parcel {
-  /** Its number in the session; 0 before it has one. */
-  number = 0;
   /** When it was claimed. */
   issuedMs = 0;
+  /** When it was sent last, or shortly before. */
+  sentAt: Moment = LONG_AGO;
+  /** For how long after that reads may be answered from its answer, in milliseconds. */
+  lentMs = 0;
 }
 
 /** A node, while there is a connection to it. */
@@ -37,9 +40,12 @@ export interface Peer {
   /** Of what is not a request of one key. */
   readonly calls: CallClient;
   /** What was sent there and is not answered, by its number. */
-  readonly sent: Map<number, ClusterParcel>;
+  readonly sent: Numbered<ClusterParcel>;
   /** How many requests have come back from there. */
   returned: number;
+  /** How many recalls of copies have been read, and whether the node does not know that yet. */
+  recalled: number;
+  isRecallUntold: boolean;
   /** When its welcome was read. */
   welcomedMs: number;
   /** What is to be sent with the next frame. */
@@ -62,6 +68,8 @@ export interface PeerOptions {
   readonly session: number;
   readonly secret: string | undefined;
   readonly tls: TlsIdentity | undefined;
+  /** Bytes of a message of the cluster, at most. */
+  readonly messageBytes: number;
   readonly clock: ClusterClock;
   readonly connect: Connect;
 }
@@ -74,6 +82,8 @@ export class NodePeers {
   readonly #attemptMs = new Map<number, number>();
   /** Why the last attempt has failed. */
   readonly #failures = new Map<number, string>();
+  /** Connections so far. */
+  #count = 0;
   #isOpen = true;
 
   constructor(options: PeerOptions, ends: PeerEnds) {
@@ -115,11 +125,12 @@ export class NodePeers {
   /** Sends what is to be sent. */
   flush(confirmed: number): void {
     for (const peer of this.#peers.values()) {
-      const { outgoing: requests, returned, link, welcomedMs } = peer;
-      if (requests.length === 0) continue;
+      const { outgoing: requests, returned, link, welcomedMs, recalled } = peer;
+      if (requests.length === 0 && !peer.isRecallUntold) continue;
       peer.outgoing = [];
+      peer.isRecallUntold = false;
       const welcomeMs = Math.floor(this.#options.clock.monotonicMs() - welcomedMs);
-      link.write(encodeRouted({ confirmed, returned, welcomeMs, requests }));
+      link.write(encodeRouted({ confirmed, returned, welcomeMs, recalled, requests }));
     }
   }
 
@@ -134,7 +145,7 @@ export class NodePeers {
   }
 
   #connect(node: number, address: string): void {
-    const { session, secret, tls, clock, connect } = this.#options;
+    const { session, secret, tls, messageBytes, clock, connect } = this.#options;
     const nowMs = clock.monotonicMs();
     if (!this.#isOpen || nowMs - (this.#attemptMs.get(node) ?? -Infinity) < CONNECT_MS) return;
     this.#attemptMs.set(node, nowMs);
@@ -142,8 +153,10 @@ export class NodePeers {
       address,
       node,
       session,
+      number: ++this.#count,
       secret,
       tls,
+      messageBytes,
       connect,
       ends: {
         onOpen: () => {
@@ -161,8 +174,10 @@ export class NodePeers {
       address,
       link,
       calls: new CallClient({ write: (bytes) => link.write(bytes), errorOf: decodeFailure }),
-      sent: new Map(),
+      sent: new Numbered(),
       returned: 0,
+      recalled: 0,
+      isRecallUntold: false,
       welcomedMs: 0,
       outgoing: [],
       supersededMs: Infinity,

@@ -51,7 +51,7 @@ export class RequestAges {
     const nowMs = this.#clock.nowMs();
     let isLate = false;
     let isSuperseded = false;
-    for (const { slot, issuedMs } of peer.sent.values()) {
+    for (const { slot, issuedMs } of peer.sent.all()) {
       isLate ||= nowMs - issuedMs > RESEND_MS;
       isSuperseded ||= hasGone(slot);
     }

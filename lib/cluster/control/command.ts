@@ -6,26 +6,32 @@
  *
  * @module
  */
-import { NODE_ID_COUNT, SLOT_COUNT } from "../../core/limits.ts";
+import { NODE_ID_COUNT } from "../../core/limits.ts";
 import { decodeCommand, encodeCommand } from "../messages/log_codec.ts";
+import { MESSAGE_BYTES_MAX, PLAIN_MESSAGE_BYTES_MAX } from "../messages/message_limits.ts";
 import { FrameError } from "../../wire/frame.ts";
 import {
+  type Ahead,
   type Barrier,
   type Fenced,
   type Floor,
+  isAhead,
   isBelow,
   isLoad,
+  isMoves,
+  isOffer,
   isPairs,
   isTail,
   isWhole,
   type Load,
   type Move,
+  type Offer,
   type Settings,
   type Tail,
 } from "./command_rules.ts";
 import { isPicture, type StatePicture } from "./state_picture.ts";
 
-export type { Barrier, Fenced, Floor, Load, Move, Settings, Tail };
+export type { Ahead, Barrier, Fenced, Floor, Load, Move, Offer, Settings, Tail };
 
 /** A node takes its lease, or prolongs it. */
 export interface Renew {
@@ -41,7 +47,14 @@ export interface Renew {
   readonly address?: string;
   /** What it has to do, if it is told. It decides nothing about what counts. */
   readonly load?: Load;
+  /** What it is going to give away, if anything; decides as little. */
+  readonly offer?: Offer;
+  /** For whose offer it reads ahead, if for any; decides as little. */
+  readonly ahead?: Ahead;
 }
+
+/** What a renewal says beside that it is one. */
+export type Told = Pick<Renew, "load" | "offer" | "ahead">;
 
 /** A node ends a lease that is over, or its own. */
 export interface Revoke {
@@ -82,9 +95,21 @@ export interface Checkpoint {
 
 /**
  * 1: all nodes read all logs, which nobody shortens. 2: the index is in the engine, by which nodes
- * read what they need, and purge the rest. Nodes of one cannot be beside those of another one.
+ * read what they need, and purge the rest. 3: one record alone may have a message that is longer
+ * than others, up to what the settings say. Nodes of one cannot be beside those of another one.
  */
-export const STREAM_FORMAT = 2;
+export const STREAM_FORMAT = 3;
+/** The same without long messages: such a cluster is used as it is, by this release, too. */
+const FORMAT_WITHOUT_LONG = 2;
+
+/** Bytes of a message of a cluster, at most; undefined if this release cannot use the cluster. */
+export function messageBytesIn(
+  { format = 1, messageBytes = PLAIN_MESSAGE_BYTES_MAX }: Settings,
+): number | undefined {
+  const isPossible = messageBytes >= PLAIN_MESSAGE_BYTES_MAX && messageBytes <= MESSAGE_BYTES_MAX;
+  if (format === STREAM_FORMAT && isPossible) return messageBytes;
+  return format === FORMAT_WITHOUT_LONG ? PLAIN_MESSAGE_BYTES_MAX : undefined;
+}
 
 /** What all messages up to one add up to. It changes nothing for who has read them. */
 export interface StateCommand {
@@ -130,19 +155,19 @@ export function decode(bytes: Uint8Array): Command {
 
 function isCommand(value: Record<string, unknown>): value is Command & Record<string, unknown> {
   const { kind, node, holder, number, follows, moves, barriers, fenced, address } = value;
-  const { index, tails, floors, load } = value;
+  const { index, tails, floors, load, offer, ahead } = value;
   if (kind === "settings") return isSettings(value);
   if (kind === "state") return isWhole(value["at"]) && isPicture(value["state"], isSettings);
   if (!isBelow(node, NODE_ID_COUNT) || !isWhole(follows)) return false;
   switch (kind) {
     case "renew":
       return typeof holder === "string" && isWhole(number) &&
-        (address === undefined || isAddress(address)) && (load === undefined || isLoad(load));
+        (address === undefined || isAddress(address)) && (load === undefined || isLoad(load)) &&
+        (offer === undefined || isOffer(offer)) && (ahead === undefined || isAhead(ahead));
     case "revoke":
       return true;
     case "assign":
-      return typeof holder === "string" &&
-        isPairs(moves, (slot, to) => isBelow(slot, SLOT_COUNT) && isBelow(to, NODE_ID_COUNT)) &&
+      return typeof holder === "string" && isMoves(moves) &&
         isPairs(barriers, (of, sequence) => isBelow(of, NODE_ID_COUNT) && isWhole(sequence)) &&
         isPairs(fenced, (of, term) => isBelow(of, NODE_ID_COUNT) && isWhole(term));
     case "checkpoint":
@@ -160,8 +185,8 @@ function isAddress(value: unknown): boolean {
 }
 
 function isSettings(value: Record<string, unknown>): boolean {
-  const { hashKey, keys, codec, replicas, leaseMs, proof, format = 1 } = value;
+  const { hashKey, keys, codec, replicas, leaseMs, proof, format = 1, messageBytes } = value;
   return Array.isArray(hashKey) && hashKey.length === 2 && hashKey.every(Number.isInteger) &&
     [keys, codec, proof].every((text) => typeof text === "string") && isWhole(replicas) &&
-    isWhole(leaseMs) && isWhole(format);
+    isWhole(leaseMs) && isWhole(format) && (messageBytes === undefined || isWhole(messageBytes));
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { NODE_ID_COUNT } from "../../core/limits.ts";
+import { NODE_ID_COUNT, SLOT_COUNT } from "../../core/limits.ts";
 
 /** A slot and the node that is to own it. */
 export type Move = readonly [slot: number, node: number];
@@ -24,6 +24,18 @@ export type Floor = readonly [stream: string, sequence: number];
  */
 export type Load = readonly [perSecond: number, map: number, windows: number];
 
+/**
+ * Slots that a node is going to give away, under a number that no other offer of the node has: who is
+ * to get them may read ahead.
+ */
+export interface Offer {
+  readonly number: number;
+  readonly moves: readonly Move[];
+}
+
+/** Whose offer a node reads ahead for, its number, and whether it has read all but the last of it. */
+export type Ahead = readonly [giver: number, number: number, isRead: boolean];
+
 /** What all who use a cluster must have alike. The first command of this kind counts, for ever. */
 export interface Settings {
   readonly kind: "settings";
@@ -41,6 +53,8 @@ export interface Settings {
   readonly proof: string;
   /** How values are kept: `STREAM_FORMAT`, or what another release has; left out: 1. */
   readonly format?: number;
+  /** Bytes of a message, at most; from format 3 on. */
+  readonly messageBytes?: number;
 }
 
 /** Whether something is a whole number from 0 on. */
@@ -75,6 +89,24 @@ export function isPairs(
 export function isLoad(value: unknown): value is Load {
   return Array.isArray(value) && value.length === 3 && Number.isFinite(value[0]) &&
     value[0] >= 0 && isWhole(value[1]) && isWhole(value[2]);
+}
+
+/** Whether it is an offer. */
+export function isOffer(value: unknown): value is Offer {
+  if (typeof value !== "object" || value === null) return false;
+  const { number, moves } = value as Record<string, unknown>;
+  return isWhole(number) && isMoves(moves);
+}
+
+/** Whether it says whose offer is read ahead for. */
+export function isAhead(value: unknown): value is Ahead {
+  return Array.isArray(value) && value.length === 3 && isBelow(value[0], NODE_ID_COUNT) &&
+    isWhole(value[1]) && typeof value[2] === "boolean";
+}
+
+/** Whether it is a list of slots, each with a node. */
+export function isMoves(value: unknown): boolean {
+  return isPairs(value, (slot, to) => isBelow(slot, SLOT_COUNT) && isBelow(to, NODE_ID_COUNT));
 }
 
 /** Whether it is from where a log has to be read. */

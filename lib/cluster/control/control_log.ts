@@ -13,9 +13,9 @@ import {
   type Command,
   decode,
   encode,
-  type Load,
   type StateCommand,
   subjectOf,
+  type Told,
 } from "./command.ts";
 import { ControlState } from "./control_state.ts";
 
@@ -33,8 +33,10 @@ export interface ControlLogParts {
   readonly node: number;
   /** Where the node takes requests, if it does. */
   readonly address?: string | undefined;
-  /** What the node has to do, as a renewal that is going to be sent tells the others. */
-  readonly load?: () => Load | undefined;
+  /** What a renewal that is going to be sent tells the others. */
+  readonly tells?: () => Told;
+  /** Whether there is something to tell before it is time to renew the lease. */
+  readonly hasNews?: () => boolean;
   /** Makes a name that no other life of any node has. */
   readonly nameLife: () => string;
   /** A command that counts has just been applied. */
@@ -108,13 +110,13 @@ export class ControlLog {
     const isOthers = lease?.holder !== undefined && lease.holder !== this.#holder;
     const nowMs = clock.monotonicMs();
     if (isOthers || this.#onTheirWay.has(`renew ${node}`)) return;
-    if (nowMs - this.#renewedAtMs < times.leaseMs / RENEWALS_PER_LEASE) return;
+    const isDue = nowMs - this.#renewedAtMs >= times.leaseMs / RENEWALS_PER_LEASE;
+    if (!isDue && this.#parts.hasNews?.() !== true) return;
     this.#renewedAtMs = nowMs;
     const number = this.lease.beforeSending();
     const follows = lease?.sequence ?? 0;
-    const load = this.#parts.load?.();
     const renewal = { kind: "renew", node, holder: this.#holder, number, follows } as const;
-    this.send({ ...renewal, ...(address && { address }), ...(load && { load }) });
+    this.send({ ...renewal, ...(address && { address }), ...this.#parts.tells?.() });
   }
 
   /** Ends the leases that are over; that of this node, too, if an earlier life had it. */

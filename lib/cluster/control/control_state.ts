@@ -27,8 +27,18 @@
  *
  * @module
  */
-import { SLOT_COUNT } from "../../core/limits.ts";
-import type { Assign, Checkpoint, Command, Load, Renew, Revoke, Settings } from "./command.ts";
+import { NODE_ID_COUNT, SLOT_COUNT } from "../../core/limits.ts";
+import type {
+  Ahead,
+  Assign,
+  Checkpoint,
+  Command,
+  Load,
+  Offer,
+  Renew,
+  Revoke,
+  Settings,
+} from "./command.ts";
 import { type Keeper, LogNeeds } from "./log_needs.ts";
 import { runsOf, type StatePicture } from "./state_picture.ts";
 
@@ -63,6 +73,9 @@ export class ControlState {
   readonly assignedAt: Float64Array = new Float64Array(SLOT_COUNT);
   /** What members have to do, by their last renewals. Nothing is decided by it: no part of a state. */
   readonly loads = new Map<number, Load>();
+  /** What they are going to give away, and for whose offer they read ahead; likewise. */
+  readonly offers = new Map<number, Offer>();
+  readonly ahead = new Map<number, Ahead>();
   /** What all must have alike; undefined before the first command that says it. */
   settings: Settings | undefined;
   /** Up to where a new owner has to have read each log, by the node that writes it. */
@@ -160,7 +173,7 @@ export class ControlState {
       for (const end = slot + count; slot < end; slot++) keepers.push({ node, sequence });
     }
     this.#leases.clear();
-    this.loads.clear();
+    for (const said of [this.loads, this.offers, this.ahead]) said.clear();
     for (const [node, sequence, term, holder, address] of picture.leases) {
       const held = holder === null
         ? { holder: undefined }
@@ -180,7 +193,8 @@ export class ControlState {
     this.pictureAt = at;
   }
 
-  #renew(sequence: number, { node, holder, follows, address, load }: Renew): boolean {
+  #renew(sequence: number, command: Renew): boolean {
+    const { node, holder, follows, address, load, offer, ahead } = command;
     const lease = this.#leases.get(node);
     if (follows !== (lease?.sequence ?? 0)) return false;
     const isFree = lease?.holder === undefined;
@@ -188,6 +202,8 @@ export class ControlState {
     const term = isFree ? sequence : lease.term;
     this.#leases.set(node, { sequence, holder, term, address });
     if (load !== undefined) this.loads.set(node, load);
+    say(this.offers, node, offer);
+    say(this.ahead, node, ahead);
     return true;
   }
 
@@ -195,7 +211,7 @@ export class ControlState {
     const lease = this.#leases.get(node);
     if (lease?.holder === undefined || follows !== lease.sequence) return false;
     this.#leases.set(node, { sequence, holder: undefined, term: sequence });
-    this.loads.delete(node);
+    for (const said of [this.loads, this.offers, this.ahead]) said.delete(node);
     for (let slot = 0; slot < SLOT_COUNT; slot++) {
       if (this.owners[slot] === node) this.#assignSlot(slot, NO_OWNER, sequence);
     }
@@ -208,6 +224,7 @@ export class ControlState {
 
   #assign(sequence: number, command: Assign): boolean {
     if (!this.#mayAssign(command)) return false;
+    this.needs.beginMoves();
     for (const [from, to] of this.#pairsOf(command)) this.needs.moved(from, to, NO_OWNER);
     for (const [slot, node] of command.moves) this.#assignSlot(slot, node, sequence);
     if (!this.hasOrphans) this.needs.forget(NO_OWNER);
@@ -223,8 +240,13 @@ export class ControlState {
 
   /** Who gives slots to whom. */
   #pairsOf({ moves }: Assign): Iterable<readonly [from: number, to: number]> {
-    const pairs = moves.map(([slot, to]) => [this.owners[slot]!, to] as const);
-    return new Map(pairs.map((pair) => [pair.join(), pair])).values();
+    const pairs = new Map<number, readonly [number, number]>();
+    for (const [slot, to] of moves) {
+      const from = this.owners[slot]!;
+      const pair = (from - NO_OWNER) * NODE_ID_COUNT + to;
+      if (!pairs.has(pair)) pairs.set(pair, [from, to]);
+    }
+    return pairs.values();
   }
 
   #checkpoint(command: Checkpoint): boolean {
@@ -255,6 +277,11 @@ export class ControlState {
   }
 }
 
+function say<T>(said: Map<number, T>, node: number, what: T | undefined): void {
+  if (what === undefined) said.delete(node);
+  else said.set(node, what);
+}
+
 function replace<T>(map: Map<number, T>, entries: Iterable<readonly [number, T]>): void {
   map.clear();
   for (const [key, value] of entries) map.set(key, value);
@@ -262,5 +289,7 @@ function replace<T>(map: Map<number, T>, entries: Iterable<readonly [number, T]>
 
 /** The slots of an owner. */
 export function slotsOf(owners: Int32Array, owner: number): number[] {
-  return [...owners.keys()].filter((slot) => owners[slot] === owner);
+  const slots: number[] = [];
+  for (let slot = 0; slot < owners.length; slot++) if (owners[slot] === owner) slots.push(slot);
+  return slots;
 }

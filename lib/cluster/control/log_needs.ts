@@ -49,6 +49,8 @@ const BEGINNING: Position = { sequence: 0, term: 0, index: 0 };
 export class LogNeeds {
   readonly #needs = new Map<number, Needs>();
   readonly #positions = new Map<number, Position>();
+  /** By owner: the tails of what has come to it by the last command that changed owners. */
+  readonly #came = new Map<number, Map<number, LogStart>>();
   readonly #keepers = new Array<Keeper | undefined>(SLOT_COUNT).fill(undefined);
 
   /** Where the index of a slot is; undefined if no checkpoint has it. */
@@ -61,6 +63,16 @@ export class LogNeeds {
     return this.#needs.get(owner)?.tails ?? new Map();
   }
 
+  /** From where the logs have to be read for the slots that have just come to an owner. */
+  tailsOfComing(owner: number): ReadonlyMap<number, LogStart> {
+    return this.#came.get(owner) ?? new Map();
+  }
+
+  /** Owners are going to change: what comes now is what has just come. */
+  beginMoves(): void {
+    this.#came.clear();
+  }
+
   /** Sequence of a node's last checkpoint, 0 for none. */
   checkpointOf(node: number): number {
     return this.#positions.get(node)?.index ?? 0;
@@ -71,7 +83,12 @@ export class LogNeeds {
     const given = this.#needs.get(from);
     const needs = this.#needs.get(to) ?? { tails: new Map(), floors: new Map() };
     this.#needs.set(to, needs);
-    for (const [node, start] of given?.tails ?? []) addStart(needs.tails, node, start);
+    const came = this.#came.get(to) ?? new Map<number, LogStart>();
+    this.#came.set(to, came);
+    for (const [node, start] of given?.tails ?? []) {
+      addStart(needs.tails, node, start);
+      addStart(came, node, start);
+    }
     for (const [stream, floor] of given?.floors ?? []) addFloor(needs.floors, stream, floor);
     if (to === noOwner) return;
     const position = this.#positions.get(to) ?? BEGINNING;

@@ -7,7 +7,7 @@
  * @module
  */
 import type { LogEngine } from "../engine/log_engine.ts";
-import { MESSAGE_BYTES_MAX } from "../messages/log_codec.ts";
+import { PLAIN_MESSAGE_BYTES_MAX } from "../messages/message_limits.ts";
 import { encode } from "./command.ts";
 import { CONTROL_STREAM, type ControlLog } from "./control_log.ts";
 
@@ -33,7 +33,7 @@ export class Shortening {
     if (state.sequence - state.pictureAt >= this.#every) {
       const command = { kind: "state", at: state.sequence, state: state.picture() } as const;
       // One that does not fit is not written: then the stream is longer.
-      if (encode(command).length <= MESSAGE_BYTES_MAX) control.send(command);
+      if (encode(command).length <= PLAIN_MESSAGE_BYTES_MAX) control.send(command);
     }
     this.#purge(state.earlierPictureAt);
   }

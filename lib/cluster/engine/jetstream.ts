@@ -20,7 +20,15 @@ import type {
 } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/transport-node";
 import type { NatsAccess } from "../../core/cluster_identity.ts";
-import { runNextTurn, sleep, startTimer, type Timer } from "../../core/runtime.ts";
+import {
+  monotonicMs,
+  nextTurn,
+  runNextTurn,
+  sleep,
+  startTimer,
+  type Timer,
+} from "../../core/runtime.ts";
+import { MESSAGE_BYTES_MAX, PLAIN_MESSAGE_BYTES_MAX } from "../messages/message_limits.ts";
 import type {
   AppendOutcome,
   Expectation,
@@ -51,18 +59,33 @@ const TIMEOUT_MS_DEFAULT = 1000;
 const RETRY_MS = 100;
 /** A consumer asks for messages so often at least, and notices in half of that when it gets none. */
 const PULL_MS = 2000;
+/** Messages are taken for so long before other things have their turn. */
+const TURN_MS = 2;
 /**
  * After so long without a message is asked whether there are some, which do not come: the one server
  * that keeps a consumer may be gone, stand still, or be far behind the others.
  */
 const STALL_MS = 1000;
-/** Bytes of one stream that are on their way to a follower, at most. */
-const PULL_BYTES = 4 * 1024 * 1024;
+/**
+ * Bytes of one stream that are on their way to a follower: room for two of the longest messages, as
+ * a server answers nothing when the next one has no room in what was asked for.
+ */
+const PULL_BYTES_MIN = 4 * 1024 * 1024;
+/** What a server counts as a part of a message that it sends, beside it. */
+const PULLED_BYTES = 4096;
+/** A message that takes longer than at this rate was not stored, or is not answered. */
+const BYTES_PER_MS = 2048;
 /** The server's number for a condition that is not met. */
 const WRONG_LAST_SEQUENCE = 10071;
 
+/** What servers of NATS keep. */
+export interface ServedEngine extends LogEngine {
+  /** Bytes that a message of a client may have, as the server says that it is connected to. */
+  readonly payloadBytesMax: number;
+}
+
 /** Connects to the servers, and goes on trying when they are gone later. */
-export async function connectJetStream(options: JetStreamOptions): Promise<LogEngine> {
+export async function connectJetStream(options: JetStreamOptions): Promise<ServedEngine> {
   const { servers, nats = NO_ACCESS, timeoutMs = TIMEOUT_MS_DEFAULT } = options;
   const { connect } = await import("@nats-io/transport-node");
   const { jetstream, jetstreamManager } = await import("@nats-io/jetstream");
@@ -76,14 +99,18 @@ export async function connectJetStream(options: JetStreamOptions): Promise<LogEn
     pingInterval: PULL_MS,
   });
   const manager = await jetstreamManager(connection, { timeout: timeoutMs, checkAPI: false });
+  const longMs = timeoutMs + MESSAGE_BYTES_MAX / BYTES_PER_MS;
+  const patient = await jetstreamManager(connection, { timeout: longMs, checkAPI: false });
   const client = jetstream(connection, { timeout: timeoutMs });
-  return new JetStreamEngine(connection, client, manager, options);
+  return new JetStreamEngine(connection, client, { manager, patient }, options);
 }
 
-class JetStreamEngine implements LogEngine {
+class JetStreamEngine implements ServedEngine {
   readonly #connection: NatsConnection;
   readonly #client: JetStreamClient;
   readonly #manager: JetStreamManager;
+  /** Waits for long messages. */
+  readonly #patient: JetStreamManager;
   readonly #options: JetStreamOptions;
   readonly #followings = new Set<StreamFollowing>();
   /** Without a connection nothing is sent: the client would keep it all, without a bound. */
@@ -92,14 +119,19 @@ class JetStreamEngine implements LogEngine {
   constructor(
     connection: NatsConnection,
     client: JetStreamClient,
-    manager: JetStreamManager,
+    { manager, patient }: Record<"manager" | "patient", JetStreamManager>,
     options: JetStreamOptions,
   ) {
     this.#connection = connection;
     this.#client = client;
     this.#manager = manager;
+    this.#patient = patient;
     this.#options = options;
     void this.#watch();
+  }
+
+  get payloadBytesMax(): number {
+    return this.#connection.info!.max_payload;
   }
 
   createStream(stream: string, done: (isThere: boolean) => void): void {
@@ -121,8 +153,10 @@ class JetStreamEngine implements LogEngine {
     done: (outcome: AppendOutcome) => void,
   ): void {
     if (!this.#isConnected) return runNextTurn(() => done({ status: "unknown" }));
-    const options = expectation === undefined ? { retries: 0 } : {
-      retries: 0,
+    const { timeoutMs = TIMEOUT_MS_DEFAULT } = this.#options;
+    const common = { retries: 0, timeout: timeoutMs + body.length / BYTES_PER_MS };
+    const options = expectation === undefined ? common : {
+      ...common,
       expect: {
         lastSubjectSequence: expectation.sequence,
         ...(expectation.subject === subject ? {} : {
@@ -139,8 +173,14 @@ class JetStreamEngine implements LogEngine {
     );
   }
 
-  get(stream: string, sequence: number, done: (outcome: ReadOutcome) => void): void {
-    this.#read(stream, { seq: sequence }, done);
+  get(
+    stream: string,
+    sequence: number,
+    done: (outcome: ReadOutcome) => void,
+    bytes = 0,
+  ): void {
+    const isLong = bytes > PLAIN_MESSAGE_BYTES_MAX;
+    this.#read(stream, { seq: sequence }, done, isLong ? this.#patient : this.#manager);
   }
 
   last(stream: string, subject: string, done: (outcome: ReadOutcome) => void): void {
@@ -156,6 +196,7 @@ class JetStreamEngine implements LogEngine {
       subjectAt,
       from,
       take,
+      pullBytesFor(this.payloadBytesMax),
     );
     this.#followings.add(following);
     return {
@@ -197,6 +238,7 @@ class JetStreamEngine implements LogEngine {
     stream: string,
     query: { seq: number } | { last_by_subj: string },
     done: (outcome: ReadOutcome) => void,
+    { direct }: JetStreamManager = this.#manager,
   ): void {
     const subjectAt = this.#subjectOf(stream, "").length;
     const found = (message: StoredMsg | null): ReadOutcome => {
@@ -207,7 +249,7 @@ class JetStreamEngine implements LogEngine {
         message: { sequence: seq, subject: subject.slice(subjectAt), body: data.slice() },
       };
     };
-    this.#manager.direct.getMessage(this.#nameOf(stream), query).then(
+    direct.getMessage(this.#nameOf(stream), query).then(
       (message) => done(found(message)),
       (cause) => done({ status: "unknown", cause }),
     );
@@ -222,6 +264,11 @@ class JetStreamEngine implements LogEngine {
   }
 }
 
+function pullBytesFor(payloadBytes: number): number {
+  const longest = Math.min(payloadBytes, MESSAGE_BYTES_MAX) + PULLED_BYTES;
+  return Math.max(PULL_BYTES_MIN, 2 * longest);
+}
+
 /**
  * Follows one stream, by one ordered consumer after the other. Each is kept by one server, which
  * another one has to take the place of when nothing comes from it any more.
@@ -233,6 +280,7 @@ class StreamFollowing implements Following {
   /** Where in a subject of the server that of the engine begins. */
   readonly #subjectAt: number;
   readonly #take: (message: LogMessage) => void;
+  readonly #pullBytes: number;
   readonly #end = new AbortController();
   #next: number;
   /** Ends the consumer that there is. */
@@ -246,6 +294,7 @@ class StreamFollowing implements Following {
     subjectAt: number,
     from: number,
     take: (message: LogMessage) => void,
+    pullBytes: number,
   ) {
     this.#client = client;
     this.#stream = stream;
@@ -253,6 +302,7 @@ class StreamFollowing implements Following {
     this.#subjectAt = subjectAt;
     this.#next = from;
     this.#take = take;
+    this.#pullBytes = pullBytes;
     void this.#run();
     this.#lookLater(from);
   }
@@ -302,35 +352,47 @@ class StreamFollowing implements Following {
    */
   async #consume(consumer: Consumer): Promise<void> {
     const messages = await consumer.consume({
-      max_bytes: PULL_BYTES,
+      max_bytes: this.#pullBytes,
       expires: PULL_MS,
       idle_heartbeat: PULL_MS / 2,
     });
     this.#stopConsumer = () => messages.stop();
     if (this.#end.signal.aborted) return messages.stop();
-    void stopWhenSilent(messages);
+    void this.#stopWhenStalled(messages);
     let isFirst = true;
+    let takenMs = 0;
     try {
       for await (const { seq, subject, data } of messages) {
         if (this.#end.signal.aborted || (seq > this.#next && !isFirst)) return;
         isFirst = false;
         if (seq < this.#next) continue;
         this.#next = seq + 1;
+        const beganMs = monotonicMs();
         this.#take({ sequence: seq, subject: subject.slice(this.#subjectAt), body: data.slice() });
+        takenMs += monotonicMs() - beganMs;
+        if (takenMs < TURN_MS) continue;
+        takenMs = 0;
+        await nextTurn();
       }
     } finally {
       this.#stopConsumer = () => {};
       messages.stop();
     }
   }
-}
 
-/**
- * Ends what a consumer sends when it has missed heartbeats: the server that had it may be gone. The
- * client makes another one by itself, and for ever waits in vain if its stream has no leader then.
- */
-async function stopWhenSilent(messages: ConsumerMessages): Promise<void> {
-  for await (const { type } of messages.status()) {
-    if (type === "heartbeats_missed") messages.stop();
+  /**
+   * Ends what a consumer sends when it has missed heartbeats: the server that had it may be gone. The
+   * client makes another one by itself, and for ever waits in vain if its stream has no leader then.
+   *
+   * The same when the next message had no room in what was asked for, and nothing comes after that:
+   * the client asks again only when it has missed heartbeats.
+   */
+  async #stopWhenStalled(messages: ConsumerMessages): Promise<void> {
+    for await (const { type } of messages.status()) {
+      if (type === "heartbeats_missed") messages.stop();
+      if (type !== "exceeded_limits") continue;
+      const next = this.#next;
+      startTimer(() => this.#next === next && messages.stop(), RETRY_MS, { keepsAlive: false });
+    }
   }
 }

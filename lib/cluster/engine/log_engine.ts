@@ -80,8 +80,17 @@ export interface LogEngine {
     done: (outcome: AppendOutcome) => void,
   ): void;
 
-  /** Reads the message with a sequence. */
-  get(stream: string, sequence: number, done: (outcome: ReadOutcome) => void): void;
+  /**
+   * Reads the message with a sequence.
+   *
+   * @param bytes that it has at most, if that is known: a long one is waited for longer
+   */
+  get(
+    stream: string,
+    sequence: number,
+    done: (outcome: ReadOutcome) => void,
+    bytes?: number,
+  ): void;
 
   /** Reads the last message of a subject. */
   last(stream: string, subject: string, done: (outcome: ReadOutcome) => void): void;

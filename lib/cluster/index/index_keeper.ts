@@ -11,17 +11,20 @@ import type { Assign, Checkpoint } from "../control/command.ts";
 import { slotsOf } from "../control/control_state.ts";
 import type { LogStart } from "../control/log_needs.ts";
 import type { LogEngine, StreamExtent } from "../engine/log_engine.ts";
+import type { MessageLimits } from "../messages/message_limits.ts";
 import type { ClusterClock } from "../node/cluster_clock.ts";
 import { indexStream, logStream } from "../node/log_streams.ts";
 import type { LogWriter } from "../node/log_writer.ts";
 import type { RecordAddress } from "../node/record_table.ts";
-import type { LoaderParts, SlotLoader } from "../node/slot_loader.ts";
+import type { ComingSlots, LoaderParts, SlotLoader } from "../node/slot_loader.ts";
 import { isDirectoryDue, writeCheckpoint } from "./checkpoint_round.ts";
 import { CLEANING_DEFAULT, type CleaningRule, keptFrom, liveBytesOf } from "./cleaning.ts";
 import { IndexedTable, type IndexStats } from "./indexed_table.ts";
 import { IndexIo, runAll } from "./index_io.ts";
 import { KeptTails } from "./kept_tails.ts";
 import { Purging } from "./purging.ts";
+import { ReadAhead } from "./read_ahead.ts";
+import type { SlotIndex } from "./slot_index.ts";
 import { type CleaningTargets, isMergeDue } from "./slot_merge.ts";
 import { type LostMessagesError, Takeover } from "./takeover.ts";
 
@@ -39,6 +42,8 @@ export interface IndexOptions {
   readonly tailBytes?: number;
   /** When streams are cleaned. */
   readonly cleaning?: CleaningRule;
+  /** Bytes of messages that are read at the same time. @default 32 MiB */
+  readonly readBytes?: number;
 }
 
 /** What a keeper is made of. */
@@ -49,6 +54,7 @@ export interface IndexKeeperParts extends IndexOptions {
   readonly hashKey: readonly [number, number];
   /** How far back logs are read by who takes over: see `EVIDENCE_MS`. */
   readonly evidenceMs: number;
+  readonly limits: MessageLimits;
 }
 
 const PAGE_BYTES_DEFAULT = 4096;
@@ -80,6 +86,7 @@ export class IndexKeeper implements SlotLoader {
   readonly #kept: KeptTails;
   readonly #purging: Purging;
   readonly #takeovers = new Set<Takeover>();
+  #ahead: ReadAhead | undefined;
   /** Messages that were not there, and the last renewal of the lease that was sent before. */
   #missing: { readonly error: LostMessagesError; readonly sentNumber: number } | undefined;
   #parts: LoaderParts | undefined;
@@ -95,12 +102,12 @@ export class IndexKeeper implements SlotLoader {
   #checkpointAtMs: number;
 
   constructor(parts: IndexKeeperParts) {
-    const { engine, clock, node, hashKey, evidenceMs } = parts;
+    const { engine, clock, node, hashKey, evidenceMs, limits, readBytes } = parts;
     this.#engine = engine;
     this.#clock = clock;
     this.#node = node;
     this.#options = parts;
-    this.io = new IndexIo(engine, clock);
+    this.io = new IndexIo(engine, clock, limits, readBytes);
     const { cacheBytes, cachePolicy = CACHE_POLICY_DEFAULT } = parts;
     this.table = new IndexedTable({ io: this.io, hashKey, cacheBytes, cachePolicy });
     this.#kept = new KeptTails(node, evidenceMs);
@@ -122,33 +129,37 @@ export class IndexKeeper implements SlotLoader {
     const node = this.#node;
     const coming = moves.filter(([, to]) => to === node).map(([slot]) => slot);
     for (const [slot] of moves) this.table.drop(slot);
+    const ahead = this.#ahead?.took(moves, node);
     if (coming.length === 0) return;
-    const { control, take, loaded, failed } = this.#parts!;
-    const { needs, barriers } = control.state;
-    const tails = needs.tailsOf(node);
-    this.#kept.inherit(this.#clock.monotonicMs(), tails);
-    const takeover: { made?: Takeover } = {};
+    const { needs } = this.#parts!.control.state;
+    this.#kept.inherit(this.#clock.monotonicMs(), needs.tailsOf(node));
     const slots = coming.map((slot) => this.table.begin(slot));
-    let isDone = false;
-    const done = () => {
-      isDone = true;
-      if (takeover.made !== undefined) this.#takeovers.delete(takeover.made);
-      for (const slot of slots) slot.isComing = false;
-      if (takeover.made !== undefined) loaded();
-    };
-    const keeperOf = (slot: number) => needs.keeperOf(slot);
-    takeover.made = new Takeover({
-      io: this.io,
-      slots,
-      keeperOf,
-      tails: new Map(tails),
-      barriers: new Map(barriers),
-      take,
-      read: (log, position) => this.#kept.mark(this.#clock.monotonicMs(), log, position),
-      failed,
-      missing: (error) => this.#missing ??= { error, sentNumber: control.lease.sentNumber },
-    }, done);
-    if (!isDone) this.#takeovers.add(takeover.made);
+    const read = new Set(ahead?.slots);
+    const others = slots.filter((slot) => !read.has(slot));
+    if (ahead !== undefined) this.#ahead = undefined;
+    const made = [ahead, others.length > 0 ? this.#makeTakeover(others) : undefined];
+    const takeovers = made.filter((takeover) => takeover !== undefined);
+    for (const takeover of takeovers) this.#takeovers.add(takeover);
+    for (const takeover of takeovers) this.#load(takeover);
+  }
+
+  readAhead(coming: ComingSlots | undefined): void {
+    this.#ahead?.stop();
+    this.#ahead = undefined;
+    if (coming === undefined) return;
+    const { giver } = coming;
+    this.#ahead = new ReadAhead({
+      engine: this.#engine,
+      state: this.#parts!.control.state,
+      table: this.table,
+      coming,
+      makeTakeover: (slots) => this.#makeTakeover(slots, giver),
+      bytesMax: this.#options.tailBytes ?? TAIL_BYTES_DEFAULT,
+    });
+  }
+
+  get isReadAhead(): boolean {
+    return this.#ahead?.isRead !== false;
   }
 
   readUpTo(): number {
@@ -171,6 +182,7 @@ export class IndexKeeper implements SlotLoader {
 
   step(writer: LogWriter): void {
     if (this.#isLost) return this.#parts!.failed(this.#missing!.error);
+    this.#ahead?.step();
     this.#purging.step(this.#parts!.control);
     this.#sendCheckpoint();
     const waitedMs = this.#clock.monotonicMs() - this.#checkpointAtMs;
@@ -189,6 +201,7 @@ export class IndexKeeper implements SlotLoader {
     this.#sent = this.#last = undefined;
     this.#kept.clear();
     this.#missing = undefined;
+    this.readAhead(undefined);
     for (const takeover of this.#takeovers) takeover.stop();
     this.#takeovers.clear();
     for (const slot of [...this.table.slots.keys()]) this.table.drop(slot);
@@ -196,6 +209,39 @@ export class IndexKeeper implements SlotLoader {
 
   stop(): void {
     this.endTerm();
+  }
+
+  /** Slots that come, or are going to come from a node, of which nothing is read yet. */
+  #makeTakeover(slots: readonly SlotIndex[], giver?: number): Takeover {
+    const { control, take, failed } = this.#parts!;
+    const takeover: Takeover = new Takeover({
+      io: this.io,
+      slots,
+      keeperOf: (slot) => control.state.needs.keeperOf(slot),
+      ...(giver !== undefined && { follows: giver }),
+      take,
+      failed,
+      missing: (error) => {
+        // Those that are another one's may have moved on.
+        if (this.#ahead?.takeover === takeover) this.#ahead.stop();
+        else this.#missing ??= { error, sentNumber: control.lease.sentNumber };
+      },
+    });
+    return takeover;
+  }
+
+  /** Reads what there is of slots that have come, up to the barriers. */
+  #load(takeover: Takeover): void {
+    const { control: { state }, loaded } = this.#parts!;
+    const tails = new Map(state.needs.tailsOfComing(this.#node));
+    takeover.read({ tails, barriers: new Map(state.barriers) }, () => {
+      takeover.stop();
+      this.#takeovers.delete(takeover);
+      const nowMs = this.#clock.monotonicMs();
+      for (const [log, position] of takeover.positions()) this.#kept.mark(nowMs, log, position);
+      for (const slot of takeover.slots) slot.isComing = false;
+      loaded();
+    });
   }
 
   /**

@@ -17,10 +17,22 @@ import type { CachePolicy } from "../../cache/cache.ts";
 import { createCache } from "../../cache/create_cache.ts";
 import { KeyEncoder, type StoredKey } from "../../core/key_encoder.ts";
 import { SLOT_SHIFT } from "../../core/limits.ts";
-import { decodeEntry, type LogRecord, NO_ORIGIN, recordBytes } from "../messages/log_codec.ts";
+import {
+  ALONE_PLACE,
+  decodeEntry,
+  type LogRecord,
+  NO_ORIGIN,
+  recordBytes,
+} from "../messages/log_codec.ts";
 import { hashOf, nameOf } from "../node/key_table.ts";
-import { indexStream, logStream } from "../node/log_streams.ts";
-import type { PageRequest, RecordAddress, RecordPage, RecordTable } from "../node/record_table.ts";
+import { indexStream } from "../node/log_streams.ts";
+import type {
+  PageRequest,
+  Reader,
+  RecordAddress,
+  RecordPage,
+  RecordTable,
+} from "../node/record_table.ts";
 import { decodePage } from "./index_codec.ts";
 import type { IndexEntry } from "./index_entry.ts";
 import { type IndexIo, RETRY_MS, runAll } from "./index_io.ts";
@@ -34,10 +46,15 @@ const LISTING_READS = 16;
  * What a value that is kept takes in memory beside its bytes, which it is charged: objects and their
  * headers, as measured on Node, Bun and Deno.
  */
-const KEPT_BYTES = 300;
+export const KEPT_BYTES: number = 300;
+/**
+ * What a record is taken to have of which only the address is known, unless it is alone in its
+ * message.
+ */
+const UNKNOWN_RECORD_BYTES = 16 * 1024;
 
-/** How reads went, and what is in memory. */
-export interface IndexStats {
+/** How reads went. */
+interface ReadCounts {
   /** Reads of keys whose value was cached: no round trip. */
   valueHits: number;
   /** Reads of keys whose address was known. */
@@ -52,13 +69,17 @@ export interface IndexStats {
   missRoundTrips: number;
   /** Records that were not at their shortcuts any more. */
   staleShortcuts: number;
+}
+
+/** How reads went that requests have asked for, and what is in memory. */
+export interface IndexStats extends ReadCounts {
   /** Bytes of the cached values and shortcuts. */
   cacheBytes: number;
   /** About how much memory the keys take that are in no page. */
   tailBytes: number;
   /** Pages of the index that this node has the addresses of. */
   pageCount: number;
-  /** Round trips of everything: reads, merging, cleaning, loading of slots. */
+  /** Round trips of everything: reads, listings, merging, cleaning, loading of slots. */
   roundTrips: number;
 }
 
@@ -85,20 +106,19 @@ interface Lookup {
   /** Of the slot when it began: what was changed since is not to be cached. */
   readonly changes: number;
   readonly done: Found;
+  /** In which it counts: what goes through keys, as for those that expire, is no read of a request. */
+  readonly counts: ReadCounts;
+  /** Undefined: there is room for whatever is read. */
+  readonly reader: Reader | undefined;
 }
 
 /** Keys of the slots that this node owns. */
 export class IndexedTable implements RecordTable {
   readonly slots = new Map<number, SlotIndex>();
-  readonly #counted = {
-    valueHits: 0,
-    shortcutHits: 0,
-    misses: 0,
-    absent: 0,
-    shortcutRoundTrips: 0,
-    missRoundTrips: 0,
-    staleShortcuts: 0,
-  };
+  /** Slots that are another node's, which are read ahead. */
+  readonly ahead = new Map<number, SlotIndex>();
+  readonly #counted = noReads();
+  readonly #listed = noReads();
   readonly #io: IndexIo;
   readonly #encoder: KeyEncoder;
   readonly #cache: Cache<KeptRecord>;
@@ -132,7 +152,8 @@ export class IndexedTable implements RecordTable {
   /** A slot comes to this node. */
   begin(slot: number): SlotIndex {
     this.drop(slot);
-    const index = new SlotIndex(slot);
+    const index = this.ahead.get(slot) ?? new SlotIndex(slot);
+    this.ahead.delete(slot);
     this.slots.set(slot, index);
     return index;
   }
@@ -146,16 +167,22 @@ export class IndexedTable implements RecordTable {
     this.#cache.dropSlot(slot);
   }
 
-  find(key: StoredKey, hash: number, done: Found): void {
+  find(key: StoredKey, hash: number, done: Found, reader?: Reader): void {
     const slot = this.slots.get(hash >>> SLOT_SHIFT);
     if (slot === undefined) return done(undefined);
     const { changes } = slot;
-    this.#find({ slot, key, hash: hash >>> 0, name: nameOf(key), changes, done });
+    const counts = this.#counted;
+    this.#find({ slot, key, hash: hash >>> 0, name: nameOf(key), changes, done, counts, reader });
+  }
+
+  shared(): void {
+    this.#counted.valueHits += 1;
   }
 
   merge(record: LogRecord, address: RecordAddress): void {
     const hash = hashOf(this.#encoder, record.key) >>> 0;
-    const slot = this.slots.get(hash >>> SLOT_SHIFT);
+    const number = hash >>> SLOT_SHIFT;
+    const slot = this.slots.get(number) ?? this.ahead.get(number);
     if (slot === undefined) return;
     const { key, version, value } = record;
     const bytes = recordBytes(record);
@@ -187,6 +214,8 @@ export class IndexedTable implements RecordTable {
             if (record !== undefined) records[i] = copyOf(record);
             next();
           },
+          counts: this.#listed,
+          reader: undefined,
         });
       }, () => {
         const found = records.filter((record) => record !== undefined);
@@ -207,18 +236,20 @@ export class IndexedTable implements RecordTable {
   }
 
   #find(lookup: Lookup): void {
-    const { slot, name, done } = lookup;
+    const { slot, name, done, counts } = lookup;
     if (slot.isGone) return done(undefined);
     const changed = slot.changeOf(name);
     if (changed?.isDelete === true) {
-      this.#counted.absent += 1;
+      counts.absent += 1;
       return done(undefined);
     }
     hashOf(this.#encoder, lookup.key);
     const kind = this.#cache.lookup(this.#encoder);
     if (kind === CacheKind.VALUE) {
-      this.#counted.valueHits += 1;
-      return done({ ...this.#cache.payload!, key: lookup.key, origin: NO_ORIGIN });
+      counts.valueHits += 1;
+      // Each part by its name: to copy an object takes as long as all the rest of this.
+      const { version, value, expiresAtMs } = this.#cache.payload!;
+      return done({ key: lookup.key, version, value, expiresAtMs, origin: NO_ORIGIN });
     }
     if (kind === CacheKind.SHORTCUT) {
       const { address, generation } = this.#cache;
@@ -228,11 +259,14 @@ export class IndexedTable implements RecordTable {
   }
 
   #readShortcut(lookup: Lookup, address: RecordAddress): void {
-    this.#counted.shortcutHits += 1;
-    this.#counted.shortcutRoundTrips += 1;
-    this.#readRecord(lookup, address, (record) => {
+    const { counts } = lookup;
+    counts.shortcutHits += 1;
+    counts.shortcutRoundTrips += 1;
+    const isAlone = address.place === ALONE_PLACE;
+    const bytes = isAlone ? this.#io.messageBytes(address) : UNKNOWN_RECORD_BYTES;
+    this.#readRecord(lookup, address, bytes, (record) => {
       if (record === undefined) {
-        this.#counted.staleShortcuts += 1;
+        counts.staleShortcuts += 1;
         return this.#findUncached(lookup);
       }
       if (this.#isNewest(lookup)) {
@@ -245,34 +279,34 @@ export class IndexedTable implements RecordTable {
   }
 
   #findUncached(lookup: Lookup): void {
-    const { slot, name, hash, done } = lookup;
+    const { slot, name, hash, done, counts } = lookup;
     if (slot.isGone) return done(undefined);
     const changed = slot.changeOf(name);
     if (changed !== undefined) {
       if (changed.isDelete) return done(undefined);
-      this.#counted.shortcutHits += 1;
-      this.#counted.shortcutRoundTrips += 1;
+      counts.shortcutHits += 1;
+      counts.shortcutRoundTrips += 1;
       return this.#readFound(lookup, changed, 1);
     }
     const at = slot.pageAt(hash);
     if (at === undefined) {
-      this.#counted.absent += 1;
+      counts.absent += 1;
       return done(undefined);
     }
-    this.#counted.misses += 1;
-    this.#counted.missRoundTrips += 1;
+    counts.misses += 1;
+    counts.missRoundTrips += 1;
     this.#readPage(slot, at, (entries) => {
       if (entries === undefined) return this.#again(lookup);
       const entry = entries.find((other) => other.name === name);
       if (entry === undefined) return done(undefined);
-      this.#counted.missRoundTrips += 1;
+      counts.missRoundTrips += 1;
       this.#readFound(lookup, entry, 2);
     });
   }
 
   /** Reads the record of an entry, and caches it. */
-  #readFound(lookup: Lookup, { address }: IndexEntry, roundTrips: number): void {
-    this.#readRecord(lookup, address, (record) => {
+  #readFound(lookup: Lookup, { address, bytes }: IndexEntry, roundTrips: number): void {
+    this.#readRecord(lookup, address, bytes, (record) => {
       if (record === undefined) return this.#again(lookup);
       if (this.#isNewest(lookup)) {
         hashOf(this.#encoder, lookup.key);
@@ -304,11 +338,21 @@ export class IndexedTable implements RecordTable {
     });
   }
 
-  #readRecord({ slot, name }: Lookup, address: RecordAddress, done: Found): void {
+  /** Reads a record of about so many bytes, when there is room for it. */
+  #readRecord(
+    { slot, name, reader }: Lookup,
+    address: RecordAddress,
+    bytes: number,
+    done: Found,
+  ): void {
     const isWanted = () => !slot.isGone;
-    this.#io.readOnce(logStream(address.node), address.sequence, isWanted, (message) => {
-      done(message === undefined ? undefined : recordAt(message.body, address.place, name));
-    });
+    const read = () => {
+      this.#io.readRecordOnce(address, isWanted, (message) => {
+        done(message === undefined ? undefined : recordAt(message.body, address.place, name));
+      });
+    };
+    if (reader?.room === undefined) read();
+    else reader.room(reader.number, bytes, read);
   }
 
   /** All keys of a slot, of what it was at some moment. */
@@ -333,6 +377,18 @@ export class IndexedTable implements RecordTable {
       done([...found.values()].filter(({ isDelete }) => !isDelete));
     });
   }
+}
+
+function noReads(): ReadCounts {
+  return {
+    valueHits: 0,
+    shortcutHits: 0,
+    misses: 0,
+    absent: 0,
+    shortcutRoundTrips: 0,
+    missRoundTrips: 0,
+    staleShortcuts: 0,
+  };
 }
 
 /** Those that a listing asks for, as many as fit. */

@@ -4,13 +4,14 @@
  *     address     lower 32 bits of the sequence
  *     generation  upper 8 bits of the sequence | 10 bits node | 14 bits place / 32
  *
- * No two records of a message begin in the same 32 bytes, as each has a longer header.
+ * No two records of a message begin in the same 32 bytes, as each has a longer header. One that is
+ * alone in a longer message than places reach into has place 0, where no other one can be.
  *
  * @module
  */
 import { assert } from "../../core/assert.ts";
 import { NODE_ID_COUNT } from "../../core/limits.ts";
-import { MESSAGE_BYTES_MAX } from "../messages/log_codec.ts";
+import { PLAIN_MESSAGE_BYTES_MAX } from "../messages/message_limits.ts";
 import type { RecordAddress } from "../node/record_table.ts";
 
 const PLACE_UNIT_BYTES = 32;
@@ -21,7 +22,7 @@ const WORD = 2 ** 32;
 const SEQUENCE_MAX = WORD * 2 ** (32 - PLACE_BITS - NODE_BITS);
 
 assert(NODE_ID_COUNT <= 2 ** NODE_BITS, "the number of a node fits its bits");
-assert(MESSAGE_BYTES_MAX / PLACE_UNIT_BYTES <= 2 ** PLACE_BITS, "a place fits its bits");
+assert(PLAIN_MESSAGE_BYTES_MAX / PLACE_UNIT_BYTES <= 2 ** PLACE_BITS, "a place fits its bits");
 
 /** The words of an address. */
 export function packAddress(

@@ -9,13 +9,7 @@
  *
  * @module
  */
-import {
-  BATCH_BYTES_MAX,
-  decodeRecordAt,
-  encodeMoved,
-  type LogRecord,
-  NO_ORIGIN,
-} from "../messages/log_codec.ts";
+import { decodeRecordAt, encodeMoved, type LogRecord, NO_ORIGIN } from "../messages/log_codec.ts";
 import { indexStream, logStream } from "../node/log_streams.ts";
 import { decodePage, encodePage, entryBytes } from "./index_codec.ts";
 import { type IndexEntry, type PageRef, pageRefOf } from "./index_entry.ts";
@@ -133,27 +127,39 @@ class PageMerge {
     const { io, targets } = this.#parts;
     const isBack = ({ address }: IndexEntry) => address.sequence < targets.logFrom(address.node);
     const back = entries.filter(isBack);
-    if (back.length === 0) return done(entries);
-    const records = new Map<IndexEntry, LogRecord>();
-    runAll(back.values(), RECORDS_AT_A_TIME, (entry, next) => {
-      const { node, sequence, place } = entry.address;
-      io.read(logStream(node), sequence, this.#isWanted, (message) => {
-        if (message !== undefined) {
-          records.set(entry, { ...decodeRecordAt(message.body, place), origin: NO_ORIGIN });
-        }
+    const moved = new Map<IndexEntry, IndexEntry>();
+    runAll(batchesOf(back, io.limits.batchBytes), 1, (batch, next) => {
+      this.#moveBatch(batch, (made) => {
+        made.forEach((entry, i) => moved.set(batch[i]!, entry));
         next();
       });
     }, () => {
-      if (records.size < back.length) return this.#next();
-      const moved = new Map<IndexEntry, IndexEntry>();
-      runAll(batchesOf(back), 1, (batch, next) => {
-        this.#append(batch, records, (made) => {
-          batch.forEach((entry, i) => moved.set(entry, made[i]!));
+      if (moved.size < back.length) return this.#next();
+      done(entries.map((entry) => moved.get(entry) ?? entry));
+    });
+  }
+
+  /** Moves records by one message; calls back without any when that is not wanted any more. */
+  #moveBatch(
+    batch: readonly IndexEntry[],
+    done: (made: readonly IndexEntry[]) => void,
+  ): void {
+    const { io } = this.#parts;
+    const bytes = batch.reduce((sum, entry) => sum + entry.bytes, 0);
+    io.moves.enter(bytes, (leave) => {
+      const end = (made: readonly IndexEntry[]) => {
+        leave();
+        done(made);
+      };
+      const records = new Map<IndexEntry, LogRecord>();
+      runAll(batch, RECORDS_AT_A_TIME, (entry, next) => {
+        io.readRecord(entry.address, this.#isWanted, (message) => {
+          if (message !== undefined) records.set(entry, recordOf(message.body, entry));
           next();
         });
       }, () => {
-        if (moved.size < back.length) return this.#next();
-        done(entries.map((entry) => moved.get(entry) ?? entry));
+        if (records.size < batch.length) end([]);
+        else this.#append(batch, records, end);
       });
     });
   }
@@ -161,12 +167,13 @@ class PageMerge {
   #append(
     batch: readonly IndexEntry[],
     records: ReadonlyMap<IndexEntry, LogRecord>,
-    done: (entries: readonly IndexEntry[]) => void,
+    done: (made: readonly IndexEntry[]) => void,
   ): void {
     const { io, node, term } = this.#parts;
-    const { bytes, places } = encodeMoved(term, batch.map((entry) => records.get(entry)!));
+    const moved = batch.map((entry) => records.get(entry)!);
+    const { bytes, places } = encodeMoved(term, moved, io.limits.batchBytes);
     io.append(logStream(node), "moved", bytes, this.#isWanted, (sequence) => {
-      if (sequence === undefined) return this.#next();
+      if (sequence === undefined) return done([]);
       done(batch.map((entry, i) => ({ ...entry, address: { node, sequence, place: places[i]! } })));
     });
   }
@@ -188,12 +195,18 @@ class PageMerge {
   }
 }
 
-/** Parts of entries whose records fit one message each. */
-function batchesOf(entries: readonly IndexEntry[]): IndexEntry[][] {
+/** The record of an entry, which keeps nothing else of its message in memory. */
+function recordOf(message: Uint8Array, { key, address }: IndexEntry): LogRecord {
+  const record = decodeRecordAt(message, address.place);
+  return { ...record, key, value: record.value?.slice(), origin: NO_ORIGIN };
+}
+
+/** Parts of entries whose records fit one message each; one that is larger has one to itself. */
+function batchesOf(entries: readonly IndexEntry[], batchBytes: number): IndexEntry[][] {
   const batches: IndexEntry[][] = [];
   let bytes = Infinity;
   for (const entry of entries) {
-    if (bytes + entry.bytes > BATCH_BYTES_MAX) {
+    if (bytes + entry.bytes > batchBytes) {
       batches.push([]);
       bytes = 0;
     }

@@ -2,10 +2,15 @@
  * Loads slots that come to this node: the directories that the last checkpoint of each has, and what
  * the logs have beside them, from where that checkpoint says, up to the barriers.
  *
+ * It may begin before the slots come, and then it has several goals, one after the other: the last
+ * one is that of the assignment. Each reads what those before have not read. What is kept of them is
+ * only what does not depend on when it was read: the messages of a log from one place to another
+ * one, and directories by the checkpoint that still is the last one.
+ *
  * @module
  */
 import type { Keeper, LogStart } from "../control/log_needs.ts";
-import type { Following } from "../engine/log_engine.ts";
+import type { Following, LogMessage } from "../engine/log_engine.ts";
 import type { LogRecord } from "../messages/log_codec.ts";
 import { LogReplay } from "../node/log_replay.ts";
 import { indexStream, logStream } from "../node/log_streams.ts";
@@ -15,18 +20,20 @@ import { type IndexIo, runAll } from "./index_io.ts";
 import type { SlotIndex } from "./slot_index.ts";
 
 const READS_AT_A_TIME = 32;
+/** Of each there may be some large messages on their way. */
+const LOGS_AT_A_TIME = 2;
 
-/** Messages of a log that slots need are not there: what they hold cannot be known any more. */
+/** Messages that slots need are not there: what they hold cannot be known any more. */
 export class LostMessagesError extends Error {
   static {
     this.prototype.name = "LostMessagesError";
   }
 
-  /** Makes the error for the log of a node, which begins with another message than it must. */
-  constructor(node: number, expected: number, first: number) {
+  /** Makes the error for a stream of a node, which begins with another message than it must. */
+  constructor(stream: "log" | "index", node: number, expected: number, first: number) {
     super(
-      `the log of node ${node} must have its messages from ${expected} on, which slots of this ` +
-        `node need, but it begins with ${first}`,
+      `the ${stream} of node ${node} must have its messages from ${expected} on, which slots of ` +
+        `this node need, but it begins with ${first}`,
     );
   }
 }
@@ -36,49 +43,52 @@ export interface TakeoverParts {
   readonly io: IndexIo;
   readonly slots: readonly SlotIndex[];
   readonly keeperOf: (slot: number) => Keeper | undefined;
-  /** From where the logs have to be read, by node. */
-  readonly tails: ReadonlyMap<number, LogStart>;
-  /** Up to where. */
-  readonly barriers: ReadonlyMap<number, number>;
+  /** Whose log is followed on, when it is read ahead. */
+  readonly follows?: number;
   /** A record that counts, of any slot. */
   readonly take: (record: LogRecord, address: RecordAddress) => void;
-  /** The log of a node was read up to its barrier. */
-  readonly read: (node: number, position: LogStart) => void;
   readonly failed: (error: unknown) => void;
   /** What is needed is not there: nothing more is read. Or the slots are not this node's any more. */
   readonly missing: (error: LostMessagesError) => void;
 }
 
+/** What is to be read. */
+export interface TakeoverGoal {
+  /** From where the logs have to be read, by node. */
+  readonly tails: ReadonlyMap<number, LogStart>;
+  /** Up to where. */
+  readonly barriers: ReadonlyMap<number, number>;
+}
+
+/** Where the directory of a slot is, and by which checkpoint. */
+interface KeptDirectory {
+  readonly ref: DirectoryRef;
+  readonly keeper: Keeper;
+}
+
+/** A log of which a part was read. */
+interface TailLog {
+  readonly start: LogStart;
+  readonly replay: LogReplay;
+  /** While it is followed. */
+  following: Following | undefined;
+  /** Up to where it is to be read, and who waits for that. */
+  barrier: number;
+  reached: () => void;
+}
+
 /** Slots that are loaded together. */
 export class Takeover {
   readonly #parts: TakeoverParts;
-  readonly #done: () => void;
-  readonly #followings = new Set<Following>();
+  readonly #logs = new Map<number, TailLog>();
+  /** By which checkpoint the directory of a slot was read. */
+  readonly #opened = new Map<SlotIndex, Keeper>();
+  /** Changes with each goal. */
+  #round = 0;
   #isStopped = false;
 
-  /** Begins to load; calls back when all is read. */
-  constructor(parts: TakeoverParts, done: () => void) {
+  constructor(parts: TakeoverParts) {
     this.#parts = parts;
-    this.#done = done;
-    const { slots, keeperOf } = parts;
-    const keepers = new Map<string, Keeper>();
-    for (const { slot } of slots) {
-      const keeper = keeperOf(slot);
-      if (keeper !== undefined) keepers.set(`${keeper.node} ${keeper.sequence}`, keeper);
-    }
-    const found = new Map<number, DirectoryRef>();
-    runAll(keepers.values(), READS_AT_A_TIME, (keeper, next) => {
-      const isWanted = () => this.#isWanted;
-      parts.io.read(indexStream(keeper.node), keeper.sequence, isWanted, (message) => {
-        this.#guard(() => {
-          for (const ref of message === undefined ? [] : decodeCheckpoint(message.body)) {
-            // One that the node has given away, or has got back, may have a later one elsewhere.
-            if (isSame(keeperOf(ref.slot), keeper)) found.set(ref.slot, ref);
-          }
-        });
-        next();
-      });
-    }, () => this.#readDirectories(found));
   }
 
   /** The slots of the takeover that this node still has. */
@@ -86,60 +96,163 @@ export class Takeover {
     return this.#parts.slots.filter(({ isGone }) => !isGone);
   }
 
+  /** How far a log was read; 0: not at all. */
+  sequenceOf(node: number): number {
+    return this.#logs.get(node)?.replay.sequence ?? 0;
+  }
+
+  /** Whether the directories that were read are those of the last checkpoints. */
+  get isOpen(): boolean {
+    return this.slots.every((slot) => this.#isOpen(slot));
+  }
+
+  /** Where the logs stand that were read. */
+  positions(): [node: number, position: LogStart][] {
+    return [...this.#logs].map(([node, { replay }]) => [node, replay.position]);
+  }
+
+  /**
+   * Reads the directories that the last checkpoints have, and the logs up to the barriers: what of
+   * that has not been read yet. Calls back when all is read, unless there is another goal by then.
+   */
+  read(goal: TakeoverGoal, done: () => void): void {
+    const round = ++this.#round;
+    const isOn = () => this.#round === round && this.#isWanted;
+    this.#readCheckpoints(isOn, (refs) => {
+      this.#readDirectories(refs, isOn, () => {
+        if (isOn()) this.#readTails(goal, isOn, done);
+      });
+    });
+  }
+
   /** Reads no more. */
   stop(): void {
     this.#isStopped = true;
-    for (const following of this.#followings) following.stop();
+    for (const log of this.#logs.values()) end(log);
   }
 
-  #readDirectories(refs: ReadonlyMap<number, DirectoryRef>): void {
-    runAll(this.#parts.slots, READS_AT_A_TIME, (slot, next) => {
-      const ref = refs.get(slot.slot);
-      if (ref === undefined || slot.isGone) return next();
-      const isWanted = () => this.#isWanted && !slot.isGone;
-      this.#parts.io.read(indexStream(ref.node), ref.sequence, isWanted, (message) => {
-        this.#guard(() => {
-          if (message !== undefined) slot.open(decodeDirectory(message.body), ref);
-        });
-        next();
+  /** Whether the directory of a slot that was read is that of the last checkpoint, if it is in one. */
+  #isOpen(slot: SlotIndex): boolean {
+    const keeper = this.#parts.keeperOf(slot.slot);
+    return keeper === undefined || isSame(this.#opened.get(slot), keeper);
+  }
+
+  /** Finds the directories that are not read, or have others in their place by now. */
+  #readCheckpoints(
+    isOn: () => boolean,
+    done: (refs: ReadonlyMap<SlotIndex, KeptDirectory>) => void,
+  ): void {
+    const { keeperOf } = this.#parts;
+    const keepers = new Map<string, { readonly keeper: Keeper; readonly slots: SlotIndex[] }>();
+    for (const slot of this.slots) {
+      if (this.#isOpen(slot)) continue;
+      const keeper = keeperOf(slot.slot)!;
+      const name = `${keeper.node} ${keeper.sequence}`;
+      const known = keepers.get(name);
+      if (known === undefined) keepers.set(name, { keeper, slots: [slot] });
+      else known.slots.push(slot);
+    }
+    const found = new Map<SlotIndex, KeptDirectory>();
+    runAll(keepers.values(), READS_AT_A_TIME, ({ keeper, slots }, next) => {
+      const isKept = (slot: SlotIndex) => !slot.isGone && isSame(keeperOf(slot.slot), keeper);
+      const isWanted = () => isOn() && slots.some(isKept);
+      this.#readIndex(keeper, isWanted, next, ({ body }) => {
+        const refs = new Map(decodeCheckpoint(body).map((ref) => [ref.slot, ref]));
+        // One that the node has given away, or has got back, may have a later one elsewhere.
+        for (const slot of slots.filter(isKept)) {
+          const ref = refs.get(slot.slot);
+          if (ref !== undefined) found.set(slot, { ref, keeper });
+          else this.#opened.set(slot, keeper);
+        }
       });
-    }, () => {
-      if (this.#isWanted) this.#readTails();
-    });
+    }, () => done(found));
   }
 
-  #readTails(): void {
-    const { tails, barriers } = this.#parts;
+  #readDirectories(
+    refs: ReadonlyMap<SlotIndex, KeptDirectory>,
+    isOn: () => boolean,
+    done: () => void,
+  ): void {
+    const { keeperOf } = this.#parts;
+    runAll(refs, READS_AT_A_TIME, ([slot, { ref, keeper }], next) => {
+      const isWanted = () => isOn() && !slot.isGone && isSame(keeperOf(slot.slot), keeper);
+      this.#readIndex(ref, isWanted, next, ({ body }) => {
+        slot.open(decodeDirectory(body), ref);
+        this.#opened.set(slot, keeper);
+      });
+    }, done);
+  }
+
+  /** Reads a message of a node's index, which is there unless the engine or this node has lost. */
+  #readIndex(
+    { node, sequence }: Keeper,
+    isWanted: () => boolean,
+    next: () => void,
+    take: (message: LogMessage) => void,
+  ): void {
+    this.#parts.io.readNeeded(indexStream(node), sequence, isWanted, (message) => {
+      // A later checkpoint may be in the place of one that was asked for.
+      if (message !== undefined && isWanted()) this.#guard(() => take(message));
+      next();
+    }, (first) => this.#lose(new LostMessagesError("index", node, sequence, first)));
+  }
+
+  #readTails({ tails, barriers }: TakeoverGoal, isOn: () => boolean, done: () => void): void {
     const logs = [...tails].filter(([node, { sequence }]) => sequence < (barriers.get(node) ?? 0));
-    runAll(logs, Infinity, ([node, start], next) => this.#readTail(node, start, next), () => {
-      if (this.#isWanted) this.#done();
-    });
+    runAll(logs, LOGS_AT_A_TIME, ([node, start], next) => {
+      if (isOn()) this.#readTail(node, start, barriers.get(node)!, next);
+    }, () => isOn() && done());
   }
 
-  #readTail(node: number, start: LogStart, next: () => void): void {
-    const { io, barriers, take, read } = this.#parts;
-    const replay = new LogReplay(node, take, start);
-    let isRead = false;
-    const following = io.engine.follow(logStream(node), start.sequence + 1, (message) => {
-      if (isRead || !this.#isWanted) return;
+  #readTail(node: number, start: LogStart, barrier: number, next: () => void): void {
+    const log = this.#logFrom(node, start);
+    log.barrier = barrier;
+    log.reached = next;
+    if (log.replay.sequence >= barrier) return this.#reach(node, log);
+    log.following ??= this.#follow(node, log);
+  }
+
+  /** The log as it was read before, if that was from where it has to be, or before. */
+  #logFrom(node: number, start: LogStart): TailLog {
+    const known = this.#logs.get(node);
+    if (known !== undefined && known.start.sequence <= start.sequence) return known;
+    if (known !== undefined) end(known);
+    const replay = new LogReplay(node, this.#parts.take, start);
+    const log = { start, replay, following: undefined, barrier: 0, reached: () => {} };
+    this.#logs.set(node, log);
+    return log;
+  }
+
+  #follow(node: number, log: TailLog): Following {
+    const { replay } = log;
+    const { io } = this.#parts;
+    return io.engine.follow(logStream(node), replay.sequence + 1, (message) => {
+      if (log.following === undefined || !this.#isWanted) return;
       if (message.sequence > replay.sequence + 1) {
-        this.stop();
-        const error = new LostMessagesError(node, replay.sequence + 1, message.sequence);
-        return this.#parts.missing(error);
+        const expected = replay.sequence + 1;
+        return this.#lose(new LostMessagesError("log", node, expected, message.sequence));
       }
       this.#guard(() => replay.take(message));
-      isRead = replay.sequence >= barriers.get(node)!;
-      if (!isRead) return;
-      this.#followings.delete(following);
-      following.stop();
-      read(node, replay.position);
-      next();
+      if (replay.sequence >= log.barrier) this.#reach(node, log);
     });
-    this.#followings.add(following);
+  }
+
+  #reach(node: number, log: TailLog): void {
+    const { reached } = log;
+    if (node !== this.#parts.follows) end(log);
+    log.barrier = Infinity;
+    log.reached = () => {};
+    reached();
+  }
+
+  /** What is needed is gone: reads no more. */
+  #lose(error: LostMessagesError): void {
+    this.stop();
+    this.#parts.missing(error);
   }
 
   get #isWanted(): boolean {
-    return !this.#isStopped && this.slots.length > 0;
+    return !this.#isStopped && this.#parts.slots.some(({ isGone }) => !isGone);
   }
 
   #guard(act: () => void): void {
@@ -150,6 +263,12 @@ export class Takeover {
       this.#parts.failed(error);
     }
   }
+}
+
+/** Follows a log no more. */
+function end(log: TailLog): void {
+  log.following?.stop();
+  log.following = undefined;
 }
 
 function isSame(one: Keeper | undefined, other: Keeper): boolean {

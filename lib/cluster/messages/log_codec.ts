@@ -21,18 +21,32 @@
  *
  * Terms, versions, sessions and times are doubles, and whole numbers; everything is little-endian.
  *
+ * A record that is larger than a batch may be has a message to itself, of a kind of its own. The
+ * place of such a record is {@linkcode ALONE_PLACE}: so its address says how much is to be read.
+ *
  * @module
  */
+import { assert } from "../../core/assert.ts";
 import type { StoredKey } from "../../core/key_encoder.ts";
 import { EXPIRY_MS_MAX, KEY_BYTES_MAX } from "../../core/limits.ts";
-import { encodeFrame, FrameError, FrameReader } from "../../wire/frame.ts";
+import {
+  encodeFrame,
+  FrameError,
+  FrameReader,
+  sealFrame,
+  WIRE_HEADER_BYTES,
+} from "../../wire/frame.ts";
+import { BATCH_BYTES_MAX, MESSAGE_BYTES_MAX } from "./message_limits.ts";
 
-/** Most bytes of a message: half of what nats-server takes unless it is told otherwise. */
-export const MESSAGE_BYTES_MAX: number = 512 * 1024;
-/** Bytes of the records of one message; the frame needs some more. */
-export const BATCH_BYTES_MAX: number = MESSAGE_BYTES_MAX - 1024;
-
-const MessageKind = { OWN: 16, BATCH: 17, COMMAND: 18, MOVED: 19 } as const;
+const MessageKind = {
+  OWN: 16,
+  BATCH: 17,
+  COMMAND: 18,
+  MOVED: 19,
+  /** The same as a batch, and as moved records, of one that is larger than a batch may be. */
+  ALONE: 20,
+  MOVED_ALONE: 21,
+} as const;
 
 /** Of batches: one that this code does not know was written by a later release. */
 const FORMAT = 1;
@@ -41,6 +55,11 @@ const OWN_BYTES = 8;
 const BATCH_HEADER_BYTES = 16;
 const RECORD_HEADER_BYTES = 32;
 const EXPIRY_BYTES = 8;
+/** Where the first record of a message begins. */
+const FIRST_PLACE = WIRE_HEADER_BYTES + BATCH_HEADER_BYTES;
+
+/** Place of a record that is alone in its message, since it is larger than a batch may be. */
+export const ALONE_PLACE = 0;
 
 const Flag = {
   DELETE: 1,
@@ -91,14 +110,14 @@ export type LogEntry =
     readonly kind: "batch" | "moved";
     readonly term: number;
     readonly records: readonly LogRecord[];
-    /** Where each record begins in the message, in bytes. */
+    /** Where each record begins in the message, in bytes, or {@linkcode ALONE_PLACE}. */
     readonly places: readonly number[];
   };
 
 /** A message of records, and where in it each of them is. */
 export interface EncodedBatch {
   readonly bytes: Uint8Array;
-  /** In bytes. */
+  /** In bytes, or {@linkcode ALONE_PLACE}. */
   readonly places: readonly number[];
 }
 
@@ -125,32 +144,52 @@ export function recordBytesMax(keyBytes: number, valueBytes: number): number {
   return RECORD_HEADER_BYTES + EXPIRY_BYTES + keyBytes + valueBytes;
 }
 
-/** Makes a message of records. */
-export function encodeBatch(term: number, records: readonly LogRecord[]): EncodedBatch {
-  return encodeRecords(MessageKind.BATCH, term, records);
+/**
+ * Makes a message of records.
+ *
+ * @param batchBytes what they have at most, if there are several
+ */
+export function encodeBatch(
+  term: number,
+  records: readonly LogRecord[],
+  batchBytes: number = BATCH_BYTES_MAX,
+): EncodedBatch {
+  return encodeRecords(MessageKind.BATCH, MessageKind.ALONE, term, records, batchBytes);
 }
 
-/** Makes a message of records that are moved. */
-export function encodeMoved(term: number, records: readonly LogRecord[]): EncodedBatch {
-  return encodeRecords(MessageKind.MOVED, term, records);
+/** Makes a message of records that are moved; for the parameters see {@linkcode encodeBatch}. */
+export function encodeMoved(
+  term: number,
+  records: readonly LogRecord[],
+  batchBytes: number = BATCH_BYTES_MAX,
+): EncodedBatch {
+  return encodeRecords(MessageKind.MOVED, MessageKind.MOVED_ALONE, term, records, batchBytes);
 }
 
-function encodeRecords(kind: number, term: number, records: readonly LogRecord[]): EncodedBatch {
+function encodeRecords(
+  kind: number,
+  aloneKind: number,
+  term: number,
+  records: readonly LogRecord[],
+  batchBytes: number,
+): EncodedBatch {
   const places: number[] = [];
-  let at = BATCH_HEADER_BYTES;
+  let at = FIRST_PLACE;
   for (const record of records) {
     places.push(at);
     at += recordBytes(record);
   }
-  const body = new Uint8Array(at);
-  const view = new DataView(body.buffer);
-  view.setFloat64(0, term, true);
-  view.setUint32(8, records.length, true);
-  view.setUint32(12, FORMAT, true);
+  const isAlone = at - FIRST_PLACE > batchBytes;
+  assert(!isAlone || records.length === 1, "a message that is larger than a batch has one record");
+  // One that is large is not copied once more.
+  const bytes = new Uint8Array(at);
+  const view = new DataView(bytes.buffer);
+  view.setFloat64(WIRE_HEADER_BYTES, term, true);
+  view.setUint32(WIRE_HEADER_BYTES + 8, records.length, true);
+  view.setUint32(WIRE_HEADER_BYTES + 12, FORMAT, true);
   records.forEach((record, i) => putRecord(view, places[i]!, record));
-  const bytes = encodeFrame(kind, body);
-  const head = bytes.length - body.length;
-  return { bytes, places: places.map((place) => place + head) };
+  sealFrame(bytes, isAlone ? aloneKind : kind);
+  return { bytes, places: isAlone ? [ALONE_PLACE] : places };
 }
 
 function putRecord(view: DataView, at: number, record: LogRecord): void {
@@ -188,9 +227,13 @@ export function decodeEntry(bytes: Uint8Array): LogEntry {
   if (kind === MessageKind.OWN && body.length === OWN_BYTES) {
     return { kind: "own", term: wholeNumber(view.getFloat64(0, true)) };
   }
-  const isBatch = kind === MessageKind.BATCH;
-  if ((isBatch || kind === MessageKind.MOVED) && body.length >= BATCH_HEADER_BYTES) {
-    return { ...decodeBatch(view, bytes.length - body.length), kind: isBatch ? "batch" : "moved" };
+  const isBatch = kind === MessageKind.BATCH || kind === MessageKind.ALONE;
+  const isMoved = kind === MessageKind.MOVED || kind === MessageKind.MOVED_ALONE;
+  if ((isBatch || isMoved) && body.length >= BATCH_HEADER_BYTES) {
+    const batch = decodeBatch(view, bytes.length - body.length);
+    const entry = { ...batch, kind: isBatch ? "batch" : "moved" } as const;
+    if (kind === MessageKind.BATCH || kind === MessageKind.MOVED) return entry;
+    if (batch.records.length === 1) return { ...entry, places: [ALONE_PLACE] };
   }
   throw new FrameError(`a message of a log must be one, got kind ${kind}`);
 }
@@ -257,7 +300,8 @@ function decodeBatch(view: DataView, head: number) {
  * @throws {FrameError} when there is none
  */
 export function decodeRecordAt(message: Uint8Array, place: number): LogRecord {
-  return takeRecord(new DataView(message.buffer, message.byteOffset, message.byteLength), place);
+  const at = place === ALONE_PLACE ? FIRST_PLACE : place;
+  return takeRecord(new DataView(message.buffer, message.byteOffset, message.byteLength), at);
 }
 
 function takeRecord(view: DataView, at: number): LogRecord {

@@ -3,7 +3,8 @@
  *
  * ```text
  *   thread                                     node
- *   HELLO     session, node, nonce   ------->
+ *   HELLO     session, number,       ------->
+ *             node, nonce
  *             <-------  CHALLENGE  nonce, proof      only if there is a secret
  *   PROOF     proof                  ------->
  *             <-------  WELCOME              or DISTRUST, with a reason
@@ -21,7 +22,7 @@ import { RequestFrame } from "../../gateway/request_frames.ts";
 import { type Frame, FrameError } from "../../wire/frame.ts";
 
 /** Changes whenever two versions of the library would not understand each other. */
-export const CLUSTER_FORMAT = 1;
+export const CLUSTER_FORMAT = 2;
 /** Kinds of frames that only these connections have. */
 export const ClusterFrame = { CHALLENGE: 48, PROOF: 49, DISTRUST: 50 } as const;
 
@@ -45,6 +46,8 @@ export interface ClusterHello {
   readonly format: number;
   /** In whose name the thread sends requests; no other one has the same, ever. */
   readonly session: number;
+  /** Of two connections of a session the later one has the higher number. */
+  readonly number: number;
   /** The node that it means to reach. */
   readonly node: number;
   readonly nonce: string;
@@ -69,7 +72,8 @@ export function decodeClusterHello(frame: Frame): ClusterHello {
   if (frame.kind !== RequestFrame.HELLO) throw new FrameError("the first frame must be a hello");
   const hello = Object(decodeMessage(frame)) as ClusterHello;
   const isHello = hello.format === CLUSTER_FORMAT && Number.isSafeInteger(hello.session) &&
-    hello.session > 0 && Number.isInteger(hello.node) && isNonce(hello.nonce);
+    hello.session > 0 && Number.isSafeInteger(hello.number) && Number.isInteger(hello.node) &&
+    isNonce(hello.nonce);
   if (!isHello) throw new FrameError("a hello must say who connects");
   return hello;
 }
@@ -84,7 +88,8 @@ export function proofOf(
   hello: ClusterHello,
   nonce: string,
 ): string {
-  const said = [prover, hello.session, hello.node, hello.nonce, nonce].join(" ");
+  const { session, number, node } = hello;
+  const said = [prover, session, number, node, hello.nonce, nonce].join(" ");
   return createHmac("sha256", secret).update(said).digest("base64url");
 }
 

@@ -15,6 +15,7 @@ import type { TlsIdentity } from "../../core/cluster_identity.ts";
 import { InvalidOptionError } from "../../core/errors.ts";
 import { HELLO_MS_MAX } from "../../core/limits.ts";
 import { epochMs } from "../../core/runtime.ts";
+import type { ByteStream } from "./byte_stream.ts";
 
 /** No client of a node checks names: a client may be anywhere. */
 const ANY_NAME = (): undefined => undefined;
@@ -56,7 +57,7 @@ export function createTlsServer(identity: TlsIdentity): Server {
 }
 
 /** Whether a connection is an encrypted one. */
-export function isEncrypted(socket: Socket): socket is TLSSocket {
+export function isEncrypted(socket: ByteStream): socket is TLSSocket {
   return socket instanceof TLSSocket;
 }
 
@@ -65,7 +66,7 @@ export function isEncrypted(socket: Socket): socket is TLSSocket {
  *
  * @param host that its certificate has to be for; undefined for any
  */
-export function distrustOf(socket: Socket, host: string | undefined): string | undefined {
+export function distrustOf(socket: ByteStream, host: string | undefined): string | undefined {
   if (!isEncrypted(socket)) return undefined;
   const certificate = socket.getPeerCertificate();
   if (certificate?.valid_to === undefined) return "it has shown no certificate";

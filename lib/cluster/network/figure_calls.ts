@@ -12,6 +12,7 @@ const SERVED: readonly string[] = [
   "shortcutHits",
   "misses",
   "absent",
+  "copiedReads",
   "readRoundTrips",
   "changes",
   "changeRoundTrips",

@@ -6,8 +6,7 @@
  *
  * @module
  */
-import type { Socket } from "node:net";
-import { HELLO_BYTES_MAX, HELLO_MS_MAX, REMOTE_BYTES_MAX } from "../../core/limits.ts";
+import { HELLO_BYTES_MAX, HELLO_MS_MAX } from "../../core/limits.ts";
 import { monotonicMs } from "../../core/runtime.ts";
 import type { RequestRules } from "../../gateway/request_check.ts";
 import { isCallFrame, RequestFrame } from "../../gateway/request_frames.ts";
@@ -15,6 +14,7 @@ import { encodeFailure } from "../../gateway/carried_errors.ts";
 import { encodeMessage } from "../../gateway/json_frames.ts";
 import { CallServer, type CallServerOptions } from "../../wire/call_server.ts";
 import { type Frame, FrameError, FrameReader } from "../../wire/frame.ts";
+import type { ByteStream } from "./byte_stream.ts";
 import {
   checkProof,
   type ClusterHello,
@@ -27,7 +27,7 @@ import {
 } from "./cluster_handshake.ts";
 import { distrustOf, isEncrypted } from "./cluster_tls.ts";
 import { NodeSession, type RequestExecutor } from "./node_session.ts";
-import { CLUSTER_SEGMENT_BYTES } from "./record_sizes.ts";
+import { clusterFrameBytesMax } from "./record_sizes.ts";
 
 /** What all connections to a node have in common. */
 export interface NodeConnectionParts {
@@ -36,17 +36,19 @@ export interface NodeConnectionParts {
   readonly secret: string | undefined;
   readonly executor: RequestExecutor;
   readonly rules: RequestRules;
+  /** Bytes of a message of the cluster, at most. */
+  readonly messageBytes: number;
   /** Answers a call by items; see call_server.ts. */
   readonly answer: CallServerOptions["answer"];
-  /** A connection has shown that it may send requests, in the name of a session. */
-  readonly onBegin: (connection: NodeConnection, session: number) => void;
+  /** A connection has shown that it may send requests: false if it has come too late for that. */
+  readonly onBegin: (hello: ClusterHello) => boolean;
   /** Who has connected, from an address, is not trusted, or does not trust the node. */
   readonly onDistrust: (from: string, reason: string) => void;
 }
 
 /** A connection, as long as it is open. */
 export class NodeConnection {
-  readonly #socket: Socket;
+  readonly #socket: ByteStream;
   readonly #parts: NodeConnectionParts;
   readonly #reader = new FrameReader(HELLO_BYTES_MAX);
   readonly #openedMs = monotonicMs();
@@ -58,11 +60,11 @@ export class NodeConnection {
   #isOpen = true;
 
   /** Takes what comes; `onClosed` is called once. */
-  constructor(socket: Socket, parts: NodeConnectionParts, onClosed: () => void) {
+  constructor(socket: ByteStream, parts: NodeConnectionParts, onClosed: () => void) {
     this.#socket = socket;
     this.#parts = parts;
     this.#from = socket.remoteAddress ?? "";
-    socket.setNoDelay(true);
+    socket.setNoDelay();
     socket.on("error", () => socket.destroy());
     socket.on("drain", () => {
       this.#session?.drain();
@@ -80,8 +82,8 @@ export class NodeConnection {
   }
 
   /** In whose name it sends requests; undefined before that is known. */
-  get session(): number | undefined {
-    return this.#session === undefined ? undefined : this.#hello!.session;
+  get begun(): ClusterHello | undefined {
+    return this.#session === undefined ? undefined : this.#hello;
   }
 
   /** Whether everything that has come was answered. */
@@ -163,13 +165,13 @@ export class NodeConnection {
   }
 
   #begin(): void {
-    const { executor, rules, answer, onBegin } = this.#parts;
+    const { executor, rules, answer, onBegin, messageBytes } = this.#parts;
     const { session } = this.#hello!;
-    onBegin(this, session);
+    if (!onBegin(this.#hello!)) return this.close();
     const write = (bytes: Uint8Array) => this.#write(bytes);
     this.#session = new NodeSession({ session, executor, rules, write });
     this.#calls = new CallServer({ answer, failureOf: encodeFailure, write });
-    this.#reader.bodyBytesMax = CLUSTER_SEGMENT_BYTES + REMOTE_BYTES_MAX;
+    this.#reader.bodyBytesMax = clusterFrameBytesMax(messageBytes);
     this.#write(encodeMessage(RequestFrame.WELCOME, {}));
   }
 

@@ -5,13 +5,14 @@
  *
  * @module
  */
-import { connect, type Socket } from "node:net";
+import { connect } from "node:net";
 import type { TlsIdentity } from "../../core/cluster_identity.ts";
-import { HELLO_MS_MAX, REMOTE_BYTES_MAX, WELCOME_BYTES_MAX } from "../../core/limits.ts";
+import { HELLO_MS_MAX, WELCOME_BYTES_MAX } from "../../core/limits.ts";
 import { startTimer, type Timer } from "../../core/runtime.ts";
 import { isCallFrame, RequestFrame } from "../../gateway/request_frames.ts";
 import { isLoopback } from "../../core/loopback.ts";
 import { type Frame, FrameError, FrameReader } from "../../wire/frame.ts";
+import type { ByteStream } from "./byte_stream.ts";
 import {
   answerChallenge,
   CLUSTER_FORMAT,
@@ -25,7 +26,7 @@ import {
 } from "./cluster_handshake.ts";
 import { connectTls, distrustOf, isEncrypted } from "./cluster_tls.ts";
 import { type NodePlace, parseAddress } from "./node_address.ts";
-import { CLUSTER_SEGMENT_BYTES } from "./record_sizes.ts";
+import { clusterFrameBytesMax } from "./record_sizes.ts";
 
 /** Who is told what becomes of a connection. */
 export interface NodeLinkEnds {
@@ -55,10 +56,14 @@ export interface LinkFailure {
 }
 
 /** Makes a connection; in tests one that is simulated. */
-export type Connect = (host: string, port: number, tls: TlsIdentity | undefined) => Socket;
+export type Connect = (host: string, port: number, tls: TlsIdentity | undefined) => ByteStream;
 
 /** By TCP, encrypted if there is a certificate. */
-export function connectTcp(host: string, port: number, tls: TlsIdentity | undefined): Socket {
+export function connectTcp(
+  host: string,
+  port: number,
+  tls: TlsIdentity | undefined,
+): ByteStream {
   return tls === undefined ? connect({ host, port, noDelay: true }) : connectTls(tls, host, port);
 }
 
@@ -69,15 +74,19 @@ export interface NodeLinkOptions {
   readonly address: string;
   readonly node: number;
   readonly session: number;
+  /** As in {@linkcode ClusterHello}. */
+  readonly number: number;
   readonly secret: string | undefined;
   /** Undefined if connections are not encrypted. */
   readonly tls: TlsIdentity | undefined;
+  /** Bytes of a message of the cluster, at most. */
+  readonly messageBytes: number;
   readonly ends: NodeLinkEnds;
 }
 
 /** A connection, from the first attempt to its end. */
 export class NodeLink {
-  readonly #socket: Socket;
+  readonly #socket: ByteStream;
   readonly #options: NodeLinkOptions;
   readonly #hello: ClusterHello;
   readonly #reader = new FrameReader(WELCOME_BYTES_MAX);
@@ -90,9 +99,9 @@ export class NodeLink {
 
   /** Connects. */
   constructor(options: NodeLinkOptions) {
-    const { address, node, session } = options;
+    const { address, node, session, number } = options;
     this.#options = options;
-    this.#hello = { format: CLUSTER_FORMAT, session, node, nonce: makeNonce() };
+    this.#hello = { format: CLUSTER_FORMAT, session, number, node, nonce: makeNonce() };
     const onLate = () => this.#fail(`it has not answered within ${HELLO_MS_MAX} ms`, false);
     this.#timer = startTimer(onLate, HELLO_MS_MAX, { keepsAlive: false });
     const { host, port } = this.#place = parseAddress(address);
@@ -166,7 +175,7 @@ export class NodeLink {
   }
 
   #take(frame: Frame): void {
-    const { secret, ends } = this.#options;
+    const { secret, ends, messageBytes } = this.#options;
     if (this.#isWelcome) {
       if (isCallFrame(frame.kind)) return ends.onCall(frame);
       if (frame.kind !== RequestFrame.ANSWERS) {
@@ -189,7 +198,7 @@ export class NodeLink {
     if (secret !== undefined && !this.#wasChallenged) throw new WrongSecretError();
     this.#isWelcome = true;
     this.#timer.stop();
-    this.#reader.bodyBytesMax = CLUSTER_SEGMENT_BYTES + 2 * REMOTE_BYTES_MAX;
+    this.#reader.bodyBytesMax = clusterFrameBytesMax(messageBytes);
     ends.onOpen();
   }
 }

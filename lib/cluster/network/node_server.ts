@@ -11,9 +11,13 @@ import { type AddressInfo, createServer, type Server, type Socket } from "node:n
 import type { TlsIdentity } from "../../core/cluster_identity.ts";
 import { GATEWAY_CLOSE_MS_MAX, GATEWAY_CONNECTIONS_MAX, HELLO_MS_MAX } from "../../core/limits.ts";
 import { monotonicMs, sleep, startTimer, type Timer } from "../../core/runtime.ts";
+import type { ByteStream } from "./byte_stream.ts";
 import { createTlsServer } from "./cluster_tls.ts";
+import type { ClusterHello } from "./cluster_handshake.ts";
+import { listenNear, type NearListener, type NearPlace } from "./near_place.ts";
 import { formatAddress } from "./node_address.ts";
 import { NodeConnection, type NodeConnectionParts } from "./node_connection.ts";
+import { TurningStream } from "./turning_stream.ts";
 
 /** A node's connections wait so long for one look after the other at what is unanswered. */
 const LOOK_MS = 10;
@@ -30,6 +34,7 @@ export class NodeServer {
   readonly #connections = new Set<NodeConnection>();
   readonly #server: Server;
   readonly #sweep: Timer;
+  #near: NearListener | undefined;
   /** Connections, encrypted or not yet. */
   #open = 0;
 
@@ -38,7 +43,7 @@ export class NodeServer {
     this.#parts = parts;
     // A server of encrypted connections has those in the second event.
     const isTls = parts.tls !== undefined;
-    server.on(isTls ? "secureConnection" : "connection", (socket: Socket) => this.#take(socket));
+    server.on(isTls ? "secureConnection" : "connection", (socket: Socket) => this.take(socket));
     if (isTls) server.on("connection", (socket: Socket) => this.#count(socket));
     server.on("tlsClientError", (error: Error, { remoteAddress = "" }: Socket) => {
       parts.onDistrust(remoteAddress, `no encrypted connection is made: ${error.message}`);
@@ -54,6 +59,24 @@ export class NodeServer {
     return new NodeServer(server, parts);
   }
 
+  /** Takes connections of processes of this machine by a socket, too, if it can. */
+  async serveNear(place: NearPlace): Promise<void> {
+    this.#near = await listenNear(place, (socket) => this.take(new TurningStream(socket)));
+  }
+
+  /** Takes a connection, by the port or of a thread of this process. */
+  take(socket: ByteStream): void {
+    if (this.#connections.size >= GATEWAY_CONNECTIONS_MAX) {
+      socket.destroy();
+      return;
+    }
+    const onClosed = () => void this.#connections.delete(connection);
+    const onBegin = (hello: ClusterHello) => this.#endEarlier(hello);
+    const parts = { ...this.#parts, onBegin };
+    const connection: NodeConnection = new NodeConnection(socket, parts, onClosed);
+    this.#connections.add(connection);
+  }
+
   /** How many connections there are. */
   get connectionCount(): number {
     return this.#connections.size;
@@ -67,6 +90,7 @@ export class NodeServer {
   /** Takes no more connections, and ends those that there are when all is answered, or soon. */
   async close(): Promise<void> {
     this.#sweep.stop();
+    this.#near?.close();
     this.#server.close();
     const deadlineMs = monotonicMs() + GATEWAY_CLOSE_MS_MAX / 2;
     const isIdle = () => [...this.#connections].every((connection) => connection.isIdle);
@@ -81,26 +105,19 @@ export class NodeServer {
     socket.on("close", () => this.#open -= 1);
   }
 
-  #take(socket: Socket): void {
-    if (this.#connections.size >= GATEWAY_CONNECTIONS_MAX) {
-      socket.destroy();
-      return;
-    }
-    const onClosed = () => void this.#connections.delete(connection);
-    const onBegin = (begun: NodeConnection, session: number) => this.#endEarlier(begun, session);
-    const parts = { ...this.#parts, onBegin };
-    const connection: NodeConnection = new NodeConnection(socket, parts, onClosed);
-    this.#connections.add(connection);
-  }
-
   /**
    * A thread has connected anew: what may still come by its connection before is not executed, as
-   * it sends all of that again.
+   * it sends all of that again. False if the thread has another connection since.
    */
-  #endEarlier(begun: NodeConnection, session: number): void {
+  #endEarlier({ session, number }: ClusterHello): boolean {
+    let isNewest = true;
     for (const connection of this.#connections) {
-      if (connection !== begun && connection.session === session) connection.close();
+      const { begun } = connection;
+      if (begun?.session !== session) continue;
+      if (begun.number < number) connection.close();
+      else if (begun.number > number) isNewest = false;
     }
+    return isNewest;
   }
 }
 

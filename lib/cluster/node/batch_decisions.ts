@@ -7,18 +7,19 @@
  * @module
  */
 import {
-  BATCH_BYTES_MAX,
   type LogRecord,
   NO_ORIGIN,
   recordBytes,
   type RecordOrigin,
 } from "../messages/log_codec.ts";
+import type { MessageLimits } from "../messages/message_limits.ts";
 import { nameOf } from "./key_table.ts";
 import type { ClusterClock } from "./cluster_clock.ts";
 import type { LateRequests } from "./late_requests.ts";
+import type { LentKeys } from "./lent_keys.ts";
 import type { RecordTable } from "./record_table.ts";
 import type { SessionEvidence } from "./session_evidence.ts";
-import { appliedAnswer, DELETED, isThere, outcomeOf, type Written } from "./request_outcome.ts";
+import { appliedAnswer, DELETED, outcomeOf, type Written } from "./request_outcome.ts";
 import {
   answerOf,
   type ClusterAnswer,
@@ -35,6 +36,9 @@ export interface BatchParts {
   readonly requestClockMs: () => number;
   readonly table: RecordTable;
   readonly evidence: SessionEvidence;
+  /** What is lent does not expire. */
+  readonly lent: Pick<LentKeys, "isThere">;
+  readonly limits: MessageLimits;
 }
 
 /** A request and its answer, which waits for the append. */
@@ -86,7 +90,8 @@ export class BatchDecisions {
     }
     const name = nameOf(request.key);
     const last = this.#changed.get(name) ?? this.#found.get(name);
-    const old = isThere(last, this.#parts.clock.epochMs()) ? last : undefined;
+    const { lent, clock } = this.#parts;
+    const old = lent.isThere(last, request.hash, clock.epochMs()) ? last : undefined;
     const { answer, written } = outcomeOf(request, old);
     if (written === undefined) {
       const hasExpired = last?.value !== undefined && old === undefined;
@@ -123,7 +128,9 @@ export class BatchDecisions {
   #add(request: ClusterRequest, { value, expiresAtMs }: Written, origin: RecordOrigin): number {
     const { key } = request;
     const bytes = recordBytes({ key, value, expiresAtMs });
-    if (this.records.length > 0 && this.#bytes + bytes > BATCH_BYTES_MAX) return 0;
+    // One that is larger has its message to itself.
+    const { batchBytes } = this.#parts.limits;
+    if (this.records.length > 0 && this.#bytes + bytes > batchBytes) return 0;
     this.#bytes += bytes;
     const version = this.#parts.table.nextVersion(slotOf(request));
     const record = { key, version, value, expiresAtMs, origin };

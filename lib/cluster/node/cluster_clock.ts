@@ -15,6 +15,15 @@ export interface ClusterClock {
   after(ms: number, task: () => void): Timer;
 }
 
+/** A reading of both clocks. */
+export interface Moment {
+  readonly monotonicMs: number;
+  readonly epochMs: number;
+}
+
+/** Before anything was done. */
+export const LONG_AGO: Moment = { monotonicMs: -Infinity, epochMs: -Infinity };
+
 /** Those of the runtime. */
 export const RUNTIME_CLOCK: ClusterClock = {
   monotonicMs,

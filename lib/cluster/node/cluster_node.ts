@@ -22,8 +22,14 @@ import { IndexKeeper, type KeeperStats } from "../index/index_keeper.ts";
 import type { ClusterNodeOptions } from "./cluster_node_options.ts";
 import { ExpirySweep } from "./expiry_sweep.ts";
 import { hashOf } from "./key_table.ts";
-import { type LogRecord, MESSAGE_BYTES_MAX } from "../messages/log_codec.ts";
+import type { LogRecord } from "../messages/log_codec.ts";
+import {
+  limitsOf,
+  type MessageLimits,
+  PLAIN_MESSAGE_BYTES_MAX,
+} from "../messages/message_limits.ts";
 import { type KeyPage, type KeyPageParts, type KeyPageRequest, readPage } from "./key_pages.ts";
+import { LentKeys } from "./lent_keys.ts";
 import { LogFollowing } from "./log_following.ts";
 import { logStream } from "./log_streams.ts";
 import { bytesOf, LogWriter } from "./log_writer.ts";
@@ -49,15 +55,17 @@ const STEPS_PER_LEASE = 20;
 
 export type { ClusterNodeOptions } from "./cluster_node_options.ts";
 
-/** Bytes of requests that wait for their slots or for their appends, at most. */
-export const WAITING_BYTES_MAX: number = 16 * MESSAGE_BYTES_MAX;
+/** Bytes of requests that wait for their slots or for their appends, at most, beside one. */
+export const WAITING_BYTES_MAX: number = 16 * PLAIN_MESSAGE_BYTES_MAX;
 
 /** Owner of a part of the slots. */
 export class ClusterNode {
   readonly #options: ClusterNodeOptions;
+  readonly #limits: MessageLimits;
   readonly #loader: SlotLoader;
   readonly #evidence: SessionEvidence;
   readonly #requestClock: RequestClock;
+  readonly #lent: LentKeys;
   readonly #intake: RequestIntake;
   readonly #pages: KeyPageParts;
   readonly #sweep: ExpirySweep;
@@ -75,24 +83,27 @@ export class ClusterNode {
 
   constructor(options: ClusterNodeOptions) {
     this.#options = options;
+    const limits = this.#limits = options.limits ?? limitsOf(PLAIN_MESSAGE_BYTES_MAX);
     const { engine, clock, node, hashKey, index, evidenceMs = EVIDENCE_MS } = options;
     this.#loader = index === undefined
       ? new LogFollowing(engine, hashKey)
-      : new IndexKeeper({ engine, clock, node, hashKey, evidenceMs, ...index });
+      : new IndexKeeper({ engine, clock, node, hashKey, evidenceMs, limits, ...index });
     this.#evidence = new SessionEvidence(clock, evidenceMs);
     this.#requestClock = new RequestClock(clock);
+    this.#lent = this.#makeLent();
     this.#intake = new RequestIntake({
       standing: this.#makeStanding(),
       clock,
       requestClock: this.#requestClock,
       table: this.#loader.table,
+      lent: this.#lent,
       executes: (slot) => this.#sharing?.count(slot),
     });
     const encoder = new KeyEncoder(...options.hashKey);
     const parts = {
       table: this.#loader.table,
       epochMs: () => options.clock.epochMs(),
-      servedSince: (slot: number) => this.#servedSince(slot),
+      servedSince: (slot: number) => this.servedSince(slot),
     };
     this.#pages = { ...parts, expired: ({ key }) => this.#expire(key, hashOf(encoder, key)) };
     this.#sweep = new ExpirySweep(parts, encoder, (key, hash) => this.#expire(key, hash));
@@ -136,6 +147,12 @@ export class ClusterNode {
     return this.#control!.state.owners.reduce((sum, _, slot) => sum + +moves.isServed(slot), 0);
   }
 
+  /** The time of ownership in which it serves a slot, if it may answer; otherwise 0. */
+  servedSince(slot: number): number {
+    const isServed = this.isActive && this.#moves!.isServed(slot);
+    return isServed ? this.#control!.state.assignedAt[slot]! : 0;
+  }
+
   /** Who owns a slot, as far as this node knows: where to send requests of it, and what they name. */
   routeOf(slot: number): { readonly owner: number; readonly routedBy: number } {
     const state = this.#control?.state;
@@ -159,11 +176,10 @@ export class ClusterNode {
    */
   execute(request: ClusterRequest, done: Answered): void {
     this.#evidence.confirm(request.session, request.confirmed);
-    const bytes = bytesOf(request);
-    const isTooMuch = this.#waitingBytes + bytes > WAITING_BYTES_MAX ||
+    const isTooMuch = this.#waitingBytes > WAITING_BYTES_MAX ||
       (this.#loader.isFull && !isReading(request));
     if (isTooMuch) return done(answerOf(ClusterStatus.BUSY));
-    this.#intake.take(request, bytes, done);
+    this.#intake.take(request, bytesOf(request), done);
   }
 
   /** Lists keys of slots. */
@@ -175,14 +191,15 @@ export class ClusterNode {
   get keyCount(): number {
     let count = 0;
     for (let slot = 0; slot < SLOT_COUNT; slot++) {
-      if (this.#servedSince(slot) !== 0) count += this.#loader.table.keyCount(slot);
+      if (this.servedSince(slot) !== 0) count += this.#loader.table.keyCount(slot);
     }
     return count;
   }
 
-  /** Gives slots to other members; those that this node does not serve stay where they are. */
-  handOver(moves: readonly Move[]): void {
-    this.#moves?.leave(moves);
+  /** Gives slots to other members, who may read ahead first; those that it does not serve stay. */
+  handOver(moves: readonly Move[], readsAhead = false): void {
+    if (readsAhead) this.#sharing?.offer(moves);
+    else this.#moves?.leave(moves);
     this.#step();
   }
 
@@ -214,8 +231,29 @@ export class ClusterNode {
     return this.#loader instanceof IndexKeeper ? this.#loader.stats : undefined;
   }
 
+  /** Reads of its keys that others have answered from copies, as they have said. */
+  get copiedReads(): number {
+    return this.#lent.copiedReads;
+  }
+
   get #waitingBytes(): number {
     return this.#intake.bytes + (this.#writer?.waitingBytes ?? 0);
+  }
+
+  #makeLent(): LentKeys {
+    const { clock, times, copies } = this.#options;
+    return new LentKeys({
+      clock,
+      times,
+      settings: copies,
+      leaseLeftMs: () => this.leaseLeftMs,
+      isChanging: (slot) => this.#writer!.isChanging(slot),
+      ended: () => {
+        if (this.#isStopped) return;
+        this.#intake.release();
+        if (this.#isLeaving || this.#moves!.leaving.size > 0) this.#step();
+      },
+    });
   }
 
   /** What its requests need to know of it. */
@@ -238,15 +276,9 @@ export class ClusterNode {
       (this.#moves!.isServed(slot) || this.#moves!.isComing(slot));
   }
 
-  /** The time of ownership in which it serves a slot, if it may answer; otherwise 0. */
-  #servedSince(slot: number): number {
-    const isServed = this.isActive && this.#moves!.isServed(slot);
-    return isServed ? this.#control!.state.assignedAt[slot]! : 0;
-  }
-
   /** Deletes a key that has expired, as a read of it does; false if that cannot be done now. */
   #expire(key: StoredKey, hash: number): boolean {
-    if (this.isCrowded || !this.isActive) return false;
+    if (this.isCrowded || !this.isActive || this.#lent.isLent(hash)) return false;
     this.#writer!.add(readOf(key, hash), () => {});
     return true;
   }
@@ -266,7 +298,8 @@ export class ClusterNode {
       times,
       node,
       address,
-      load: () => this.#sharing!.endWindow(),
+      tells: () => this.#sharing!.endWindow(),
+      hasNews: () => this.#sharing!.hasNews,
       nameLife,
       changed: (command) => this.#changed(command),
       lost: () => this.#endTerm(),
@@ -287,7 +320,7 @@ export class ClusterNode {
     });
     const moves = new SlotMoves(node, control.state, (log) => this.#loader.readUpTo(log));
     this.#moves = moves;
-    this.#sharing = new SlotSharing({ node, clock, control, moves, balance });
+    this.#sharing = new SlotSharing({ node, clock, control, moves, loader: this.#loader, balance });
     this.#succession = new Succession(engine, control, node);
     this.#shortening = new Shortening(engine, this.#options.stateEvery);
     this.#timer?.stop();
@@ -306,7 +339,8 @@ export class ClusterNode {
     this.#intake.release();
     if (control === undefined || this.#failure !== undefined) return;
     if (this.#isLeaving) {
-      if (this.#writer?.isIdle !== false) control.resign();
+      const isLent = this.#lent.recallAll();
+      if (this.#writer?.isIdle !== false && !isLent) control.resign();
       return;
     }
     control.renew();
@@ -326,9 +360,9 @@ export class ClusterNode {
   #sendLeaving(): void {
     const { leaving } = this.#moves!;
     const { state, holder } = this.#control!;
-    const writer = this.#writer!;
-    if (leaving.size === 0 || writer.isBusyWith(leaving)) return;
-    const { node } = this.#options;
+    const [node, writer] = [this.#options.node, this.#writer!];
+    const isLent = this.#lent.recallAll(leaving);
+    if (leaving.size === 0 || writer.isBusyWith(leaving) || isLent) return;
     this.#control!.send({
       kind: "assign",
       node,
@@ -369,17 +403,20 @@ export class ClusterNode {
 
   #beginTerm(term: number): void {
     if (this.#writer !== undefined) return;
-    const { engine, clock, node, written } = this.#options;
+    const { engine, clock, soon = (task) => task(), node, written } = this.#options;
     this.#writer = new LogWriter({
       engine,
       clock,
+      soon,
       requestClockMs: () => this.#requestClock.nowMs(),
       node,
       stream: logStream(node),
       term,
       table: this.#loader.table,
       evidence: this.#evidence,
+      lent: this.#lent,
       lease: this.#control!.lease,
+      limits: this.#limits,
       written: (record, address) => {
         this.#take(record, address);
         this.#loader.written(address);
@@ -396,6 +433,7 @@ export class ClusterNode {
 
   #endTerm(): void {
     this.#moves!.clear();
+    this.#sharing!.clear();
     this.#writer?.close();
     this.#writer = undefined;
     this.#loader.endTerm();

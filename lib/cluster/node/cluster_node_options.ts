@@ -6,7 +6,9 @@
 import type { LogEngine } from "../engine/log_engine.ts";
 import type { IndexOptions } from "../index/index_keeper.ts";
 import type { LogRecord } from "../messages/log_codec.ts";
+import type { MessageLimits } from "../messages/message_limits.ts";
 import type { ClusterClock } from "./cluster_clock.ts";
+import type { CopySettings } from "./key_meter.ts";
 import type { LeaseTimes } from "./lease.ts";
 import type { BalanceSettings } from "./load_plan.ts";
 
@@ -15,6 +17,12 @@ export interface ClusterNodeOptions {
   readonly engine: LogEngine;
   readonly clock: ClusterClock;
   readonly times: LeaseTimes;
+  /**
+   * Runs a task when all requests have been taken that came together: one append is for all of them.
+   *
+   * @default each has come by itself
+   */
+  readonly soon?: ((task: () => void) => void) | undefined;
   /** Number of the node, 0 to 1023, of which a cluster has one. */
   readonly node: number;
   /** Key of the hash that finds the slot of a key; the same in all nodes. */
@@ -36,11 +44,23 @@ export interface ClusterNodeOptions {
    */
   readonly index?: IndexOptions;
   /**
+   * What its messages may have; the same in all nodes.
+   *
+   * @default no message is longer than one of several records
+   */
+  readonly limits?: MessageLimits;
+  /**
    * Gives slots to others when it has more to do than they have.
    *
    * @default it does not
    */
   readonly balance?: BalanceSettings | undefined;
+  /**
+   * Lends copies of keys that are read very often to those who read them.
+   *
+   * @default it does not
+   */
+  readonly copies?: CopySettings | undefined;
   /**
    * After so many messages of the control stream its state is written into it.
    *

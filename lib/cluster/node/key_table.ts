@@ -31,6 +31,8 @@ export class KeyTable implements RecordTable {
     done(this.#slots[hash >>> SLOT_SHIFT]!.get(nameOf(key)));
   }
 
+  shared(): void {}
+
   merge(record: LogRecord, _address: RecordAddress): void {
     const slot = hashOf(this.#encoder, record.key) >>> SLOT_SHIFT;
     this.#versionMax[slot] = Math.max(this.#versionMax[slot]!, record.version);

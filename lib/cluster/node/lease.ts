@@ -16,7 +16,7 @@
  *
  * @module
  */
-import type { ClusterClock } from "./cluster_clock.ts";
+import type { ClusterClock, Moment } from "./cluster_clock.ts";
 
 /** How long a lease is. */
 export interface LeaseTimes {
@@ -24,12 +24,6 @@ export interface LeaseTimes {
   readonly leaseMs: number;
   /** What the holder leaves of it, in milliseconds. */
   readonly marginMs: number;
-}
-
-/** A reading of both clocks. */
-interface Moment {
-  readonly monotonicMs: number;
-  readonly epochMs: number;
 }
 
 /** Renewals of which it is not known yet whether they count; older ones are forgotten. */

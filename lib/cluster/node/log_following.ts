@@ -21,6 +21,8 @@ interface ReadLog {
 export class LogFollowing implements SlotLoader {
   readonly table: RecordTable;
   readonly isFull = false;
+  /** All logs are followed. */
+  readonly isReadAhead = true;
   readonly #engine: LogEngine;
   readonly #logs = new Map<number, ReadLog>();
   #parts: LoaderParts | undefined;
@@ -58,6 +60,8 @@ export class LogFollowing implements SlotLoader {
   }
 
   assigned(): void {}
+
+  readAhead(): void {}
 
   readUpTo(node: number): number {
     return this.#logs.get(node)?.replay.sequence ?? 0;

@@ -2,7 +2,11 @@
  * Writes the log of this node, for one term: requests wait, and one append holds all that have
  * waited (group commit).
  *
- * One append is on its way at a time. When its outcome is unknown it is sent again, the same bytes,
+ * One append is on its way at a time. It is made when all requests have been taken that came
+ * together: if the first of them went alone, those who are answered by one append would ask again
+ * while that is on its way, and each append would have half of what it could have.
+ *
+ * When its outcome is unknown it is sent again, the same bytes,
  * until it is known to be stored. It may then be there twice, and one of them may come long after:
  * the records have the versions that they were given at first, so they change nothing that is
  * newer, and after the end of the term they do not count.
@@ -19,15 +23,9 @@
  * @module
  */
 import type { AppendOutcome, LogEngine } from "../engine/log_engine.ts";
-import {
-  BATCH_BYTES_MAX,
-  encodeBatch,
-  encodeOwn,
-  type LogRecord,
-  recordBytesMax,
-} from "../messages/log_codec.ts";
+import { encodeBatch, encodeOwn, type LogRecord, recordBytesMax } from "../messages/log_codec.ts";
 import { BatchDecisions, type BatchParts, type Ended } from "./batch_decisions.ts";
-import { nameOf } from "./key_table.ts";
+import { findRecords, type Found } from "./found_records.ts";
 import { LateRequests } from "./late_requests.ts";
 import type { HeldLease } from "./lease.ts";
 import { PendingRequests } from "./pending_requests.ts";
@@ -35,7 +33,6 @@ import type { RecordAddress } from "./record_table.ts";
 import {
   type Answered,
   answerOf,
-  asksForOld,
   type ClusterRequest,
   ClusterStatus,
   isReading,
@@ -59,6 +56,8 @@ export interface LogWriterParts extends BatchParts {
   readonly stream: string;
   readonly term: number;
   readonly lease: HeldLease;
+  /** Runs a task when all requests have been taken that came together. */
+  readonly soon: (task: () => void) => void;
   /** A record counts: it is in the log, and the lease has held since. */
   readonly written: (record: LogRecord, address: RecordAddress) => void;
   /** Requests have been answered. */
@@ -76,6 +75,8 @@ export class LogWriter {
   #members: readonly WaitingRequest[] | undefined;
   /** Whether their append may have been sent. */
   #isSent = false;
+  /** Whether an append is going to be made of what waits. */
+  #willFlush = false;
   #isReady = false;
   #isClosed = false;
   #storedSequence = 0;
@@ -120,6 +121,11 @@ export class LogWriter {
     return false;
   }
 
+  /** Whether something is on its way or waits that may change a slot. */
+  isChanging(slot: number): boolean {
+    return this.#pending.hasAny(slot);
+  }
+
   /** Whether a session has sent changes of a slot that are not answered; never of session 0. */
   hasPending(slot: number, session: number): boolean {
     return session !== 0 && this.#pending.has(slot, session);
@@ -129,11 +135,17 @@ export class LogWriter {
   add(request: ClusterRequest, done: Answered): void {
     if (this.#isClosed) return done(answerOf(ClusterStatus.NOT_OWNER));
     const bytes = bytesOf(request);
-    if (bytes > BATCH_BYTES_MAX) return done(answerOf(ClusterStatus.TOO_LARGE));
+    const { recordBytes } = this.#parts.limits;
+    if (bytes > recordBytes) return done(answerOf(ClusterStatus.TOO_LARGE));
     this.#pending.begin(slotOf(request), request.session);
     this.#waiting.push({ request, bytes, done });
     this.#waitingBytes += bytes;
-    this.#flush();
+    if (this.#willFlush || this.#members !== undefined) return;
+    this.#willFlush = true;
+    this.#parts.soon(() => {
+      this.#willFlush = false;
+      this.#flush();
+    });
   }
 
   /** The term has ended. What waits was not written; of what is on its way nobody knows. */
@@ -155,8 +167,9 @@ export class LogWriter {
     if (members.length === 0) return;
     this.#members = members;
     this.#isSent = false;
-    this.#find(members, (found) => {
-      if (!this.#isClosed) this.#write(members, found);
+    const { table, limits } = this.#parts;
+    findRecords(table, members, limits.batchBytes, (found, count) => {
+      if (!this.#isClosed) this.#write(members, found, count);
     });
   }
 
@@ -164,49 +177,26 @@ export class LogWriter {
   #take(): readonly WaitingRequest[] {
     let bytes = 0;
     const end = this.#waiting.findIndex(
-      (one, i) => (bytes += one.bytes) > APPEND_BYTES && i > 0,
+      (one, i) => (bytes += one.foundBytes ?? one.bytes) > APPEND_BYTES && i > 0,
     );
     const members = this.#waiting.splice(0, end === -1 ? this.#waiting.length : end);
     for (const member of members) this.#waitingBytes -= member.bytes;
     return members;
   }
 
-  /** Finds what the keys hold for which that matters. */
-  #find(
-    members: readonly WaitingRequest[],
-    done: (found: ReadonlyMap<string, LogRecord | undefined>) => void,
-  ): void {
-    const found = new Map<string, LogRecord | undefined>();
-    let missing = 1;
-    const end = () => {
-      missing -= 1;
-      if (missing === 0) done(found);
-    };
-    for (const { request } of members) {
-      const name = nameOf(request.key);
-      if (!asksForOld(request) || found.has(name)) continue;
-      missing += 1;
-      found.set(name, undefined);
-      this.#parts.table.find(request.key, request.hash, (record) => {
-        found.set(name, record);
-        end();
-      });
-    }
-    end();
-  }
-
   #write(
     members: readonly WaitingRequest[],
-    found: ReadonlyMap<string, LogRecord | undefined>,
+    found: Found,
+    count: number,
   ): void {
-    const { term, node, lease, clock, written, settled } = this.#parts;
+    const { term, node, lease, clock, written, settled, limits } = this.#parts;
     const batch = new BatchDecisions(this.#parts, found, this.#late);
-    const rest = members.slice(batch.decide(members));
+    const rest = members.slice(batch.decide(members.slice(0, count)));
     this.#members = members.slice(0, members.length - rest.length);
     this.#waiting = [...rest, ...this.#waiting];
     for (const { bytes } of rest) this.#waitingBytes += bytes;
     const { records, ended } = batch;
-    const message = encodeBatch(term, records);
+    const message = encodeBatch(term, records, limits.batchBytes);
     const settle = (sequence = 0) => {
       if (this.#isClosed) return;
       if (!lease.holds()) return void clock.after(RETRY_MS, () => settle(sequence));

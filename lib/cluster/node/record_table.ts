@@ -5,6 +5,7 @@
  */
 import type { StoredKey } from "../../core/key_encoder.ts";
 import type { LogRecord } from "../messages/log_codec.ts";
+import type { ClusterRequest } from "./requests.ts";
 
 /** Where a record is stored. */
 export interface RecordAddress {
@@ -15,6 +16,9 @@ export interface RecordAddress {
   /** Where it begins in the message, in bytes. */
   readonly place: number;
 }
+
+/** A request that reads a value, by which there is room for it. */
+export type Reader = Pick<ClusterRequest, "number" | "room">;
 
 /** Which keys of a slot are wanted. */
 export interface PageRequest {
@@ -43,8 +47,18 @@ export interface RecordTable {
    * cannot be reached it waits.
    *
    * What is merged in between may have been found or not.
+   *
+   * @param reader is asked for room before a value is read that is not in memory
    */
-  find(key: StoredKey, hash: number, done: (record: LogRecord | undefined) => void): void;
+  find(
+    key: StoredKey,
+    hash: number,
+    done: (record: LogRecord | undefined) => void,
+    reader?: Reader,
+  ): void;
+
+  /** Is told that a request is answered by what was found for another one, for the figures. */
+  shared(): void;
 
   /** Takes a record that counts. Of two records of a key the one with the higher version wins. */
   merge(record: LogRecord, address: RecordAddress): void;

@@ -7,11 +7,12 @@
 import type { LogRecord } from "../messages/log_codec.ts";
 import type { ClusterClock } from "./cluster_clock.ts";
 import { HeldRequests } from "./held_requests.ts";
+import type { LentKeys } from "./lent_keys.ts";
 import type { LogWriter } from "./log_writer.ts";
 import { PendingRequests } from "./pending_requests.ts";
 import type { RecordTable } from "./record_table.ts";
 import type { RequestClock } from "./request_clock.ts";
-import { isThere, outcomeOf } from "./request_outcome.ts";
+import { outcomeOf } from "./request_outcome.ts";
 import {
   type Answered,
   answerOf,
@@ -45,6 +46,8 @@ export interface RequestIntakeParts {
   readonly clock: ClusterClock;
   readonly requestClock: RequestClock;
   readonly table: RecordTable;
+  /** What is lent: before a change of it all copies are returned. */
+  readonly lent: LentKeys;
   /** A request of a slot is executed. */
   readonly executes: (slot: number) => void;
 }
@@ -82,16 +85,21 @@ export class RequestIntake {
     }
   }
 
-  /** Whether this node cannot say yet whether a request is for it. */
+  /** Whether this node cannot say yet whether a request is for it, or not execute it yet. */
   #mustWait(request: ClusterRequest): boolean {
     const { standing } = this.#parts;
     const slot = slotOf(request);
     if (standing.isStopped()) return false;
     // What a read that is on its way finds is of when it began, or of later: see RecordTable.find.
     const isBehindRead = request.session !== 0 && this.#reading.has(slot, request.session);
-    if (this.#held.has(slot) || isBehindRead) return true;
+    if (this.#held.has(slot, request.session) || isBehindRead) return true;
     return request.routedBy > standing.sequence() ||
-      (this.#isFor(request) && standing.isComing(slot));
+      (this.#isFor(request) && (standing.isComing(slot) || this.#mustRecall(request)));
+  }
+
+  /** Whether a request changes a key of which there are copies, which are recalled. */
+  #mustRecall(request: ClusterRequest): boolean {
+    return !isReading(request) && this.#parts.lent.recall(request.hash);
   }
 
   /** Whether this node owns the slot of a request, by the assignment that its sender knows. */
@@ -101,12 +109,13 @@ export class RequestIntake {
   }
 
   #execute(request: ClusterRequest, done: Answered): void {
-    const { standing, executes } = this.#parts;
+    const { standing, executes, lent } = this.#parts;
     const slot = slotOf(request);
     if (!this.#isFor(request)) {
       return done(answerOf(ClusterStatus.NOT_OWNER, { owner: standing.ownerOf(slot) }));
     }
     executes(slot);
+    lent.count(request);
     const writer = standing.writer()!;
     const isBehind = writer.hasPending(slot, request.session);
     if (isReading(request) && !isBehind && standing.isActive()) this.#read(request, done);
@@ -115,23 +124,33 @@ export class RequestIntake {
 
   #read(request: ClusterRequest, done: Answered): void {
     const slot = slotOf(request);
-    let isReturned = false;
-    this.#reading.begin(slot, request.session);
-    this.#parts.table.find(request.key, request.hash, (record) => {
-      this.#reading.end(slot, request.session);
-      this.#answerRead(request, record, done);
-      if (isReturned && this.#held.has(slot)) this.release();
-    });
+    let [isReturned, hasEnded] = [false, false];
+    const found = (record: LogRecord | undefined) => {
+      hasEnded = true;
+      if (isReturned) this.#reading.end(slot, request.session);
+      // What has come later may be older than what the table has by now.
+      this.#answerRead(request, record, !isReturned, done);
+      if (isReturned && this.#held.hasAny(slot)) this.release();
+    };
+    this.#parts.table.find(request.key, request.hash, found, request);
     isReturned = true;
+    if (!hasEnded) this.#reading.begin(slot, request.session);
   }
 
-  #answerRead(request: ClusterRequest, record: LogRecord | undefined, done: Answered): void {
-    const { standing, clock } = this.#parts;
+  #answerRead(
+    request: ClusterRequest,
+    record: LogRecord | undefined,
+    isNewest: boolean,
+    done: Answered,
+  ): void {
+    const { standing, clock, lent } = this.#parts;
     if (!standing.isActive() || !this.#isFor(request)) return this.#execute(request, done);
     const isPut = record?.value !== undefined;
-    const old = isThere(record, clock.epochMs()) ? record : undefined;
+    const old = lent.isThere(record, request.hash, clock.epochMs()) ? record : undefined;
     // That it has expired is written before it is told.
     if (isPut && old === undefined) return standing.writer()!.add(request, done);
-    done(outcomeOf(request, old).answer);
+    const { answer } = outcomeOf(request, old);
+    const lentMs = isNewest && old !== undefined ? lent.lend(request, old) : 0;
+    done(lentMs > 0 ? { ...answer, lentMs } : answer);
   }
 }

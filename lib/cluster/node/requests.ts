@@ -8,9 +8,19 @@ import type { StoredKey } from "../../core/key_encoder.ts";
 import { SLOT_SHIFT } from "../../core/limits.ts";
 import type { DerivationWords } from "../../rings/derivation_words.ts";
 import { Condition, Operation, Status } from "../../rings/ring_layout.ts";
+import type { Borrower } from "./borrower.ts";
 
 /** How long after its issue a request may be executed, in milliseconds. */
 export const RESEND_MS = 30_000;
+
+/**
+ * Asks whether there is room for what a request is going to read; `go` is called when there is, maybe
+ * at once, and in any case. Asked again, the request needs that much instead.
+ *
+ * @param number of the request
+ * @param bytes of its value, or more
+ */
+export type ReadRoom = (number: number, bytes: number, go: () => void) => void;
 
 /** A request of one key. */
 export interface ClusterRequest {
@@ -42,6 +52,12 @@ export interface ClusterRequest {
    * `ClusterNode.requestClockMs`.
    */
   readonly untilMs: number;
+  /** Who may have a copy of what is read, to answer reads from it; undefined: nobody. */
+  readonly borrower?: Borrower | undefined;
+  /** How many reads of the key its sender has answered from copies since it has said so last. */
+  readonly copiedReads?: number;
+  /** Of GET: asked before a value is read that is not in memory; undefined: there always is. */
+  readonly room?: ReadRoom | undefined;
 }
 
 /** Statuses of answers, beside those of the rings: see `Status`. */
@@ -68,6 +84,8 @@ export interface ClusterAnswer {
   readonly expiresAtMs: number;
   /** Of ADD: the number before it, which with the addend makes the sum; NaN for what is none. */
   readonly before: number;
+  /** Of FOUND: for how long its receiver may answer reads from it, see `LentKeys.lend`; 0: not. */
+  readonly lentMs: number;
   /** Of NOT_OWNER: the owner of the slot as far as this node knows, or NO_OWNER. */
   readonly owner: number | undefined;
 }
@@ -80,22 +98,26 @@ export interface WaitingRequest {
   readonly request: ClusterRequest;
   /** What it counts for. */
   readonly bytes: number;
+  /** Bytes of what it was found to read or to write again, if that was more than an append takes. */
+  foundBytes?: number;
   readonly done: Answered;
 }
 
 const NO_BYTES = new Uint8Array(0);
 
 /** Makes an answer. */
-export function answerOf(status: number, parts: Partial<ClusterAnswer> = {}): ClusterAnswer {
-  return {
-    status,
-    version: 0,
-    value: NO_BYTES,
-    expiresAtMs: Infinity,
-    before: 0,
-    owner: undefined,
-    ...parts,
-  };
+export function answerOf(
+  status: number,
+  {
+    version = 0,
+    value = NO_BYTES,
+    expiresAtMs = Infinity,
+    before = 0,
+    lentMs = 0,
+    owner,
+  }: Partial<ClusterAnswer> = {},
+): ClusterAnswer {
+  return { status, version, value, expiresAtMs, before, lentMs, owner };
 }
 
 /** A read that nobody waits for. */
@@ -125,6 +147,11 @@ export function slotOf({ hash }: { readonly hash: number }): number {
 /** Whether a request changes nothing. */
 export function isReading({ operation }: ClusterRequest): boolean {
   return operation === Operation.GET || operation === Operation.HAS;
+}
+
+/** Whether a request needs the value that the key holds: to answer it, or to write it again. */
+export function asksForValue({ operation }: ClusterRequest): boolean {
+  return operation === Operation.GET || operation === Operation.TOUCH;
 }
 
 /** Whether what a request does depends on what the key holds. */

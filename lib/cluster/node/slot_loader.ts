@@ -22,6 +22,12 @@ export interface LoaderParts {
   readonly failed: (error: unknown) => void;
 }
 
+/** Slots that a node is going to give. */
+export interface ComingSlots {
+  readonly giver: number;
+  readonly slots: readonly number[];
+}
+
 /** Loads slots. */
 export interface SlotLoader {
   /** What the node knows of the keys of its slots. */
@@ -36,6 +42,10 @@ export interface SlotLoader {
   seen(node: number): void;
   /** An assignment counts; it is told before slots are served by it. */
   assigned(command: Assign): void;
+  /** Slots of a node are going to come: what there is of them is read before; undefined: none are. */
+  readAhead(coming: ComingSlots | undefined): void;
+  /** Whether all of it has been read but what is being written, or cannot be. */
+  readonly isReadAhead: boolean;
   /** How far the log of a node has been read for the slots that came last. */
   readUpTo(node: number): number;
   /** This node has written a record, which counts and is in the table. */

@@ -17,12 +17,14 @@
  * @module
  */
 import { SLOT_COUNT } from "../../core/limits.ts";
-import type { Load } from "../control/command_rules.ts";
+import type { Move, Told } from "../control/command.ts";
 import type { ControlLog } from "../control/control_log.ts";
 import type { ClusterClock } from "./cluster_clock.ts";
 import { LoadMeter } from "./load_meter.ts";
 import { type BalanceSettings, planMoves, type SlotLoad } from "./load_plan.ts";
+import type { SlotLoader } from "./slot_loader.ts";
 import type { SlotMoves } from "./slot_moves.ts";
+import { SlotOffers } from "./slot_offers.ts";
 import { surplusMoves } from "./succession.ts";
 
 /** What it looks at. */
@@ -31,6 +33,7 @@ export interface SlotSharingParts {
   readonly clock: ClusterClock;
   readonly control: Pick<ControlLog, "state" | "liveMembers">;
   readonly moves: SlotMoves;
+  readonly loader: Pick<SlotLoader, "readAhead" | "isReadAhead">;
   /** Undefined: nothing is given because of its load. */
   readonly balance: BalanceSettings | undefined;
 }
@@ -39,6 +42,7 @@ export interface SlotSharingParts {
 export class SlotSharing {
   readonly #parts: SlotSharingParts;
   readonly #meter: LoadMeter;
+  readonly #offers: SlotOffers;
   /** Nodes that have joined and have not got their share. */
   readonly #newcomers = new Set<number>();
   #isWindowOver = false;
@@ -48,6 +52,7 @@ export class SlotSharing {
   constructor(parts: SlotSharingParts) {
     this.#parts = parts;
     this.#meter = new LoadMeter(parts.clock.monotonicMs());
+    this.#offers = new SlotOffers({ ...parts, state: parts.control.state });
   }
 
   /** A request of a slot is executed. */
@@ -60,12 +65,27 @@ export class SlotSharing {
     this.#newcomers.add(node);
   }
 
-  /** A renewal is going to be sent: what it says of the load of this node. */
-  endWindow(): Load {
+  /** Whether there is something to say before it is time to renew the lease. */
+  get hasNews(): boolean {
+    return this.#offers.hasNews;
+  }
+
+  /** Gives slots that are served to others when these have read ahead what there is of them. */
+  offer(moves: readonly Move[]): void {
+    this.#offers.make(moves);
+  }
+
+  /** The term has ended. */
+  clear(): void {
+    this.#offers.clear();
+  }
+
+  /** A renewal is going to be sent: what it says of the load of this node, and of its offers. */
+  endWindow(): Told {
     const { clock, control: { state }, moves } = this.#parts;
     this.#meter.endWindow(clock.monotonicMs(), moves.hasComing ? 0 : state.mapSequence);
     this.#isWindowOver = true;
-    return this.#meter.load;
+    return { load: this.#meter.load, ...this.#offers.told() };
   }
 
   /** Does what can be done now, when this node may answer. */
@@ -73,27 +93,30 @@ export class SlotSharing {
     this.share();
     if (this.#isWindowOver) this.#balance();
     this.#isWindowOver = false;
+    this.#offers.step();
   }
 
   /** Gives nodes that have joined what the ring says, when all slots have owners that have them. */
   share(): void {
     const { node, control: { state }, moves } = this.#parts;
-    if (this.#newcomers.size === 0 || state.hasOrphans || moves.hasComing) return;
+    if (this.#newcomers.size === 0 || this.#offers.isOpen) return;
+    if (state.hasOrphans || moves.hasComing) return;
     const surplus = surplusMoves(state.owners, node, state.members());
-    moves.leave(surplus.filter(([, to]) => this.#newcomers.has(to)));
+    this.#offers.make(surplus.filter(([, to]) => this.#newcomers.has(to)));
     this.#newcomers.clear();
   }
 
   #balance(): void {
     const { node, balance, moves, control: { state } } = this.#parts;
-    const isQuiet = !state.hasOrphans && !moves.hasComing && moves.leaving.size === 0;
+    const isQuiet = !state.hasOrphans && !moves.hasComing && moves.leaving.size === 0 &&
+      !this.#offers.isOpen;
     const loads = balance !== undefined && isQuiet ? this.#loads() : undefined;
     const mayMove = loads !== undefined && this.#meter.requests >= balance!.requestsMin;
     const plan = mayMove ? planMoves(node, loads, this.#slots(), balance!) : [];
     this.#calls = plan.length === 0 ? 0 : this.#calls + 1;
     if (plan.length === 0 || this.#calls < balance!.confirmations) return;
     this.#calls = 0;
-    moves.leave(plan);
+    this.#offers.make(plan);
   }
 
   /** The loads of all nodes; undefined unless all were measured under the map that is the last. */

@@ -6,9 +6,8 @@
 import { Client } from "../../client/client.ts";
 import { ArrivalWaiter } from "../../gateway/remote_client.ts";
 import { ClusterCarrier, type ClusterCarrierOptions } from "../client/cluster_carrier.ts";
-import { connectTcp } from "../network/node_link.ts";
-import { RUNTIME_CLOCK } from "../node/cluster_clock.ts";
-import { CLUSTER_SEGMENT_BYTES } from "../network/record_sizes.ts";
+import { PLAIN_MESSAGE_BYTES_MAX } from "../messages/message_limits.ts";
+import { clientSegmentBytes } from "../network/record_sizes.ts";
 
 /** Such a client. */
 export type ClusterClient = Client<ClusterCarrier>;
@@ -22,18 +21,23 @@ const HIGH = 2 ** 32;
 /**
  * Makes a client that knows no owner yet.
  *
- * @param way how nodes are reached, and by which clock they are waited for; for tests
+ * @param way how nodes are reached, and by which clock they are waited for
  */
 export function makeClusterClient(
-  trust: Pick<ClusterCarrierOptions, "secret" | "tls">,
-  way: Pick<ClusterCarrierOptions, "clock" | "connect"> = {
-    clock: RUNTIME_CLOCK,
-    connect: connectTcp,
-  },
+  { messageBytes = PLAIN_MESSAGE_BYTES_MAX, ...trust }:
+    & Pick<ClusterCarrierOptions, "secret" | "tls">
+    & { readonly messageBytes?: number | undefined },
+  way: Pick<ClusterCarrierOptions, "clock" | "connect" | "lentCopies">,
 ): ClusterClient {
   const waiter = new ArrivalWaiter();
+  const segmentBytes = clientSegmentBytes(messageBytes);
   return new Client({
-    segmentBytes: CLUSTER_SEGMENT_BYTES,
+    segmentBytes,
+    room: {
+      name: `the ${segmentBytes} bytes that the cluster takes`,
+      advice: "a cluster takes larger ones, up to 8 MiB, that is made on servers of NATS with a " +
+        "larger max_payload",
+    },
     clientId: UNSIGNED,
     waiter,
     onFlush: () => {},
@@ -42,6 +46,7 @@ export function makeClusterClient(
       new ClusterCarrier(ends, {
         ...way,
         ...trust,
+        messageBytes,
         makeSession,
         onArrival: () => waiter.arrive(),
         onClose: () => waiter.end(),

@@ -10,13 +10,14 @@ import type { Emit } from "../../remote/calls/remote_events.ts";
 import { NO_OWNER } from "../control/control_state.ts";
 import type { OwnerView } from "../client/owner_view.ts";
 
-/** A node that has failed, and what it owned. */
-interface FailedNode {
+/** A failure of a node, and what it owned. */
+interface Failure {
+  readonly node: number;
   readonly slots: readonly number[];
   /** When this thread was told. */
   readonly sinceMs: number;
-  /** Who has got most of its slots; undefined until all have owners. */
-  readonly replacement?: number;
+  /** Who has got most of its slots; undefined until all have owners, when it is told. */
+  replacement?: number;
 }
 
 /** Tells of nodes that come, go and fail, and of slots that move. */
@@ -24,8 +25,11 @@ export class ClusterEvents {
   readonly #emit: Emit;
   #view: OwnerView | undefined;
   #loads: NodeLoads = new Map();
-  /** Nodes that have failed, until all of their slots are served by others. */
-  readonly #failed = new Map<number, FailedNode>();
+  /**
+   * Failures, until all that the node owned is served again. There are several of one node that has
+   * come back and failed again meanwhile.
+   */
+  #failures: Failure[] = [];
 
   /** Tells of what is new since the first view. */
   constructor(emit: Emit) {
@@ -41,8 +45,8 @@ export class ClusterEvents {
     for (const node of view.addresses.keys()) {
       if (!isSame(node, before, view)) this.#emit("nodeadded", { node });
     }
-    for (const [node, failed] of this.#failed) {
-      if (failed.replacement === undefined) this.#tellFailure(node, failed, view);
+    for (const failure of this.#failures) {
+      if (failure.replacement === undefined) this.#tellFailure(failure, view);
     }
     this.#tellMoves(before, view);
     this.#tellRecoveries();
@@ -55,11 +59,19 @@ export class ClusterEvents {
   }
 
   #tellRecoveries(): void {
-    for (const [node, { slots, sinceMs, replacement }] of this.#failed) {
-      if (replacement === undefined || !slots.every((slot) => this.#isServed(slot))) continue;
-      this.#failed.delete(node);
+    const isOver = ({ replacement, slots }: Failure) =>
+      replacement !== undefined && slots.every((slot) => this.#isServed(slot));
+    const over = this.#failures.filter(isOver);
+    if (over.length === 0) return;
+    this.#failures = this.#failures.filter((failure) => !over.includes(failure));
+    for (const { node, sinceMs, replacement } of over) {
       const durationMs = monotonicMs() - sinceMs;
-      this.#emit("noderecovered", { node, replacement, changesCompleted: 0, durationMs });
+      this.#emit("noderecovered", {
+        node,
+        replacement: replacement!,
+        changesCompleted: 0,
+        durationMs,
+      });
     }
   }
 
@@ -91,22 +103,22 @@ export class ClusterEvents {
     if (isSame(node, before, view)) return;
     if (!hasFailed(node, before, view)) return this.#emit("noderemoved", { node });
     const slots = [...before.owners.keys()].filter((slot) => before.owners[slot] === node);
-    this.#failed.set(node, { slots, sinceMs: monotonicMs() });
+    this.#failures.push({ node, slots, sinceMs: monotonicMs() });
   }
 
   /** When all its slots have owners. */
-  #tellFailure(node: number, failed: FailedNode, { owners }: OwnerView): void {
-    const { slots } = failed;
+  #tellFailure(failure: Failure, { owners }: OwnerView): void {
+    const { node, slots } = failure;
     const counts = new Map<number, number>();
     for (const slot of slots) counts.set(owners[slot]!, (counts.get(owners[slot]!) ?? 0) + 1);
     if (counts.has(NO_OWNER)) return;
     const [[replacement] = [node]] = [...counts].sort(([, a], [, b]) => b - a);
-    this.#failed.set(node, { ...failed, replacement: replacement! });
+    failure.replacement = replacement;
     this.#emit("nodefailed", {
       node,
       reason: "its lease has ended",
       cause: undefined,
-      replacement: replacement!,
+      replacement,
       slotsMoved: slots.length,
       slotsHeld: 0,
     });

@@ -19,6 +19,7 @@ import type { StorePool } from "../../store/store_pool.ts";
 import type { PoolFacts } from "../../store/used_pool.ts";
 import type { WatchSource } from "../../watch/watch_source.ts";
 import type { ClusterFacts } from "../agent/cluster_agent.ts";
+import { clientSegmentBytes } from "../network/record_sizes.ts";
 import { pictureOfCluster } from "./cluster_picture.ts";
 import { ClusterWatches } from "./cluster_watches.ts";
 import type { OwnerView } from "../client/owner_view.ts";
@@ -107,10 +108,12 @@ export class ClusterPool implements StorePool {
       node: facts.node,
       connected: carrier.connected(),
       resent: carrier.resentCount,
+      copiedReads: carrier.copiedReads,
       served: served(),
     };
     const operations = operationStatsApart(counters);
-    return storeStats(clusterStats(view(), loads(), own), { pending, operations });
+    const segmentBytes = clientSegmentBytes(facts.messageBytes);
+    return storeStats(clusterStats(view(), loads(), own), { pending, operations, segmentBytes });
   }
 
   readStats(pending: number): Promise<StoreStats> {

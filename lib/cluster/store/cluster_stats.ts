@@ -8,13 +8,12 @@ import { SLOT_COUNT } from "../../core/limits.ts";
 import { RECORD_KEY } from "../../log/record_layout.ts";
 import type { ClusterStats, StoreStats } from "../../store/stats.ts";
 import type { OwnerView } from "../client/owner_view.ts";
-import { CLUSTER_SEGMENT_BYTES } from "../network/record_sizes.ts";
 
 /** The nodes of a cluster, as a thread knows them. */
 export function clusterStats(
   { owners, addresses, refused }: OwnerView,
   loads: NodeLoads,
-  own: Pick<ClusterStats, "name" | "node" | "connected" | "resent" | "served">,
+  own: Pick<ClusterStats, "name" | "node" | "connected" | "resent" | "copiedReads" | "served">,
 ): ClusterStats {
   const slots = new Map<number, number>([...addresses.keys()].map((node) => [node, 0]));
   for (const owner of owners) if (owner >= 0) slots.set(owner, (slots.get(owner) ?? 0) + 1);
@@ -32,7 +31,7 @@ export function clusterStats(
 /** Figures of a store: those of a pool, which a cluster does not have, are 0. */
 export function storeStats(
   cluster: ClusterStats,
-  own: Pick<StoreStats, "pending" | "operations">,
+  own: Pick<StoreStats, "pending" | "operations" | "segmentBytes">,
 ): StoreStats {
   return {
     ...own,
@@ -44,7 +43,6 @@ export function storeStats(
     liveBytesMax: 0,
     usedBytes: 0,
     segments: { free: 0, open: 0, sealed: 0, cleaning: 0 },
-    segmentBytes: CLUSTER_SEGMENT_BYTES,
     indexBytes: 0,
     orderBytes: 0,
     recordHeaderBytes: RECORD_KEY * 4,

@@ -17,7 +17,10 @@ import type { ClusterNodeStats, NodeLoads } from "../../core/cluster_figures.ts"
 import { controlsOf, Store } from "../../store/store.ts";
 import { KeptAgent } from "../agent/kept_agent.ts";
 import { NO_VIEW } from "../client/owner_view.ts";
-import { makeClusterClient } from "./cluster_client.ts";
+import { NearConnector } from "../network/near_connector.ts";
+import { type Connect, connectTcp } from "../network/node_link.ts";
+import { RUNTIME_CLOCK } from "../node/cluster_clock.ts";
+import { type ClusterClient, makeClusterClient } from "./cluster_client.ts";
 import { ClusterEvents } from "./cluster_events.ts";
 import { type BackUp, ClusterMaintenance } from "./cluster_maintenance.ts";
 import { ClusterPool } from "./cluster_pool.ts";
@@ -52,12 +55,11 @@ export async function openCluster<V, K extends Key>(
   openHere: (options: OpenOptions<V>) => Promise<Store<V, Key>>,
 ): Promise<Store<V, K>> {
   await prepareThread(resolved);
-  const client = makeClusterClient(cluster);
   const { keys, codec, workers } = resolved;
   let view = NO_VIEW;
   let served: ClusterNodeStats | undefined;
   let loads: NodeLoads = new Map();
-  const opening: { store?: Store<V, K> } = {};
+  const opening: { client?: ClusterClient; store?: Store<V, K> } = {};
   const events = new ClusterEvents((type, detail) => {
     if (opening.store !== undefined) controlsOf(opening.store).emit(type, detail);
   });
@@ -65,7 +67,7 @@ export async function openCluster<V, K extends Key>(
   const agent = await KeptAgent.start(workers.cluster, options, {
     onView: (newest) => {
       view = newest;
-      client.carrier.update(view);
+      opening.client?.carrier.update(view);
       events.take(view);
     },
     onFigures: (figures, newest) => {
@@ -74,10 +76,19 @@ export async function openCluster<V, K extends Key>(
       events.served(loads);
     },
     onLost: (error) => {
-      client.failAll(error);
+      opening.client?.failAll(error);
       if (opening.store !== undefined) controlsOf(opening.store).fail(error);
     },
   });
+  const { messageBytes, settings } = agent.facts;
+  const near = new NearConnector(settings.hashKey);
+  const connect: Connect = (...place) =>
+    cluster.near ? near.connect(...place) : connectTcp(...place);
+  const client = opening.client = makeClusterClient({ ...cluster, messageBytes }, {
+    clock: RUNTIME_CLOCK,
+    connect: (host, port, tls) => agent.connect(host, port) ?? connect(host, port, tls),
+  });
+  client.carrier.update(view);
   const counters = OperationCounters.apart();
   const used = makeCodec(codec, () => NO_STRUCTURES);
   const backup: BackUp = async (directory, options) => {
