@@ -8,9 +8,10 @@
  * of which Node prints the one that has thrown.
  *
  * Each worker is bundled first, as a module that imports nothing but the runtime's own, and on demand
- * packages of the application. Its file has
- * a hash of its text in its name, and the text is in a module of its own, which the library imports
- * where the file is not: so bundlers of applications take it along.
+ * packages of the application. All these texts are in a module of their own, which the library
+ * imports where a worker's file is not: so bundlers of applications take it along. The file is that
+ * text, which is loaded soonest; but the gateway, which needs most of what its process has, too, is
+ * an entry that shares modules with the others. A file has a hash of the text in its name.
  *
  * @module
  */
@@ -20,7 +21,7 @@ import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync 
 import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { deflateRawSync } from "node:zlib";
+import { brotliCompressSync, constants } from "node:zlib";
 import { type CodeSplittingOptions, type Plugin, rolldown } from "rolldown";
 import type { WorkerName, WorkerTexts } from "../lib/core/built_workers.ts";
 import { finishDeclarations } from "./declarations.ts";
@@ -83,6 +84,8 @@ throw Object.assign(new Error(says), { code: "ERR_REQUIRE_ESM" });
 
 const MODULE = /\/built_workers\.ts$/;
 const TEXTS = "dinomo:worker-texts";
+/** What no text has. */
+const TEXT_END = "\0";
 
 /** Puts the texts of the workers, and the names of their files, in place of a module. */
 function withWorkers(files: Readonly<Record<WorkerName, string>>, texts: WorkerTexts): Plugin {
@@ -100,31 +103,39 @@ function withWorkers(files: Readonly<Record<WorkerName, string>>, texts: WorkerT
   };
 }
 
-/** A module with the texts of the workers. They are deflated: they are a tenth of the package. */
+/**
+ * A module with the texts of the workers, compressed as one: each has much of the others in it,
+ * which only a window finds that is as large as all of them.
+ */
 function textsModule(texts: WorkerTexts): string {
-  const exports = Object.entries(texts).map(([name, text]) => {
-    const deflated = deflateRawSync(text, { level: 9 }).toString("base64");
-    return `export const ${name} = inflate(${JSON.stringify(deflated)});`;
-  });
+  if (Object.values(texts).some((text) => text.includes(TEXT_END))) {
+    throw new Error("the text of a worker must not have the character that ends it");
+  }
+  const { BROTLI_PARAM_LGWIN, BROTLI_MAX_WINDOW_BITS } = constants;
+  const params = { [BROTLI_PARAM_LGWIN]: BROTLI_MAX_WINDOW_BITS };
+  const text = Object.values(texts).join(TEXT_END);
+  const compressed = brotliCompressSync(text, { params }).toString("base64");
   return `import { Buffer } from "node:buffer";
-    import { inflateRawSync } from "node:zlib";
-    const inflate = (text) => inflateRawSync(Buffer.from(text, "base64")).toString();
-    ${exports.join("\n")}`;
+    import { brotliDecompressSync } from "node:zlib";
+    const bytes = brotliDecompressSync(Buffer.from(${JSON.stringify(compressed)}, "base64"));
+    export const [${Object.keys(texts)}] = bytes.toString().split(${JSON.stringify(TEXT_END)});`;
 }
 
 /**
  * What is loaded together: by an import, what every thread has that uses a store, and the methods of
  * a store; by the first `open` or `attach`, what that does, and what a path takes; beside a pool
- * that is restored, or soon after, what goes through all of a pool. An entry that
- * needs a part of a module loads all of it. The first two are not one: Deno loads modules of more than 300 KB slowly.
+ * that is restored, or soon after, what goes through all of a pool; by the threads of processes that
+ * share a pool, what that takes. An entry that needs a part of a module loads all of it. The first
+ * two are not one: Deno loads modules of more than 300 KB slowly.
  */
 const TOGETHER: CodeSplittingOptions = {
   groups: [
-    groupOf("client", 4, ["lib/store/client_parts.ts"]),
-    groupOf("operations", 3, ["mod.ts"]),
-    groupOf("opening", 2, ["lib/store/open_store.ts", "lib/store/attach_store.ts"]),
-    groupOf("path", 1, ["lib/store/path_modules.ts"]),
-    groupOf("tasks", 0, ["lib/dpm/dpm_tasks.ts", "lib/persistence/snapshot_reader.ts"]),
+    groupOf("client", 5, ["lib/store/client_parts.ts"]),
+    groupOf("operations", 4, ["mod.ts"]),
+    groupOf("opening", 3, ["lib/store/open_store.ts", "lib/store/attach_store.ts"]),
+    groupOf("path", 2, ["lib/store/path_modules.ts"]),
+    groupOf("tasks", 1, ["lib/dpm/dpm_tasks.ts", "lib/persistence/snapshot_reader.ts"]),
+    groupOf("processes", 0, ["lib/remote/open_shared.ts", "lib/remote/gateway_shell.ts"]),
   ],
 };
 
@@ -150,8 +161,17 @@ interface Modules {
   getModuleInfo(id: string): { readonly importedIds: readonly string[] } | null;
 }
 
-/** Bundles a worker, writes it, and returns its name without the extension, and its text. */
-async function bundleWorker(entry: string): Promise<{ file: string; text: string }> {
+/** A worker that needs no other module. */
+interface BundledWorker {
+  /** That of its file, without the extension. */
+  readonly name: string;
+  readonly text: string;
+  /** Its source map. */
+  readonly map: string;
+}
+
+/** Bundles a worker. */
+async function bundleWorker(entry: string): Promise<BundledWorker> {
   const { outputFiles } = await build({
     ...COMMON,
     entryPoints: [entry],
@@ -164,10 +184,13 @@ async function bundleWorker(entry: string): Promise<{ file: string; text: string
   const text = textOf(".js");
   const hash = createHash("sha256").update(text).digest("hex").slice(0, 8);
   const name = entry.replace(/^.*\//, "").replace(/\.ts$/, `-${hash}`);
-  const file = join(BUNDLE_FOLDER, `${name}.js`);
-  writeFileSync(file, text);
-  writeFileSync(`${file}.map`, textOf(".map"));
-  return { file: `./${name}`, text };
+  return { name, text, map: textOf(".map") };
+}
+
+/** Writes the file of a worker that is loaded alone. */
+function writeWorker({ name, text, map }: BundledWorker): void {
+  writeFileSync(join(BUNDLE_FOLDER, `${name}.js`), text);
+  writeFileSync(join(BUNDLE_FOLDER, `${name}.js.map`), map);
 }
 
 /** A module that does nothing but to name what another one exports. */
@@ -233,12 +256,13 @@ export async function makeBundle(): Promise<void> {
   const dpm = await bundleWorker(WORKERS.dpm);
   const gateway = await bundleWorker(WORKERS.gateway);
   const cluster = await bundleWorker(WORKERS.cluster);
+  for (const worker of [node, dpm, cluster]) writeWorker(worker);
   const workers = { node, dpm, gateway, cluster };
   const texts = mapWorkers(workers, ({ text }) => text);
-  const files = mapWorkers(workers, ({ file }) => file);
+  const files = mapWorkers(workers, ({ name }) => `./${name}`);
   const bundle = await rolldown({
     cwd: PROJECT_ROOT,
-    input: ENTRIES,
+    input: { ...ENTRIES, [gateway.name]: WORKERS.gateway },
     platform: "node",
     external: readPeers(),
     plugins: [withWorkers(files, texts)],

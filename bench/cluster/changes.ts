@@ -29,7 +29,8 @@ const WAIT_MS_MAX = 60_000;
 class Load {
   longestMs = 0;
   failed = 0;
-  rounds = 0;
+  /** How often each key was changed. */
+  readonly #rounds = new Map(KEYS.map((key) => [key, 0]));
   readonly #running: Promise<void>[];
   #isOver = false;
 
@@ -46,10 +47,9 @@ class Load {
 
   /** Resolves when each key was changed a few times more. */
   async goOn(): Promise<void> {
-    const target = this.rounds + 3 * KEYS.length;
-    for (let waitedMs = 0; this.rounds < target && waitedMs < WAIT_MS_MAX; waitedMs += 5) {
-      await delay(5);
-    }
+    const before = new Map(this.#rounds);
+    const isOver = () => KEYS.every((key) => this.#rounds.get(key)! >= before.get(key)! + 3);
+    for (let waitedMs = 0; !isOver() && waitedMs < WAIT_MS_MAX; waitedMs += 5) await delay(5);
   }
 
   async stop(): Promise<void> {
@@ -62,7 +62,7 @@ class Load {
       const startMs = performance.now();
       await store.increment(key).catch(() => this.failed += 1);
       this.longestMs = Math.max(this.longestMs, performance.now() - startMs);
-      this.rounds += 1;
+      this.#rounds.set(key, this.#rounds.get(key)! + 1);
     }
   }
 }

@@ -1,6 +1,6 @@
 /**
  * What is compared: a store of a cluster whose keys this process owns, one whose keys another process owns, and the key-value store of
- * JetStream itself, on the same three servers.
+ * JetStream itself, on the same three servers; and Valkey, if it is there.
  *
  * @module
  */
@@ -9,6 +9,7 @@ import { connect } from "@nats-io/transport-node";
 import { type ClusterOptions, open, type Store } from "../../mod.ts";
 import { ClusterProcess } from "../../scripts/cluster_process.ts";
 import { THIS_RUNTIME } from "../../scripts/runtimes.ts";
+import { startValkeys } from "./valkey.ts";
 
 /** A key-value store. */
 export interface Contestant {
@@ -36,6 +37,7 @@ export async function startField(servers: readonly string[]): Promise<Contestant
     ofStore(NAMES[0], owner, () => owner.close()),
     ofStore(NAMES[1], asking, () => asking.close().then(() => other.close())),
     await jetStream(servers),
+    ...await startValkeys(),
   ];
 }
 

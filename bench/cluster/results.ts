@@ -1,5 +1,5 @@
 /**
- * Measures a store of a cluster beside the key-value store of JetStream, in interleaved repetitions, and how long operations wait when nodes
+ * Measures a store of a cluster beside the key-value store of JetStream, and Valkey, in interleaved repetitions, and how long operations wait when nodes
  * come and go.
  *
  * @module
@@ -96,22 +96,31 @@ export async function measureCluster(size: Size): Promise<ClusterResults> {
   }
 }
 
-/** Shows the results as a table, and how many times as much or as long JetStream's own store takes. */
+/** Shows the results as a table, each beside how many times as much or as long as JetStream's own store it takes. */
 export function formatCluster({ environment, figures, changes }: ClusterResults): string {
-  const [own, other, plain] = NAMES;
+  const [own, , plain] = NAMES;
+  const names = Object.keys(figures[0]!.figures);
+  const others = names.filter((name) => name !== plain);
   const rows = figures.map(({ way, unit, figures }) => {
-    const base = figures[plain]!;
-    const beside = (name: string) => [
+    const beside = others.flatMap((name) => [
       threeDigits(figures[name]!),
-      `${threeDigits(figures[name]! / base)} x`,
-    ];
-    return [`${way}, ${unit}`, ...beside(own), ...beside(other), threeDigits(base)];
+      `${threeDigits(figures[name]! / figures[plain]!)} x`,
+    ]);
+    return [`${way}, ${unit}`, ...beside, threeDigits(figures[plain]!)];
   });
   const { killedMs, joinedMs, calmMs, failed, changeRoundTrips } = changes;
   const { runtime, runtimeVersion } = environment;
+  const single = names.filter((name) => !(NAMES as readonly string[]).includes(name));
+  const atOnce = figures.at(-1)!;
+  const times = single.map((name) =>
+    `${threeDigits(atOnce.figures[own]! / atOnce.figures[name]!)} x of ${name}`
+  );
   return [
     `a cluster of three servers on ${runtime} ${runtimeVersion}, 100 B, Zipf 0.99`,
-    alignColumns([["", own, "", other, "", plain], ...rows]),
+    alignColumns([["", ...others.flatMap((name) => [name, ""]), plain], ...rows]),
+    single.length === 0
+      ? "neither valkey-server nor redis-server is on the PATH"
+      : `${atOnce.way}: own keys ${times.join(", ")}`,
     `of 64 keys that are changed all the time, the longest wait of one: ${
       threeDigits(killedMs)
     } ms when an owner is killed (lease ${LEASE_MS} ms), ${

@@ -18,7 +18,9 @@ import {
 } from "../../mod.ts";
 import { until } from "../support/cluster/cluster_user.ts";
 import { NatsServers } from "../support/cluster/nats_servers.ts";
+import { errorThatSays } from "../support/errors.ts";
 import { temporaryPath } from "../support/temporary.ts";
+import { ToldShares } from "../support/told_shares.ts";
 
 const HOUR_MS = 3_600_000;
 const LEASE_MS = 1000;
@@ -75,12 +77,11 @@ test("a backup has what was acknowledged, and opens like any pool", async () => 
   const path = temporaryPath("backup");
   // It is issued before, and not awaited.
   void store.put("issued before", 7);
-  const shares: number[] = [];
-  const report = await store.backup(path, { onProgress: (share) => shares.push(share) });
+  const shares = new ToldShares();
+  const report = await store.backup(path, { onProgress: shares.onProgress });
   assert.ok(report.number === 1 && report.imageBytes > 200_000 && report.pauseMs === 0);
   assert.ok(report.durationMs > 0);
-  assert.is(shares.at(-1), 1);
-  assert.equal(shares, shares.toSorted((a, b) => a - b));
+  shares.assertDone();
   assert.equal(readdirSync(path).sort(), ["checkpoint", "image-1"]);
   const expected = await contentOf(store);
   const copy = await open<unknown>({ path, keys: "mixed" });
@@ -99,20 +100,20 @@ test("a backup that is refused or given up leaves no pool", async () => {
   const path = temporaryPath("given up");
   const end = new AbortController();
   const onProgress = () => end.abort(new Error("it takes too long"));
-  await assertRejects(() => store.backup(path, { signal: end.signal, onProgress }), "too long");
+  await errorThatSays(() => store.backup(path, { signal: end.signal, onProgress }), "too long");
   const failing = () => {
     throw new Error("the bar is broken");
   };
-  await assertRejects(() => store.backup(path, { onProgress: failing }), "the bar is broken");
+  await errorThatSays(() => store.backup(path, { onProgress: failing }), "the bar is broken");
   assert.equal(readdirSync(path), []);
-  await assertRejects(() => store.backup(path, { progress: 1 } as object), "options must be among");
-  await assertRejects(() => store.backup(path, { onProgress: 1 } as object), "onProgress must be");
+  await errorThatSays(() => store.backup(path, { progress: 1 } as object), "options must be among");
+  await errorThatSays(() => store.backup(path, { onProgress: 1 } as object), "onProgress must be");
   await store.backup(path);
-  const full = await assertRejects(() => store.backup(path), "which holds a pool");
+  const full = await errorThatSays(() => store.backup(path), "which holds a pool");
   assert.instance(full, PathError);
   const user = await openCluster("shop");
   const other = temporaryPath("closed");
-  const closing = assertRejects(
+  const closing = errorThatSays(
     () => user.backup(other, { onProgress: () => void user.close() }),
     "was closed meanwhile",
   );
@@ -133,24 +134,22 @@ test("a cluster is filled from a pool, once, or again until it has all", async (
   const target = await openCluster("filled");
   try {
     await target.put("its own", "of the cluster");
-    const refused = await assertRejects(() => target.restore(path), "without keys");
+    const refused = await errorThatSays(() => target.restore(path), "without keys");
     assert.instance(refused, InvalidArgumentError);
     await target.delete("its own");
     const end = new AbortController();
     const given = { signal: end.signal, onProgress: () => end.abort(new Error("interrupted")) };
-    await assertRejects(() => target.restore(path, given), "interrupted");
+    await errorThatSays(() => target.restore(path, given), "interrupted");
     // Batches are put to their end.
     await until("something is put", () => target.stats().pending === 0);
     await target.put("its own", "of the cluster");
     await target.put("key 7", "changed");
-    const shares: number[] = [];
-    const { restored, kept } = await target.restore(path, {
-      merge: true,
-      onProgress: (share) => shares.push(share),
-    });
+    const shares = new ToldShares();
+    const { onProgress } = shares;
+    const { restored, kept } = await target.restore(path, { merge: true, onProgress });
     assert.is(restored + kept, keyCount);
     assert.ok(kept >= 2, `${kept} were there`);
-    assert.is(shares.at(-1), 1);
+    shares.assertDone();
     const value = (value: unknown) => ({ value, expiresAt: undefined });
     assert.equal(await contentOf(target), {
       ...expected,
@@ -167,30 +166,19 @@ test("a cluster is filled from a pool, once, or again until it has all", async (
 test("what a cluster cannot hold is named", async () => {
   const path = temporaryPath("large");
   const source = await open<unknown>({ path });
-  await source.put("much", "z".repeat(600_000));
+  await source.put("much", "z".repeat(1_100_000));
   await source.close();
   const target = await openCluster("small");
   try {
-    const error = await assertRejects(
+    const error = await errorThatSays(
       () => target.restore(path),
       'the string "much" cannot be put',
     );
-    assert.is((error as { code?: string }).code, "DINOMO_INVALID_VALUE");
+    assert.is(error.code, "DINOMO_INVALID_VALUE");
     assert.is((error.cause as { code?: string }).code, "DINOMO_VALUE_TOO_LARGE");
   } finally {
     await target.close();
   }
 });
-
-async function assertRejects(action: () => Promise<unknown>, said: string): Promise<Error> {
-  let result: unknown;
-  try {
-    result = await action();
-  } catch (error) {
-    assert.match((error as Error).message, said);
-    return error as Error;
-  }
-  throw new Error(`it must be rejected with "${said}", got ${JSON.stringify(result)}`);
-}
 
 test.run();

@@ -10,135 +10,22 @@ import { makeClusterClient } from "../../lib/cluster/store/cluster_client.ts";
 import { TRANSIT_MS_MAX } from "../../lib/cluster/network/node_session.ts";
 import { RESEND_MS } from "../../lib/cluster/node/requests.ts";
 import type { Completion } from "../../lib/client/completions.ts";
-import type { Slot } from "../../lib/core/brands.ts";
 import { UnavailableError } from "../../lib/core/errors.ts";
 import { KeyEncoder } from "../../lib/core/key_encoder.ts";
 import { SLOT_SHIFT } from "../../lib/core/limits.ts";
-import { ReadCompletion } from "../../lib/far/client/routed_reads.ts";
 import { Condition, Status } from "../../lib/rings/ring_layout.ts";
 import { CAMPAIGN_FACTOR } from "../support/campaign.ts";
 import { type Random, seeded } from "../support/random.ts";
-import { SimThreads } from "../support/cluster/sim_threads.ts";
+import { simulateProgram, turn } from "../support/cluster/sim_program.ts";
+import { NODES, SimThreads } from "../support/cluster/sim_threads.ts";
 
 const HASH_KEY = [1, 2] as const;
-const KEYS = ["a", "b"];
-const STEPS = 1000;
-
-/** What a program knows of a key: what it has issued for it, done one after the other. */
-interface Known {
-  value: string | undefined;
-}
-
-const text = (bytes: Uint8Array | undefined) => bytes && new TextDecoder().decode(bytes);
-
-/** A program that issues requests, and knows what each of them has to end with. */
-class Program {
-  readonly wrong: string[] = [];
-  open = 0;
-  readonly #random: Random;
-  readonly #client: ReturnType<typeof makeClusterClient>;
-  readonly #key = new KeyEncoder(...HASH_KEY);
-  readonly #known: Known[] = KEYS.map(() => ({ value: undefined }));
-  #count = 0;
-
-  constructor(random: Random, client: ReturnType<typeof makeClusterClient>) {
-    this.#random = random;
-    this.#client = client;
-  }
-
-  get slots(): Slot[] {
-    return KEYS.map((key) => (this.#key.encode(key) >>> SLOT_SHIFT) as Slot);
-  }
-
-  /** Issues something. */
-  issue(): void {
-    const at = this.#random.below(KEYS.length);
-    const known = this.#known[at]!;
-    const name = `request ${++this.#count} of ${KEYS[at]}`;
-    this.#key.encode(KEYS[at]!);
-    this.open += 1;
-    switch (this.#random.below(8)) {
-      case 0:
-        return this.#read(name, known.value);
-      case 1: {
-        const hasEffect = known.value !== undefined;
-        known.value = undefined;
-        return this.#client.delete(this.#key, this.#ending(name, hasEffect));
-      }
-      case 2: {
-        const hasEffect = known.value === undefined;
-        if (hasEffect) known.value = name;
-        return this.#put(name, Condition.ABSENT, hasEffect);
-      }
-      default:
-        known.value = name;
-        return this.#put(name, Condition.NONE, true);
-    }
-  }
-
-  #put(name: string, condition: number, hasEffect: boolean): void {
-    const bytes = new TextEncoder().encode(name);
-    const value = { bytes, start: 0, end: bytes.length };
-    this.#client.put(this.#key, value, Infinity, condition, 0, this.#ending(name, hasEffect));
-  }
-
-  #read(name: string, expected: string | undefined): void {
-    const read = new ReadCompletion(this.#client.carrier, ({ value, error }) => {
-      this.open -= 1;
-      const found = error?.message ?? text(value?.bytes);
-      if (found !== expected) this.wrong.push(`${name} has read ${found}, not ${expected}`);
-    });
-    this.#client.get(this.#key, true, read);
-  }
-
-  #ending(name: string, hasEffect: boolean): Completion {
-    const end = (status: string) => {
-      this.open -= 1;
-      const expected = String(hasEffect ? Status.OK : Status.UNMET);
-      if (status !== expected) this.wrong.push(`${name} has ended with ${status}, not ${expected}`);
-    };
-    return { settle: (status) => end(String(status)), fail: (error) => end(error.message) };
-  }
-}
-
-async function turn(): Promise<void> {
-  for (let i = 0; i < 6; i++) await Promise.resolve();
-}
-
-async function simulate(random: Random): Promise<void> {
-  const sim = new SimThreads(random, HASH_KEY);
-  const client = makeClusterClient({ secret: sim.secret, tls: undefined }, {
-    clock: sim.clock,
-    connect: sim.connect,
-  });
-  const program = new Program(random, client);
-  try {
-    client.carrier.update(sim.view());
-    for (let i = 0; i < STEPS; i++) {
-      if (random.below(2) === 0 && program.open < 20) program.issue();
-      const hasMoved = sim.step(program.slots, true);
-      if (random.below(hasMoved ? 2 : 8) === 0) client.carrier.update(sim.view());
-      await turn();
-      assert.equal(program.wrong, []);
-    }
-    client.carrier.update(sim.view());
-    for (let i = 0; program.open > 0; i++) {
-      assert.ok(i < 20_000, `${program.open} requests do not end`);
-      sim.step(program.slots, false);
-      await turn();
-    }
-    assert.equal(program.wrong, []);
-    assert.is(client.pendingCount, 0);
-  } finally {
-    client.close();
-    await sim.close();
-  }
-}
+const MIB = 1024 * 1024;
 
 test(
   "each request is applied once, and those of a key in their order",
   seeded(async (random) => {
-    for (let i = 0; i < 60 * Math.max(1, CAMPAIGN_FACTOR); i++) await simulate(random);
+    for (let i = 0; i < 60 * Math.max(1, CAMPAIGN_FACTOR); i++) await simulateProgram(random);
   }),
 );
 
@@ -169,10 +56,68 @@ test(
   }),
 );
 
+test(
+  "keys of an owner that one thread cannot reach end with an error there, and others are served",
+  seeded(async (random) => {
+    const sim = new SimThreads(random, HASH_KEY);
+    const client = makeClusterClient({ secret: sim.secret, tls: undefined }, {
+      clock: sim.clock,
+      connect: sim.connect,
+    });
+    client.carrier.update(sim.view());
+    const key = new KeyEncoder(...HASH_KEY);
+    const keys = Array.from({ length: 12 }, (_, i) => `key ${i}`);
+    const nodeOf = (name: string) => (key.encode(name) >>> SLOT_SHIFT) % NODES;
+    const ends = new Map<string, unknown>();
+    const putAll = () => {
+      ends.clear();
+      for (const name of keys) {
+        key.encode(name);
+        const ended: Completion = {
+          settle: () => void ends.set(name, "put"),
+          fail: (error) => void ends.set(name, error),
+        };
+        const value = { bytes: key.bytes, start: 0, end: 1 };
+        client.put(key, value, Infinity, Condition.NONE, 0, ended);
+      }
+    };
+    const run = async (isDone: () => boolean) => {
+      for (let i = 0; !isDone(); i++) {
+        assert.ok(i < 40_000, "it does not end");
+        sim.step([], false);
+        await turn();
+      }
+    };
+    putAll();
+    await run(() => ends.size === keys.length);
+    sim.unreachableNode = nodeOf(keys[0]!);
+    const reachable = keys.filter((name) => nodeOf(name) !== sim.unreachableNode);
+    const cutAtMs = sim.nowMs;
+    putAll();
+    await run(() => ends.size >= reachable.length);
+    assert.equal([...ends.keys()].sort(), [...reachable].sort());
+    assert.ok(sim.nowMs < cutAtMs + RESEND_MS / 2);
+    await run(() => ends.size === keys.length);
+    assert.ok(sim.nowMs >= cutAtMs + RESEND_MS);
+    for (const name of keys.filter((one) => !reachable.includes(one))) {
+      const error = ends.get(name);
+      assert.instance(error, UnavailableError);
+      assert.match((error as Error).message, "the change may or may not have been made");
+    }
+    // The way is free again: nothing else has to happen.
+    sim.unreachableNode = -1;
+    putAll();
+    await run(() => ends.size === keys.length);
+    assert.ok([...ends.values()].every((end) => end === "put"));
+    client.close();
+    await sim.close();
+  }),
+);
+
 /** A thread that issues requests by itself, and what they have ended with. */
-function thread(random: Random) {
+function thread(random: Random, messageBytes?: number) {
   const sim = new SimThreads(random, HASH_KEY);
-  const client = makeClusterClient({ secret: sim.secret, tls: undefined }, {
+  const client = makeClusterClient({ secret: sim.secret, tls: undefined, messageBytes }, {
     clock: sim.clock,
     connect: sim.connect,
   });
@@ -183,9 +128,10 @@ function thread(random: Random) {
     fail: (error) => void ends.push(error.message),
   };
   const key = new KeyEncoder(...HASH_KEY);
-  const put = () => {
-    key.encode("a");
-    client.put(key, { bytes: key.bytes, start: 0, end: 1 }, Infinity, Condition.NONE, 0, ended);
+  const put = (name = "a", bytes = 1, completion: Completion = ended) => {
+    key.encode(name);
+    const value = { bytes: new Uint8Array(bytes), start: 0, end: bytes };
+    client.put(key, value, Infinity, Condition.NONE, 0, completion);
   };
   const until = async (isDone: () => boolean) => {
     for (let i = 0; !isDone(); i++) {
@@ -235,6 +181,38 @@ test(
     assert.equal(ends, Array.from({ length: 3 }, () => String(Status.OK)));
     assert.is(sim.history.length, 3);
     assert.ok(client.carrier.resentCount > resentCount);
+    await close();
+  }),
+);
+
+test(
+  "a large request does not wait until there is no other one",
+  seeded(async (random) => {
+    const { ends, put, until, close } = thread(random, 2 * MIB);
+    let count = 0;
+    // There is always one of each on its way.
+    const again = (): void => {
+      if (++count < 120) put(`small ${count % 8}`, 100, { settle: again, fail: again });
+    };
+    for (let i = 0; i < 8; i++) again();
+    await until(() => count > 20);
+    put("a", 600_000);
+    put("b", 600_000);
+    await until(() => ends.length === 2);
+    assert.equal(ends, [String(Status.OK), String(Status.OK)]);
+    assert.ok(count < 120, "they have waited for all others");
+    await close();
+  }),
+);
+
+test(
+  "a thread has so many bytes of changes waiting, and is told of the others",
+  seeded(async (random) => {
+    const { ends, put, close } = thread(random, 8 * MIB);
+    for (let i = 0; i < 12; i++) put(`key ${i}`, 3 * MIB);
+    await turn();
+    assert.ok(ends.length > 0 && ends.length < 10, `${ends.length} of 12`);
+    for (const end of ends) assert.match(end, "not have more than 16777216 bytes of changes");
     await close();
   }),
 );

@@ -23,7 +23,7 @@ import type { PageRequest } from "../../lib/remote/calls/call_requests.ts";
 import { Condition } from "../../lib/rings/ring_layout.ts";
 import { open } from "../../mod.ts";
 import { CAMPAIGN_FACTOR } from "../support/campaign.ts";
-import { SimThreads } from "../support/cluster/sim_threads.ts";
+import { NODES, SimThreads } from "../support/cluster/sim_threads.ts";
 import { Random, seeded } from "../support/random.ts";
 
 const HASH_KEY = [1, 2] as const;
@@ -38,20 +38,18 @@ const KEYS = keysOfFewSlots();
 const slots = [...new Set(KEYS.map(slotOf))];
 const text = (bytes: Uint8Array | undefined) => bytes && new TextDecoder().decode(bytes);
 
-/** Several keys in each of some slots: those have several pages. */
+/**
+ * Several keys in each of some slots: those have several pages. At first one node has them, one
+ * behind the other, so that the slot behind a full page has keys, too.
+ */
 function keysOfFewSlots(): string[] {
-  const bySlot = new Map<Slot, string[]>();
-  for (let i = 0;; i++) {
+  const lists = Array.from({ length: SLOTS }, (): string[] => []);
+  for (let i = 0; lists.some((list) => list.length < KEYS_PER_SLOT); i++) {
     const key = `key ${i}`;
-    const slot = slotOf(key);
-    if (bySlot.size < SLOTS && !bySlot.has(slot)) bySlot.set(slot, []);
-    const keys = bySlot.get(slot);
+    const keys = slotOf(key) % NODES === 0 ? lists[slotOf(key) / NODES] : undefined;
     if (keys !== undefined && keys.length < KEYS_PER_SLOT) keys.push(key);
-    const lists = [...bySlot.values()];
-    if (lists.length === SLOTS && lists.every((list) => list.length === KEYS_PER_SLOT)) {
-      return lists.flat();
-    }
   }
+  return lists.flat();
 }
 
 /** Long enough for all that promises do. */

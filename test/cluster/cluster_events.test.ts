@@ -1,5 +1,6 @@
 /**
- * What a store of a cluster tells of nodes and slots, from what it is told of owners and renewals.
+ * What a store of a cluster tells of nodes and slots, from what it is told of owners and renewals: by itself, and while nodes of a simulated
+ * cluster fail, leave and come back.
  *
  * @module
  */
@@ -9,6 +10,9 @@ import { NO_VIEW, type OwnerView } from "../../lib/cluster/client/owner_view.ts"
 import { ClusterEvents } from "../../lib/cluster/store/cluster_events.ts";
 import type { NodeLoads } from "../../lib/core/cluster_figures.ts";
 import type { NodeRecovery, ScaleReport } from "../../lib/mnode/node_events.ts";
+import { ALL_NEMESES, SimCluster, USUAL_FAULTS } from "../support/cluster/sim_cluster.ts";
+import { SimWatcher } from "../support/cluster/sim_watcher.ts";
+import { forEachSeed } from "../support/sim_seeds.ts";
 
 /** What is told, as text. */
 function listen(): { readonly events: ClusterEvents; readonly take: () => string[] } {
@@ -98,6 +102,55 @@ test("a node that fails while it reads what another one had is waited for no mor
   assert.equal(take(), []);
   events.served(loadsOf({ 2: 12 }));
   assert.equal(take(), ["noderecovered 0 by 1", "noderecovered 1 by 2"]);
+});
+
+test("a node that fails again before it was told that it is served again is told twice", () => {
+  const { events, take } = listen();
+  events.take(viewOf([0, 0, 1], 5, [0, 1]));
+  events.take(viewOf([1, 1, 1], 9, [1], [[0, 8]]));
+  assert.equal(take(), ["nodefailed 0"]);
+  events.take(viewOf([1, 0, 1], 12, [0, 1], [[0, 8]]));
+  assert.equal(take(), ["nodeadded 0", "slotsmoved 1, 1 to 2, 0"]);
+  events.take(viewOf([1, -1, 1], 14, [1], [[0, 14]]));
+  events.served(loadsOf({ 1: 14 }));
+  assert.equal(take(), [], "one of its slots has no owner");
+  events.take(viewOf([1, 1, 1], 15, [1], [[0, 14]]));
+  assert.equal(take(), ["nodefailed 0"]);
+  events.served(loadsOf({ 1: 15 }));
+  assert.equal(take(), ["noderecovered 0 by 1", "noderecovered 0 by 1"]);
+});
+
+test("each failure is told, and that what failed is served again, whatever goes wrong", () => {
+  let told = 0;
+  forEachSeed(12, (seed) => {
+    const made = new SimCluster({
+      seed,
+      faults: USUAL_FAULTS,
+      nemeses: [...ALL_NEMESES, "kill"],
+      clientCount: 1,
+      keyCount: 1,
+      partsOf: (node) => ({ address: `host:${node + 1}` }),
+    });
+    const { time, random } = made;
+    const watchers = [new SimWatcher(made)];
+    // Some come later, and stand still now and then.
+    for (let i = 0; i < 2; i++) {
+      time.after(random.between(0, 15_000), () => watchers.push(new SimWatcher(made)));
+      for (let k = 0; k < 4; k++) {
+        time.after(random.between(0, 25_000), () => {
+          watchers[i + 1]?.process.suspend(random.between(50, 9000), false);
+        });
+      }
+    }
+    made.runAll();
+    for (const { wrong, seen, failed, recovered } of watchers) {
+      assert.equal(wrong, []);
+      assert.equal([...failed].sort(), [...seen].sort(), "failures that were told");
+      assert.equal([...recovered].sort(), [...seen].sort(), "failures of which the end was told");
+      for (const count of seen.values()) told += count;
+    }
+  });
+  assert.ok(told > 0);
 });
 
 test.run();

@@ -3,17 +3,12 @@
  * gives its slot away, at any step. In every state that comes of it one node at most serves the slot, and what the client was told has an
  * order in which each request was made once; in the end a node serves the slot, with what was acknowledged.
  *
- * Each run tries every interleaving of the small cases that are its runtime's, and some of the wide cases. With DINOMO_CAMPAIGN=1 it tries
- * all of the small ones, and of the wide ones as many states as it has time for; the number is printed.
- *
  * @module
  */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { CAMPAIGN_FACTOR, runtimeShare, SHARE_COUNT } from "../support/campaign.ts";
 import { type ClusterBounds, ExploredCluster } from "../support/cluster/explored_cluster.ts";
-import { explore, tryRandomly } from "../support/explorer.ts";
-import { Random, seeded } from "../support/random.ts";
+import { defineExploredTests, explore } from "../support/explorer.ts";
 
 function bounds(parts: Partial<ClusterBounds>): ClusterBounds {
   return {
@@ -52,58 +47,19 @@ const LARGE = bounds({
   ...{ requests: ["put", "add", "get", "add"], width: 2, sends: 6, cuts: 1 },
   ...{ ticks: 6, expiries: 2, moves: 2, kills: 1, renewals: 8, lives: 1, lateCommands: true },
 });
-const LARGE_COUNT = 50;
 
-const isCampaign = SHARE_COUNT === 1 && CAMPAIGN_FACTOR > 0;
-const WIDE_STATES_MAX = isCampaign ? 10_000 * CAMPAIGN_FACTOR : 100;
-
-for (
-  const { name, cases, turn } of [
-    { name: "a slot that is given away is served by one node", cases: HAND_OVERS, turn: 0 },
-    {
-      name: "a slot whose owner has lost its lease is served by one node",
-      cases: TAKEOVERS,
-      turn: 1,
-    },
-  ]
-) {
-  test(`${name}, with all that was acknowledged, in every interleaving`, async () => {
-    for (const each of runtimeShare(cases, turn)) {
-      const { isWhole, states, ends, steps } = await explore(() => new ExploredCluster(each));
-      if (isCampaign) console.log(`${states} states, all, ${ends} ends, ${steps} steps`);
-      assert.ok(isWhole && ends > 1);
-    }
-  });
-}
-
-test("interleavings of more steps break nothing", async () => {
-  const wide = SHARE_COUNT === 1 && CAMPAIGN_FACTOR === 0 ? [] : runtimeShare(WIDE);
-  for (const [i, each] of wide.entries()) {
-    const { states, ends, steps, isWhole } = await explore(
-      () => new ExploredCluster(each),
-      WIDE_STATES_MAX,
-    );
-    if (isCampaign) {
-      console.log(
-        `case ${i}: ${states} states${isWhole ? ", all" : ""}, ${ends} ends, ${steps} steps`,
-      );
-    }
-    assert.ok(ends > 0);
-  }
+defineExploredTests({
+  make: (each) => new ExploredCluster(each),
+  what: "one node serves a slot, with all that was acknowledged",
+  small: {
+    "a slot that is given away is served by one node": HAND_OVERS,
+    "a slot whose owner has lost its lease is served by one node": TAKEOVERS,
+  },
+  wide: WIDE,
+  wideStates: { run: 100, campaign: 10_000 },
+  large: LARGE,
+  largeCount: 50,
 });
-
-test(
-  "random interleavings of many steps break nothing",
-  seeded(async (random) => {
-    const isAlwaysAlike = CAMPAIGN_FACTOR === 0;
-    const count = isAlwaysAlike ? LARGE_COUNT : LARGE_COUNT * CAMPAIGN_FACTOR;
-    await tryRandomly(
-      () => new ExploredCluster(LARGE),
-      isAlwaysAlike ? new Random(1) : random,
-      count,
-    );
-  }),
-);
 
 test("clocks of which one goes faster than the margin allows are found", async () => {
   const each = bounds({ ticks: 2, prompt: 1, sends: 1, isFrozen: true });

@@ -4,13 +4,14 @@
  *
  * @module
  */
+import { Buffer } from "node:buffer";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { CLEANING_DEFAULT } from "../../lib/cluster/index/cleaning.ts";
 import type { IndexOptions } from "../../lib/cluster/index/index_keeper.ts";
 import type { ClusterNode } from "../../lib/cluster/node/cluster_node.ts";
 import { LostMessagesError } from "../../lib/cluster/index/takeover.ts";
-import { logStream } from "../../lib/cluster/node/log_streams.ts";
+import { indexStream, logStream } from "../../lib/cluster/node/log_streams.ts";
 import {
   type ClusterAnswer,
   type ClusterRequest,
@@ -127,6 +128,36 @@ for (
   });
 }
 
+test("each read of a request counts once, and going through keys is no read of one", () => {
+  const made = cluster(1, { cacheBytes: 0, cleaning: CLEANING_DEFAULT });
+  writeAll(made, 7);
+  made.time.run(SETTLED_MS);
+  const node = nodeOf(made, 0);
+  const readsOf = ({ valueHits, shortcutHits, misses, absent } = node.indexStats!) =>
+    valueHits + shortcutHits + misses + absent;
+  const [before, roundTripsBefore] = [readsOf(), node.indexStats!.roundTrips];
+  const slots = [...new Set(KEYS.map(slotOfKey))];
+  const found: string[] = [];
+  node.page(
+    { slots, after: undefined, prefix: new Uint8Array(0), bytesMax: 1e6 },
+    ({ records }) => found.push(...records.map(({ key }) => Buffer.from(key.bytes).toString())),
+  );
+  made.time.run(10_000);
+  assert.equal(found.sort(), [...KEYS].sort());
+  assert.ok(node.indexStats!.roundTrips > roundTripsBefore);
+  assert.is(readsOf(), before);
+  // Those behind a change are answered with it, by what one of them has found.
+  const key = KEYS[0]!;
+  ask(node, { ...putOf(key, value(8)), session: 5, number: 1 }, () => {});
+  const values: unknown[] = [];
+  for (let number = 2; number <= 6; number++) {
+    ask(node, { ...getOf(key), session: 5, number }, (answer) => values.push(answer.value[0]));
+  }
+  made.time.run(1000);
+  assert.equal(values, [8, 8, 8, 8, 8]);
+  assert.is(readsOf(), before + 5);
+});
+
 test("what is in memory does not grow with the keys, and logs not with the changes", () => {
   const made = cluster(1, { cacheBytes: 2000 });
   const keys = namesOf(100);
@@ -170,6 +201,8 @@ test("a change that a session sends behind a read is not seen by that read", () 
   const asked = { session: 5, number: 1 };
   ask(node, { ...getOf(key), ...asked }, ({ value }) => seen.push(value[0]));
   ask(node, { ...putOf(key, value(8)), ...asked, number: 2 }, () => seen.push(undefined));
+  // Its append would wait, too, if it had to find what another read asks for.
+  made.time.run(1);
   ask(node, { ...getOf(key), ...asked, number: 3 }, ({ value }) => seen.push(value[0]));
   made.time.run(6000);
   assert.equal(seen, [7, undefined, 8]);
@@ -205,6 +238,67 @@ test("slots are loaded from what a replica has that lags, when it has it", () =>
     made.engine.lagMs.fill(0);
     made.time.run(1500);
     assert.equal(readAll(made, KEYS), KEYS.map((_, i) => i < 3 ? round : round + 100));
+  }
+});
+
+/** Node 0 offers all of its slots to node 1, which gets what was written just before only after some time. */
+function offerSlowly(made: SimCluster, keys: readonly string[], number: number, slowMs: number) {
+  made.engine.slowMs.set(logStream(0), slowMs);
+  const offered: number[] = [];
+  for (const key of keys) {
+    ask(nodeOf(made, 0), putOf(key, value(number)), ({ status }) => offered.push(status));
+  }
+  made.time.run(100);
+  assert.equal(offered, keys.map(() => Status.OK));
+  nodeOf(made, 0).handOver(Array.from({ length: SLOT_COUNT }, (_, slot) => [slot, 1]), true);
+}
+
+test("slots that are read ahead are served meanwhile, and come with all that is written", () => {
+  const made = cluster(2);
+  const [giver, taker] = [nodeOf(made, 0), nodeOf(made, 1)];
+  const keys = KEYS.filter((key) => ownerOf(giver, key) === 0);
+  const key = keys[0]!;
+  writeAll(made, 7);
+  offerSlowly(made, keys, 8, 2000);
+  let [last, count, lateCount] = [0, 0, 0];
+  const beganMs = made.time.nowMs;
+  while (ownerOf(taker, key) !== 1) {
+    const number = 10 + count++ % 200;
+    ask(giver, putOf(key, value(number)), ({ status }) => {
+      if (status !== Status.OK) return;
+      last = number;
+      if (made.time.nowMs - beganMs > 1500) lateCount += 1;
+    });
+    made.time.run(20);
+    assert.ok(count < 1000, "the slots move");
+  }
+  assert.ok(lateCount > 10, "while the log is read the giver changes keys");
+  const seen: (number | undefined)[] = [];
+  ask(taker, getOf(key), (answer) => seen.push(answer.value[0]));
+  made.time.run(5000);
+  assert.equal(seen, [last]);
+  assert.equal(readAll(made, keys.slice(1)), keys.slice(1).map(() => 8));
+});
+
+test("slots that are read ahead come with the pages that are the last ones then", () => {
+  // Pages are read, have others in their place soon, and are purged: how soon differs.
+  for (const [slowMs, rounds, roundMs] of [[5000, 45, 100], [8000, 150, 50]] as const) {
+    const made = cluster(2);
+    const keys = KEYS.filter((key) => ownerOf(nodeOf(made, 0), key) === 0);
+    writeAll(made, 7);
+    // What was written now is in no tail of a log any more.
+    made.time.run(SETTLED_MS);
+    const half = keys.slice(keys.length / 2);
+    offerSlowly(made, half, 8, slowMs);
+    for (let i = 0; i < rounds; i++) {
+      for (const key of half) ask(nodeOf(made, 0), putOf(key, value(10 + i)), () => {});
+      made.time.run(roundMs);
+      assert.is(ownerOf(nodeOf(made, 0), keys[0]!), 0);
+    }
+    made.time.run(7000);
+    assert.is(ownerOf(nodeOf(made, 0), keys[0]!), 1);
+    const owned = keys.map((key) => half.includes(key) ? 9 + rounds : 7);
+    assert.equal(readAll(made, keys), owned);
   }
 });
 
@@ -305,6 +399,20 @@ test("a node that has slots, and needs messages that are gone, fails and says so
   made.time.run(2000);
   assert.instance(node.failure, LostMessagesError);
   assert.match(String(node.failure), /log of node 1 must have its messages from \d+ on/);
+  assert.is(node.servedSlotCount, 0);
+});
+
+test("a node that has slots whose directories are gone fails and says so", () => {
+  const made = cluster(2, { checkpointMs: 50 });
+  writeAll(made, 5);
+  made.time.run(SETTLED_MS);
+  made.nodes[1]!.process.kill();
+  const index = indexStream(1);
+  made.engine.purge(index, made.engine.messagesOf(index).length);
+  const node = nodeOf(made, 0);
+  for (let ms = 0; node.failure === undefined && ms < 10_000; ms += 100) made.time.run(100);
+  assert.instance(node.failure, LostMessagesError);
+  assert.match(String(node.failure), /index of node 1 must have its messages from \d+ on/);
   assert.is(node.servedSlotCount, 0);
 });
 

@@ -16,6 +16,7 @@ import {
   type LogRecord,
   NO_ORIGIN,
 } from "../../lib/cluster/messages/log_codec.ts";
+import { limitsOf, PLAIN_MESSAGE_BYTES_MAX } from "../../lib/cluster/messages/message_limits.ts";
 import { KeyTable } from "../../lib/cluster/node/key_table.ts";
 import { HeldLease, SeenLeases } from "../../lib/cluster/node/lease.ts";
 import { LogReplay } from "../../lib/cluster/node/log_replay.ts";
@@ -25,6 +26,7 @@ import {
   type ClusterRequest,
   ClusterStatus,
 } from "../../lib/cluster/node/requests.ts";
+import { isThere } from "../../lib/cluster/node/request_outcome.ts";
 import { SessionEvidence } from "../../lib/cluster/node/session_evidence.ts";
 import { SlotMoves } from "../../lib/cluster/node/slot_moves.ts";
 import { Status } from "../../lib/rings/ring_layout.ts";
@@ -109,7 +111,7 @@ test(
 
 test("figures of a node that are none are refused with a FrameError", () => {
   const names = ["valueHits", "shortcutHits", "misses", "absent", "readRoundTrips", "changes"];
-  const more = ["changeRoundTrips", "roundTrips", "cacheBytes", "unmergedBytes"];
+  const more = ["copiedReads", "changeRoundTrips", "roundTrips", "cacheBytes", "unmergedBytes"];
   const served = Object.fromEntries([...names, ...more].map((name, i) => [name, i]));
   const figures = { served, keys: 5, leaseLeftMs: 6.5 };
   assert.equal(decodeFigures(encodeTagged(figures)), figures);
@@ -209,16 +211,20 @@ function openWriter() {
   const table = new KeyTable(HASH_KEY);
   const evidence = new SessionEvidence(clock);
   lease.granted(lease.beforeSending());
+  const tasks: (() => void)[] = [];
   const writer = new LogWriter({
     engine,
     clock,
+    soon: (task) => tasks.push(task),
     requestClockMs: () => clock.nowMs,
     node: 1,
     stream: "log-1",
     term: 4,
     table,
     evidence,
+    lent: { isThere: (record, _, nowMs): record is LogRecord => isThere(record, nowMs) },
     lease,
+    limits: limitsOf(PLAIN_MESSAGE_BYTES_MAX),
     written: (record, address) => {
       table.merge(record, address);
       evidence.note(record);
@@ -226,13 +232,18 @@ function openWriter() {
     settled: () => {},
   });
   const answers: ClusterAnswer[] = [];
-  const add = (request: ClusterRequest) => writer.add(request, (answer) => answers.push(answer));
+  /** Requests that come together. */
+  const addAll = (requests: readonly ClusterRequest[]) => {
+    for (const request of requests) writer.add(request, (answer) => answers.push(answer));
+    for (const task of tasks.splice(0)) task();
+  };
+  const add = (request: ClusterRequest) => addAll([request]);
   const put = (key: string, number: number) => add(putOf(key, value(number)));
   const last = (): LogEntry => decodeEntry(engine.appends.at(-1)!.body);
   let stored = 0;
   const store = () => engine.appends.at(-1)!.done({ status: "stored", sequence: ++stored });
   const statuses = () => answers.map(({ status }) => status);
-  return { engine, clock, lease, table, writer, answers, statuses, add, put, last, store };
+  return { engine, clock, lease, table, writer, answers, statuses, addAll, add, put, last, store };
 }
 
 test("a term begins before anything is written under it", () => {
@@ -249,6 +260,23 @@ test("a term begins before anything is written under it", () => {
   assert.equal(statuses(), []);
   store();
   assert.equal(statuses(), [Status.OK, Status.OK]);
+});
+
+test("requests that come together are one append", () => {
+  const { engine, writer, addAll, put, last, store, statuses } = openWriter();
+  store();
+  addAll([1, 2, 3].map((number) => putOf(`key ${number}`, value(number))));
+  assert.is(engine.appends.length, 2);
+  const recordsOf = (entry: LogEntry) => entry.kind === "batch" ? entry.records.length : 0;
+  assert.is(recordsOf(last()), 3);
+  put("a", 1);
+  put("b", 2);
+  assert.is(engine.appends.length, 2, "and those that come while it is on its way are the next");
+  store();
+  assert.equal([engine.appends.length, recordsOf(last())], [3, 2]);
+  store();
+  assert.equal(statuses(), Array.from({ length: 5 }, () => Status.OK));
+  assert.ok(writer.isIdle);
 });
 
 test("an append whose outcome is unknown is sent again as it was, and answered when it is stored", () => {

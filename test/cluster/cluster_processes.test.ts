@@ -303,7 +303,10 @@ async function tryCluster(): Promise<void> {
     await until("an owner that was killed is succeeded", () => areOwners(store!, [1]));
     await load.goOn(ROUNDS);
     await copied.check();
-    await until("its successor has said that it serves all", () => told.length === 3);
+    await until(
+      () => `its successor has said that it serves all, got ${told.join("; ")}`,
+      () => told.includes("1 serves what 0 did"),
+    );
 
     const third = await start(2, OTHERS[2]!);
     await until("another one gets slots", () => areOwners(store!, [1, 2]));
@@ -319,9 +322,20 @@ async function tryCluster(): Promise<void> {
     await load.stop();
     await load.check();
     await watcher.check(load.sums);
-    await until("a node that has left is told", () => told.length === 5);
+    await until("a node that has left is told", () => told.includes("removed 1"));
     const failure = ["failed 0, 1 in its place", "1 serves what 0 did"];
-    assert.equal(told, ["added 1", ...failure, "added 2", "removed 1"]);
+    const expected = ["added 1", ...failure, "added 2", "removed 1"];
+    // Where processors are short, a lease of a second may end by itself: more is told in between.
+    let at = -1;
+    for (const text of expected) {
+      at = told.indexOf(text, at + 1);
+      assert.ok(at >= 0, `${text} must be told in its place, got ${told.join("; ")}`);
+    }
+    const count = (part: string) => told.filter((text) => text.includes(part)).length;
+    await until(
+      () => `the end of each failure is told, got ${told.join("; ")}`,
+      () => count("failed") === count("serves what"),
+    );
     assert.ok(moves >= 3, "slots move when a node joins, another one joins, and one leaves");
     assert.is(await store.get("of another"), 50);
     // Each key always has requests on their way, and half of the keys were the killed process's.

@@ -70,6 +70,7 @@ test("options are checked before anything is done", async () => {
   assert.match(await of({ replicas: 2 }), "cluster.replicas must be 1, 3 or 5");
   assert.match(await of({ leaseMs: 1 }), "cluster.leaseMs must be");
   assert.match(await of({ balance: 0.2 }), "cluster.balance must be a boolean");
+  assert.match(await of({ copies: 1 }), "cluster.copies must be a boolean");
   assert.match(await of({ port: 70_000 }), "cluster.port must be");
   assert.match(await of({ members: 3 }), "cluster must have options among servers, name, node");
   assert.match(await of({ host: "10.0.0.1" }), "cluster.tls and cluster.secret must both be given");
@@ -130,7 +131,7 @@ test("a cluster that another release has made is refused", async () => {
   });
   await engine.close();
   const said = await refused({ cluster: { servers: servers.urls, name } });
-  assert.match(said, "cluster.name must be of a cluster whose streams have format 2");
+  assert.match(said, "cluster.name must be of a cluster whose streams have format 3");
   assert.match(said, "got one of format 1");
 });
 
@@ -376,12 +377,13 @@ async function say(...frames: readonly Uint8Array[]): Promise<number[]> {
 }
 
 test("who says rubbish, or does not know the secret, is cut off, and nobody is disturbed", async () => {
-  const hello = { format: CLUSTER_FORMAT, session: 5, node: 0, nonce: makeNonce() };
+  const hello = { format: CLUSTER_FORMAT, session: 5, number: 1, node: 0, nonce: makeNonce() };
   assert.equal(await say(new Uint8Array(64).fill(7)), []);
   assert.equal(await say(encodeFrame(RequestFrame.REQUESTS, new Uint8Array(8))), []);
   assert.equal(await say(encodeClusterHello({ ...hello, node: 9 })), []);
   assert.equal(await say(encodeClusterHello({ ...hello, format: 99 })), []);
   assert.equal(await say(encodeClusterHello({ ...hello, session: 0 })), []);
+  assert.equal(await say(encodeClusterHello({ ...hello, number: 0.5 })), []);
   const proofs = ["", "é".repeat(43), "x".repeat(43)];
   for (const proof of proofs) {
     const kinds = await say(

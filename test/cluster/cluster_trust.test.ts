@@ -11,6 +11,7 @@ import { connect, type Server } from "node:net";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { PLAIN_MESSAGE_BYTES_MAX } from "../../lib/cluster/messages/message_limits.ts";
 import { connectTcp, type LinkFailure, NodeLink } from "../../lib/cluster/network/node_link.ts";
 import { addressOf, listenTcp, NodeServer } from "../../lib/cluster/network/node_server.ts";
 import {
@@ -52,6 +53,7 @@ async function listening(tls: TlsIdentity | undefined, secret?: string): Promise
     secret,
     executor: { isCrowded: false, clockMs: () => 0, execute() {} },
     rules: { hashKey: [1, 2], keyTypes: 1 },
+    messageBytes: PLAIN_MESSAGE_BYTES_MAX,
     answer: () => {
       throw new Error("nobody calls");
     },
@@ -80,8 +82,10 @@ function linked(
       address: addressOf(listener, host, scheme),
       node: 3,
       session: 1,
+      number: 1,
       secret,
       tls,
+      messageBytes: PLAIN_MESSAGE_BYTES_MAX,
       ends: { onOpen, onAnswers() {}, onCall() {}, onEnd: resolve },
     });
   });

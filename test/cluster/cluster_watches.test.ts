@@ -56,7 +56,7 @@ function readsOf(client: ClusterClient): StoreReads<string> {
       client.get(encoder, true, read);
     });
   const getEntries = (keys: Iterable<string>) => Promise.all([...keys].map(getEntry));
-  return { readEntry: getEntry, getEntries } as unknown as StoreReads<string>;
+  return { getEntry, getEntries } as unknown as StoreReads<string>;
 }
 
 /** A consumer that is slow now and then. */

@@ -9,7 +9,9 @@ import * as assert from "uvu/assert";
 import { type Command, decode, encode, type Fenced } from "../../lib/cluster/control/command.ts";
 import { CONTROL_STREAM, ControlLog } from "../../lib/cluster/control/control_log.ts";
 import { ControlState } from "../../lib/cluster/control/control_state.ts";
+import type { ClusterNode } from "../../lib/cluster/node/cluster_node.ts";
 import type { ClusterAnswer } from "../../lib/cluster/node/requests.ts";
+import { Status } from "../../lib/rings/ring_layout.ts";
 import { FrameError } from "../../lib/wire/frame.ts";
 import { ask, getOf, ownerOf, putOf } from "../support/cluster/cluster_requests.ts";
 import { ALL_NEMESES, SIM_LEASE, SimCluster } from "../support/cluster/sim_cluster.ts";
@@ -229,6 +231,35 @@ test("a cluster goes on for long with a short control stream, and others join it
     made.time.run(500);
     assert.is(value, i, key);
   }
+});
+
+test("what a node writes counts that has missed messages, and has come back", () => {
+  const rates = { monotonic: 1, epoch: 1 };
+  const parts = { ratesOf: () => rates, partsOf: () => ({ stateEvery: 10 }) };
+  const made = new SimCluster({ seed: 3, nodeCount: 2, ...parts });
+  made.time.run(3000);
+  const keys = Array.from({ length: 20 }, (_, i) => `key ${i}`);
+  // Longer than its lease, and than what is left of the control stream.
+  made.nodes[1]!.process.cutUntilMs = made.time.nowMs + 30_000;
+  made.time.run(30_000);
+  const { first } = made.engine.extent(CONTROL_STREAM)!;
+  const node = (number: number) => made.nodes[number]!.node;
+  assert.ok(first > node(1).routeOf(0).routedBy + 10, "it has missed messages");
+  made.time.run(10_000);
+  const askOwner = (of: ClusterNode, request: ReturnType<typeof getOf>) => {
+    let answer: ClusterAnswer | undefined;
+    ask(of, request, (given) => answer = given);
+    made.time.run(500);
+    return answer;
+  };
+  const own = keys.filter((key) => ownerOf(node(0), key) === 1);
+  assert.ok(own.length > 0 && own.length < keys.length, `${own.length} of ${keys.length}`);
+  for (const key of own) {
+    assert.is(askOwner(node(1), putOf(key, new Uint8Array([7])))!.status, Status.OK, key);
+  }
+  made.nodes[1]!.process.kill();
+  made.time.run(SIM_LEASE.leaseMs + 3000);
+  for (const key of own) assert.is(askOwner(node(0), getOf(key))!.value[0], 7, key);
 });
 
 test.run();

@@ -24,7 +24,8 @@ import { KeptTails } from "../../lib/cluster/index/kept_tails.ts";
 import { cachedAddress, isAtPlace, packAddress } from "../../lib/cluster/index/packed_address.ts";
 import { mergeSlot } from "../../lib/cluster/index/slot_merge.ts";
 import { SlotIndex } from "../../lib/cluster/index/slot_index.ts";
-import { encodeBatch, NO_ORIGIN } from "../../lib/cluster/messages/log_codec.ts";
+import { Takeover } from "../../lib/cluster/index/takeover.ts";
+import { encodeBatch, encodeOwn, NO_ORIGIN } from "../../lib/cluster/messages/log_codec.ts";
 import { indexStream, logStream } from "../../lib/cluster/node/log_streams.ts";
 import { KeyEncoder } from "../../lib/core/key_encoder.ts";
 import { SLOT_SHIFT } from "../../lib/core/limits.ts";
@@ -191,6 +192,62 @@ function shared() {
   assert.ok(assign(1, [0, 1], 1, 1));
   return { state, apply, assign, checkpoint };
 }
+
+test("a takeover with several goals has read all logs from where the last one says", () => {
+  const time = new SimTime();
+  const engine = new SimEngine(time, new Random(1));
+  const process = new SimProcess(time, { monotonic: 1, epoch: 1, aheadMs: 0 }, new Random(1));
+  const io = new IndexIo(engine.connect(process), process);
+  const parts = { io, hashKey: [1, 2], cacheBytes: 10_000, cachePolicy: "values" } as const;
+  const table = new IndexedTable(parts);
+  const key = { bytes: new TextEncoder().encode("key"), isBinary: false };
+  const number = new KeyEncoder(1, 2).encode("key") >>> SLOT_SHIFT;
+  const log = logStream(1);
+  io.engine.createStream(log, () => {});
+  time.run(100);
+  const append = (body: Uint8Array) => io.engine.append(log, "any", body, undefined, () => {});
+  append(encodeOwn(5));
+  for (let version = 1; version <= 4; version++) {
+    const name = { ...key, bytes: new TextEncoder().encode(`key ${version}`) };
+    time.run(100);
+    const record = { key: name, version, value: value(version), expiresAtMs: Infinity };
+    append(encodeBatch(5, [{ ...record, origin: NO_ORIGIN }], 10_000).bytes);
+  }
+  time.run(100);
+  const read: number[] = [];
+  const takeover = new Takeover({
+    io,
+    slots: [table.begin(number)],
+    keeperOf: () => undefined,
+    follows: 1,
+    take: ({ version }) => read.push(version),
+    failed: (error) => assert.unreachable(String(error)),
+    missing: (error) => assert.unreachable(String(error)),
+  });
+  const ends: string[] = [];
+  const readTo = (name: string, sequence: number, barrier: number) => {
+    const start = { sequence, term: sequence === 0 ? 0 : 5 };
+    const goal = { tails: new Map([[1, start]]), barriers: new Map([[1, barrier]]) };
+    takeover.read(goal, () => ends.push(name));
+  };
+  readTo("in vain", 2, 9);
+  readTo("a part", 2, 3);
+  time.run(1000);
+  assert.equal([ends, read], [["a part"], [2, 3, 4]]);
+  readTo("what is known", 3, 5);
+  assert.equal(ends, ["a part", "what is known"], "at once");
+  readTo("from an earlier place", 0, 5);
+  time.run(1000);
+  assert.equal(ends, ["a part", "what is known", "from an earlier place"]);
+  assert.equal(read, [2, 3, 4, 1, 2, 3, 4]);
+  readTo("up to what is not there yet", 0, 6);
+  time.run(1000);
+  assert.is(ends.length, 3);
+  append(encodeOwn(6));
+  time.run(1000);
+  assert.is(ends.at(-1), "up to what is not there yet");
+  takeover.stop();
+});
 
 test("a checkpoint counts for the owners that it knows, and once", () => {
   const { state, assign, checkpoint } = shared();

@@ -28,7 +28,7 @@ const decoder = new TextDecoder();
 
 /** An engine with promises instead of callbacks. */
 class Asked {
-  /** Appends of which it was not known what became of them, and reads that were not answered. */
+  /** Streams, appends and reads of which it was not known what became of them. */
   static unknownCount = 0;
   readonly engine: LogEngine;
   readonly #settle: TriedEngine["settle"];
@@ -38,8 +38,12 @@ class Asked {
     this.#settle = settle;
   }
 
-  create(stream: string): Promise<boolean> {
-    return this.#settle(new Promise((resolve) => this.engine.createStream(stream, resolve)));
+  async create(stream: string): Promise<boolean> {
+    const isThere = await this.#settle<boolean>(
+      new Promise((resolve) => this.engine.createStream(stream, resolve)),
+    );
+    if (!isThere) Asked.unknownCount += 1;
+    return isThere;
   }
 
   async append(

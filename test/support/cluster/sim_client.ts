@@ -52,6 +52,8 @@ export interface SimClientWorld {
   readonly resendMs: number;
   /** Whether what is stored expires, some of it. */
   readonly expires: boolean;
+  /** Bytes of the values of some puts, at most; 0: there are numbers only. */
+  readonly largeBytes: number;
   delayMs(): number;
 }
 
@@ -129,7 +131,7 @@ export class SimLink {
     time.after(this.#toServerAtMs - time.nowMs, () => {
       this.#server.process.deliver(() => {
         if (!this.#isEnded) task();
-      });
+      }, this);
     });
   }
 
@@ -194,13 +196,15 @@ export class SimClient {
   /** What may be on its way at one time: behind what may leave no record only reads. */
   #requestsOf(key: string): ClusterRequest[] {
     const { random, history, expires } = this.#world;
-    const put = () => putOf(key, valueOf(random.below(1e9) * 1000), this.#expiry());
+    const put = () => putOf(key, this.#value(), this.#expiry());
     const known = random.below(4) === 0 ? undefined : history.versionOf(key);
-    const certain = [put, put, () => addOf(key, random.between(1, 9))];
+    // What is large is no number.
+    const isLarge = this.#world.largeBytes > 0;
+    const certain = [put, put, () => isLarge ? put() : addOf(key, random.between(1, 9))];
     const uncertain = [
       () => deleteOf(key),
       () => known === undefined ? deleteOf(key) : deleteOf(key, known),
-      () => compareAndSetOf(key, known, valueOf(random.below(1e9) * 1000)),
+      () => compareAndSetOf(key, known, this.#value()),
       () => touchOf(key, expires ? this.#expiry() : 2e12),
     ];
     const reads = [() => getOf(key), () => getOf(key), () => hasOf(key)];
@@ -209,6 +213,12 @@ export class SimClient {
       ...[[certain, certain, reads], [certain, uncertain, reads]],
     ]);
     return requests.map((of) => random.pick(of)());
+  }
+
+  #value(): Uint8Array {
+    const { random, largeBytes } = this.#world;
+    const isLarge = largeBytes > 0 && random.below(3) === 0;
+    return valueOf(random.below(1e9) * 1000, isLarge ? random.below(largeBytes + 1) : 0);
   }
 
   #expiry(): number {

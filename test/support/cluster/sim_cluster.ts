@@ -6,6 +6,7 @@
  */
 import { ClusterNode, type ClusterNodeOptions } from "../../../lib/cluster/node/cluster_node.ts";
 import { ClusterStatus } from "../../../lib/cluster/node/requests.ts";
+import type { MessageLimits } from "../../../lib/cluster/messages/message_limits.ts";
 import { Random } from "../random.ts";
 import { ask, getOf, HASH_KEY } from "./cluster_requests.ts";
 import { SIM_RESEND_MS, SimClient, type SimLink, type SimServer } from "./sim_client.ts";
@@ -14,6 +15,9 @@ import { type EngineFaults, NO_FAULTS, SimEngine } from "./sim_log_engine.ts";
 import { type ClockRates, SimProcess, SimTime } from "./sim_processes.ts";
 
 export const SIM_LEASE = { leaseMs: 3000, marginMs: 300 } as const;
+
+/** What a message of a log has in front of its records. */
+const LOG_HEAD_BYTES = 32;
 
 /** What a run is. */
 export interface SimPlan {
@@ -31,6 +35,10 @@ export interface SimPlan {
   readonly ratesOf?: (random: Random, node: number) => ClockRates;
   /** Whether some of what is stored expires, by clocks that show different times. */
   readonly expires?: boolean;
+  /** Bytes of the values of some puts, at most. @default 0: there are numbers only */
+  readonly largeBytes?: number;
+  /** What messages of logs may have; servers take no longer ones. */
+  readonly limits?: MessageLimits;
   /** More of what a node is made of. */
   readonly partsOf?: (node: number) => Partial<ClusterNodeOptions>;
 }
@@ -84,6 +92,8 @@ export interface SimResult {
   /** Operations that were answered. */
   readonly answeredCount: number;
   readonly failures: readonly unknown[];
+  /** Messages that were longer than servers take. */
+  readonly overlong: readonly string[];
 }
 
 /** Statuses that say nothing of a key. */
@@ -125,6 +135,8 @@ export class SimCluster {
     this.#ms = ms;
     this.random = new Random(seed);
     this.engine = new SimEngine(this.time, this.random, faults);
+    const { limits } = plan;
+    if (limits !== undefined) this.engine.logBytesMax = limits.recordBytes + LOG_HEAD_BYTES;
     this.keys = Array.from({ length: keyCount }, (_, i) => `key ${i}`);
     this.history = new SimHistory(this.keys, plan.expires === true);
     for (let node = 0; node < nodeCount; node++) this.startNode(node);
@@ -135,10 +147,11 @@ export class SimCluster {
     this.#kill(number);
     const rates = (this.#plan.ratesOf ?? allowedRates)(this.random, number);
     const aheadMs = this.#plan.expires === true ? this.random.between(-3000, 3000) : 0;
-    const process = new SimProcess(this.time, { ...rates, aheadMs });
+    const process = new SimProcess(this.time, { ...rates, aheadMs }, this.random);
     const node = new ClusterNode({
       engine: this.engine.connect(process),
       clock: process,
+      soon: (task) => process.after(0, task),
       times: SIM_LEASE,
       node: number,
       hashKey: HASH_KEY,
@@ -146,6 +159,7 @@ export class SimCluster {
       evidenceMs: 2 * (this.#plan.resendMs ?? SIM_RESEND_MS),
       // In some runs who stands still for a while finds that what it has not read was purged.
       stateEvery: this.#plan.seed % 3 === 0 ? 20 : 1000,
+      ...(this.#plan.limits && { limits: this.#plan.limits }),
       ...this.#plan.partsOf?.(number),
     });
     this.nodes[number] = { process, node, links: new Map<number, SimLink>() };
@@ -158,7 +172,9 @@ export class SimCluster {
     const { time, random, history, keys, nodes: servers } = this;
     const delayMs = () => this.engine.delayMs();
     const ms = this.#ms;
-    const world = { time, random, history, keys, servers, ms, resendMs, expires, delayMs };
+    const { largeBytes = 0 } = this.#plan;
+    const common = { time, random, history, keys, servers, ms, resendMs, expires };
+    const world = { ...common, largeBytes, delayMs };
     for (let number = 0; number < clientCount; number++) {
       const client = new SimClient(world, number);
       time.after(random.between(500, 2500), () => client.operate());
@@ -181,6 +197,7 @@ export class SimCluster {
       operationCount: operations.length,
       answeredCount: operations.filter(({ returnAt }) => returnAt < Infinity).length,
       failures: failures.filter((failure) => failure !== undefined),
+      overlong: this.engine.overlong,
     };
   }
 
@@ -208,7 +225,7 @@ export class SimCluster {
         engine.lagMs[random.below(engine.lagMs.length)] = random.pick([0, 0, 50, 500, 2500]);
         return;
       case "move":
-        if (!process.isSuspended) node.handOver(this.#randomMoves());
+        if (!process.isSuspended) node.handOver(this.#randomMoves(), random.below(2) === 0);
         return;
       case "interrupt":
         return this.#interrupt(node);

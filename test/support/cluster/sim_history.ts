@@ -16,9 +16,9 @@ import { ABSENT, historyOf, type Operation, OperationKind } from "../linearizabi
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-/** A number as it is stored, as a codec of JSON does. */
-export function valueOf(number: number): Uint8Array {
-  return encoder.encode(JSON.stringify(number));
+/** A number as it is stored, as a codec of JSON does, with spaces behind it up to so many bytes. */
+export function valueOf(number: number, bytes = 0): Uint8Array {
+  return encoder.encode(JSON.stringify(number).padEnd(bytes));
 }
 
 /** An operation that was begun. */

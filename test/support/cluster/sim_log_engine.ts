@@ -70,6 +70,13 @@ export class SimEngine {
   readonly readLagMs: number[] = new Array<number>(REPLICA_COUNT).fill(0);
   /** By how much the followers of a stream are behind beside that. */
   readonly slowMs = new Map<string, number>();
+  /** Bytes that a message may have: what servers of NATS take by default, and less of a log in some tests. */
+  messageBytesMax = 1024 * 1024;
+  logBytesMax = Infinity;
+  /** Those that were longer: the client of a server refuses them, whoever sends them. */
+  readonly overlong: string[] = [];
+  /** Bytes of the messages that one process has read at the same time, at most. */
+  readBytesMost = 0;
   /** Reads that have come to a replica. */
   readCount = 0;
   readonly #streams = new Map<string, SimStream>();
@@ -114,6 +121,11 @@ export class SimEngine {
     expectation: Expectation | undefined,
   ): AppendOutcome | undefined {
     const stream = this.#streams.get(name);
+    const bytesMax = name.startsWith("log-") ? this.logBytesMax : Infinity;
+    if (body.length > Math.min(bytesMax, this.messageBytesMax)) {
+      this.overlong.push(`${name} ${subject}: ${body.length} bytes`);
+      return undefined;
+    }
     if (stream === undefined || this.time.nowMs < this.electionUntilMs) return undefined;
     // Just after an election a leader may not have applied everything that is stored.
     const isFresh = this.time.nowMs < this.electionUntilMs + 200;
@@ -173,7 +185,10 @@ export class SimEngine {
     const replica = this.random.below(REPLICA_COUNT);
     const follower = { process, replica, take, next: from, isStopped: false };
     stream.followers.push(follower);
-    this.#pass(stream, follower, stream.messages.length);
+    const pass = () => this.#pass(stream, follower, stream.messages.length);
+    const slowMs = this.slowMs.get(name) ?? 0;
+    if (slowMs === 0) pass();
+    else this.time.after(slowMs, pass);
     return {
       stop: () => {
         if (!follower.isStopped) stream.followers.splice(stream.followers.indexOf(follower), 1);
@@ -196,7 +211,7 @@ export class SimEngine {
         follower.next += 1;
         process.deliver(() => {
           if (!follower.isStopped) follower.take(message);
-        });
+        }, this);
       }
     });
   }
@@ -207,6 +222,7 @@ class SimConnection implements LogEngine {
   readonly #engine: SimEngine;
   readonly #process: SimProcess;
   readonly #followings: Following[] = [];
+  #readBytes = 0;
 
   constructor(engine: SimEngine, process: SimProcess) {
     this.#engine = engine;
@@ -235,8 +251,18 @@ class SimConnection implements LogEngine {
     this.#ask(store, { status: "unknown" }, done);
   }
 
-  get(stream: string, sequence: number, done: (outcome: ReadOutcome) => void): void {
-    this.#read(stream, (message) => message.sequence === sequence, done);
+  get(
+    stream: string,
+    sequence: number,
+    done: (outcome: ReadOutcome) => void,
+  ): void {
+    const bytes = this.#engine.messagesOf(stream)[sequence - 1]?.body.length ?? 0;
+    this.#readBytes += bytes;
+    this.#engine.readBytesMost = Math.max(this.#engine.readBytesMost, this.#readBytes);
+    this.#read(stream, (message) => message.sequence === sequence, (outcome) => {
+      this.#readBytes -= bytes;
+      done(outcome);
+    });
   }
 
   last(stream: string, subject: string, done: (outcome: ReadOutcome) => void): void {
@@ -294,7 +320,10 @@ class SimConnection implements LogEngine {
       time.after(heldMs + lateMs + this.#engine.delayMs(), () => {
         const value = execute();
         if (value === undefined || process.isCut || chance(faults.lostAnswer)) return;
-        time.after(this.#engine.delayMs(), () => process.deliver(() => answer(value)));
+        time.after(
+          this.#engine.delayMs(),
+          () => process.deliver(() => answer(value), this.#engine),
+        );
       });
     }
   }

@@ -6,6 +6,7 @@
  * @module
  */
 import type { ClusterClock } from "../../../lib/cluster/node/cluster_clock.ts";
+import type { Random } from "../random.ts";
 
 interface SimEvent {
   readonly atMs: number;
@@ -63,9 +64,29 @@ export interface ClockRates {
   readonly aheadMs?: number;
 }
 
-/** A process, or a machine with one process. */
+/** Something that has reached a process while it stood still. */
+interface Waiting {
+  /** What comes from one place comes in its order. */
+  readonly from: object;
+  readonly task: () => void;
+}
+
+/** For how many milliseconds a process may be behind with what has waited. */
+const CATCH_UP_MS = [0, 0, 20, 300];
+/** A task that takes its time; one of so many does. */
+const SLOW_ONE_IN = 8;
+const SLOW_MS_MAX = 5;
+
+/**
+ * A process, or a machine with one process.
+ *
+ * What has waited while it stood still happens when it goes on: all in one turn of its event loop, as it
+ * came; or in turns of their own, what has come from one place in its order, and those of different
+ * places in any, with what happens elsewhere in between. Which of it is decided by chance.
+ */
 export class SimProcess implements ClusterClock {
   readonly time: SimTime;
+  readonly #random: Random | undefined;
   readonly #rates: ClockRates;
   #aheadMs: number;
   /** For how long its monotonic clock has stood still. */
@@ -73,14 +94,23 @@ export class SimProcess implements ClusterClock {
   #isSuspended = false;
   #isKilled = false;
   #suspendedAtMs = 0;
-  #waiting: (() => void)[] = [];
+  #waiting: Waiting[] = [];
+  /** What has waited happens in turns, of which the next one is to come. */
+  #isCatchingUp = false;
+  /** Until then each turn may take its time. */
+  #slowUntilMs = 0;
   /** Until then it cannot reach the engine. */
   cutUntilMs = 0;
 
-  constructor(time: SimTime, rates: ClockRates = { monotonic: 1, epoch: 1 }) {
+  /**
+   * @param rates left out: its clocks are as fast as time
+   * @param random left out: what has waited happens in one turn
+   */
+  constructor(time: SimTime, rates?: ClockRates, random?: Random) {
     this.time = time;
-    this.#rates = rates;
-    this.#aheadMs = rates.aheadMs ?? 0;
+    this.#random = random;
+    this.#rates = rates ?? { monotonic: 1, epoch: 1 };
+    this.#aheadMs = rates?.aheadMs ?? 0;
   }
 
   /** Sets the time of day. */
@@ -114,10 +144,14 @@ export class SimProcess implements ClusterClock {
     return { stop: () => void (isStopped = true) };
   }
 
-  /** Something reaches the process: it happens now, or when the process goes on. */
-  deliver(task: () => void): void {
+  /**
+   * Something reaches the process: it happens now, or when the process goes on.
+   *
+   * @param from behind what has come from the same place; left out: a timer
+   */
+  deliver(task: () => void, from: object = this): void {
     if (this.#isKilled) return;
-    if (this.#isSuspended) this.#waiting.push(task);
+    if (this.#isSuspended || this.#waiting.length > 0) this.#waiting.push({ from, task });
     else task();
   }
 
@@ -139,8 +173,32 @@ export class SimProcess implements ClusterClock {
     if (this.#isKilled) return;
     this.#isSuspended = false;
     if (isFrozen) this.#frozenMs += this.time.nowMs - this.#suspendedAtMs;
+    if (this.#random === undefined || this.#random.below(2) === 0) return this.#takeAll();
+    this.#slowUntilMs = this.time.nowMs + this.#random.pick(CATCH_UP_MS);
+    this.#catchUp();
+  }
+
+  /** All that has waited happens in one turn. */
+  #takeAll(): void {
     const waiting = this.#waiting;
     this.#waiting = [];
-    for (const task of waiting) this.deliver(task);
+    for (const { from, task } of waiting) this.deliver(task, from);
+  }
+
+  /** One of those that have waited happens, and then the next one. */
+  #catchUp(): void {
+    if (this.#isCatchingUp || this.#waiting.length === 0) return;
+    const random = this.#random!;
+    const isSlow = this.time.nowMs < this.#slowUntilMs && random.below(SLOW_ONE_IN) === 0;
+    this.#isCatchingUp = true;
+    this.time.after(isSlow ? random.between(1, SLOW_MS_MAX) : 0, () => {
+      this.#isCatchingUp = false;
+      if (this.#isSuspended || this.#waiting.length === 0) return;
+      const { from } = random.pick(this.#waiting);
+      const [next] = this.#waiting.splice(this.#waiting.findIndex((one) => one.from === from), 1);
+      // Behind what has waited, while there is something left.
+      next!.task();
+      this.#catchUp();
+    });
   }
 }

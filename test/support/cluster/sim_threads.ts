@@ -14,6 +14,7 @@ import { SLOT_COUNT, SLOT_SHIFT } from "../../../lib/core/limits.ts";
 import { answerCalls } from "../../../lib/cluster/agent/called_node.ts";
 import { NodeWatches } from "../../../lib/cluster/agent/node_watches.ts";
 import { type LogRecord, NO_ORIGIN } from "../../../lib/cluster/messages/log_codec.ts";
+import { MESSAGE_BYTES_MAX } from "../../../lib/cluster/messages/message_limits.ts";
 import type { ClusterClock } from "../../../lib/cluster/node/cluster_clock.ts";
 import {
   type KeyPage,
@@ -54,11 +55,12 @@ import {
 import type { Random } from "../random.ts";
 import { SimConnection } from "./sim_sockets.ts";
 
-const NODES = 3;
+/** Slots are theirs in turn at first. */
+export const NODES = 3;
 /** What is slow has a turn so many times less often. */
 const SLOW = 300;
-/** So that a slot has several pages. */
-const PAGE_BYTES = 24;
+/** So that a slot has several pages, and some pages are one key. */
+const PAGE_BYTES_MAX = 32;
 const SECRET = "a secret of the simulation";
 
 interface Stored {
@@ -113,6 +115,8 @@ export class SimThreads {
   readonly #watches: NodeWatches[] = [];
   /** A node whose connections are slow; -1 for none. */
   slowNode = -1;
+  /** A node that the thread cannot reach, though all others can; -1 for none. */
+  unreachableNode = -1;
   /** What has become of keys, in the order in which it did. */
   readonly history: SimChange[] = [];
   readonly #listeners: EventEmitter[] = [];
@@ -139,12 +143,15 @@ export class SimThreads {
       const unasked = () => {
         throw new Error("nobody asks for that");
       };
-      const page = (request: KeyPageRequest, done: (page: KeyPage) => void) =>
-        readPage(this.#pagesOf(node), { ...request, bytesMax: PAGE_BYTES }, done);
+      const page = (request: KeyPageRequest, done: (page: KeyPage) => void) => {
+        const bytesMax = 1 + random.below(PAGE_BYTES_MAX);
+        readPage(this.#pagesOf(node), { ...request, bytesMax }, done);
+      };
       const answer = answerCalls({ page }, watches, unasked);
       const onDistrust = () => {};
       const parts = { node, secret: SECRET, tls: undefined, executor, rules, answer, onDistrust };
-      return NodeServer.serve(listener as unknown as Server, parts);
+      const messageBytes = MESSAGE_BYTES_MAX;
+      return NodeServer.serve(listener as unknown as Server, { ...parts, messageBytes });
     });
   }
 
@@ -194,7 +201,8 @@ export class SimThreads {
     for (const { task } of due) task();
     this.#connections = this.#connections.filter(({ isOver }) => !isOver);
     const connection = this.#connections.length > 0 ? random.pick(this.#connections) : undefined;
-    const isLate = connection?.nodeNumber === this.slowNode && random.below(SLOW) > 0;
+    const isLate = connection?.nodeNumber === this.unreachableNode ||
+      connection?.nodeNumber === this.slowNode && random.below(SLOW) > 0;
     if (connection?.nodeNumber !== this.#frozen && !isLate) {
       connection?.step(random, (socket) => {
         this.#listeners[connection.nodeNumber]!.emit("connection", socket);
