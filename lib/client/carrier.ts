@@ -27,11 +27,15 @@ import type { Slot } from "../core/brands.ts";
 import type { DinomoError } from "../core/errors.ts";
 import type { Completion, HeldRequest, LargeValue } from "./completions.ts";
 import type { KeyPlace } from "./key_place.ts";
+import type { RequestDraft } from "./request_draft.ts";
 
 /** Returned by {@linkcode Carrier.claim} when there is no room until others have ended. */
 export const NO_ROOM = -1;
 /** Returned by it when the request must be held. */
 export const NO_LANE = -2;
+
+/** Returned by {@linkcode Carrier.putAtOnce}: the put is to be issued. No version is 0. */
+export const NOT_AT_ONCE = 0;
 
 /** What a client is told of the requests in flight. */
 export interface RequestEnds {
@@ -106,6 +110,27 @@ export interface Carrier {
     length: number,
     completion: Completion,
   ): number;
+
+  /**
+   * Makes a put without a condition in this thread, and answers it; a carrier has this only if its
+   * thread may execute requests. If it is not made, the next request that is claimed is of the same
+   * put.
+   *
+   * @returns the version, or {@linkcode NOT_AT_ONCE}
+   * @throws {DinomoError} why it cannot be made
+   */
+  putAtOnce?(draft: RequestDraft): number;
+
+  /** Whether changes that are executed together share a write to a file. */
+  readonly sharesWrites?: boolean;
+  /**
+   * The same for an atomic commit, which it settles.
+   *
+   * @param slots of its keys, ascending
+   * @param words the whole request
+   * @returns whether it was done
+   */
+  commitAtOnce?(slots: readonly Slot[], words: Int32Array, completion: Completion): boolean;
 
   /** Publishes everything that was written. */
   publish(): void;

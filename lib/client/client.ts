@@ -2,9 +2,9 @@
  * The client of one thread: its operations become requests to the KNs that own their slots.
  *
  * Its parts, each in a file of its own: how requests are sent in their order (request_sender.ts),
- * those that must wait (held_slots.ts), are in flight (slots_in_flight.ts) or have ended
- * (ended_requests.ts), how many operations have not ended (pending_operations.ts), and who carries
- * requests to those that execute them (carrier.ts).
+ * commits (commit_sender.ts), those that must wait (held_slots.ts), are in flight
+ * (slots_in_flight.ts) or have ended (ended_requests.ts), how many operations have not ended
+ * (pending_operations.ts), and who carries requests to those that execute them (carrier.ts).
  *
  * Reads are one-sided and need no KN. A read of a slot for which this client still has requests in
  * flight waits for them, so that a program sees its own writes in the order in which it issued
@@ -14,16 +14,17 @@
  */
 import { isDinomoError } from "../core/any_error.ts";
 import type { Slot } from "../core/brands.ts";
-import { CommitTooLargeError } from "../core/commit_errors.ts";
 import { type DinomoError, ValueTooLargeError } from "../core/errors.ts";
 import type { KeyEncoder } from "../core/key_encoder.ts";
 import { SLOT_SHIFT } from "../core/limits.ts";
 import { FRAME_HEADER_BYTES, RECORD_HASH, SEGMENT_HEADER_BYTES } from "../log/record_layout.ts";
-import { commitHeadWords, entriesBytes, type EntryBuffer } from "../rings/commit_words.ts";
+import type { ValueBytes } from "../log/record_writer.ts";
+import type { EntryBuffer } from "../rings/commit_words.ts";
 import type { DerivationWords } from "../rings/derivation_words.ts";
 import { Condition, Operation, operationOf, REQUEST_RECORD } from "../rings/ring_layout.ts";
-import type { Carrier, Lane, RequestEnds } from "./carrier.ts";
+import { type Carrier, type Lane, NOT_AT_ONCE, type RequestEnds } from "./carrier.ts";
 import type { ClientWaiter } from "./client_waiter.ts";
+import { CHANGES_PER_FLUSH, CommitSender } from "./commit_sender.ts";
 import type { Completion } from "./completions.ts";
 import { EndedRequests } from "./ended_requests.ts";
 import { HeldSlots } from "./held_slots.ts";
@@ -36,11 +37,17 @@ import {
   type RequestDraft,
   requestLength,
   slotRequest,
-  type ValueBytes,
 } from "./request_draft.ts";
 import type { RequestProbe } from "./request_probe.ts";
 import { RequestSender } from "./request_sender.ts";
 import { SlotsInFlight } from "./slots_in_flight.ts";
+
+/** What records have to fit, for the error that refuses one. */
+export interface RecordRoom {
+  readonly name: string;
+  /** How there could be more. */
+  readonly advice: string;
+}
 
 /** What a client is made of. */
 export interface ClientOptions<Carries extends Carrier> {
@@ -48,6 +55,8 @@ export interface ClientOptions<Carries extends Carrier> {
   readonly carry: (inFlight: SlotsInFlight, ends: RequestEnds) => Carries;
   /** Bytes of the pool's segments. */
   readonly segmentBytes: number;
+  /** What that is in an error, and how there could be more. @default a segment */
+  readonly room?: RecordRoom;
   /** Name of this client, for the records it causes. */
   readonly clientId: number;
   /** Decides how to wait. */
@@ -70,11 +79,12 @@ export class Client<Carries extends Carrier = Carrier> {
   /** Carries its requests. */
   readonly carrier: Carries;
   readonly #recordBytesMax: number;
-  readonly #segmentBytes: number;
+  readonly #room: RecordRoom;
   readonly #operations: PendingOperations;
   readonly #held: HeldSlots;
   readonly #inFlight: SlotsInFlight;
   readonly #sender: RequestSender;
+  readonly #commits: CommitSender;
   readonly #additions = new JoinableAdditions();
   readonly #probe: RequestProbe | undefined;
   #changeCount = 0;
@@ -82,8 +92,9 @@ export class Client<Carries extends Carrier = Carrier> {
   /** Makes a client, and its carrier. */
   constructor(options: ClientOptions<Carries>) {
     const { segmentBytes, clientId, waiter, onFlush, onBlocked, onPoll = () => {} } = options;
-    this.#segmentBytes = segmentBytes;
-    this.#recordBytesMax = this.#segmentBytes - SEGMENT_HEADER_BYTES - FRAME_HEADER_BYTES;
+    this.#room = options.room ??
+      { name: `a segment of ${segmentBytes} bytes`, advice: "raise segmentBytes to store it" };
+    this.#recordBytesMax = segmentBytes - SEGMENT_HEADER_BYTES - FRAME_HEADER_BYTES;
     const operations = this.#operations = new PendingOperations();
     const held = this.#held = new HeldSlots(operations);
     const inFlight = this.#inFlight = new SlotsInFlight(held);
@@ -91,6 +102,14 @@ export class Client<Carries extends Carrier = Carrier> {
     const carrier = this.carrier = options.carry(inFlight, ends);
     const parts = { operations, held, inFlight, leave: ends.leave, carrier };
     this.#sender = new RequestSender({ clientId, ...parts, waiter, onFlush, onBlocked, onPoll });
+    const additions = this.#additions;
+    this.#commits = new CommitSender({
+      segmentBytes,
+      carrier,
+      operations,
+      sender: this.#sender,
+      additions,
+    });
     this.#probe = options.probe;
   }
 
@@ -131,7 +150,21 @@ export class Client<Carries extends Carrier = Carrier> {
     sequence = 0,
   ): void {
     const draft = draftPut(key, value, expiresAtMs, condition, expectedVersion, mustSync);
-    this.#issue(draft, completion, sequence);
+    this.issue(draft, completion, sequence);
+  }
+
+  /**
+   * Makes a put without a condition at once; if that is `NOT_AT_ONCE`, {@linkcode issue} is to issue
+   * it, before others.
+   */
+  putAtOnce(draft: RequestDraft): number {
+    const { carrier } = this;
+    if (carrier.putAtOnce === undefined || this.#probe?.isDue) return NOT_AT_ONCE;
+    const version = carrier.putAtOnce(draft);
+    if (version === NOT_AT_ONCE) return version;
+    this.#probe?.skip();
+    if (++this.#changeCount % CHANGES_PER_FLUSH === 0) this.#sender.noteFlush();
+    return version;
   }
 
   /** Issues a delete of an encoded key; for the parameters see {@linkcode put}. */
@@ -143,7 +176,7 @@ export class Client<Carries extends Carrier = Carrier> {
     expectedVersion = 0,
   ): void {
     const draft = draftOfKey(Operation.DELETE, key, condition, expectedVersion);
-    this.#issue(draft, completion, sequence);
+    this.issue(draft, completion, sequence);
   }
 
   /**
@@ -161,7 +194,7 @@ export class Client<Carries extends Carrier = Carrier> {
     mustSync: boolean,
     sequence = 0,
   ): void {
-    this.#issue(draftDerived(operation, key, asked, mustSync), completion, sequence);
+    this.issue(draftDerived(operation, key, asked, mustSync), completion, sequence);
   }
 
   /**
@@ -175,7 +208,7 @@ export class Client<Carries extends Carrier = Carrier> {
     sequence = 0,
   ): void {
     const draft = draftDerived(Operation.ADD, key, asked, mustSync);
-    const lane = this.#issue(draft, completion, sequence);
+    const lane = this.issue(draft, completion, sequence);
     // What was issued while it waited for room is held behind it: another one must not pass that.
     const isNewest = lane !== undefined && !this.#held.isHeld((key.hash >>> SLOT_SHIFT) as Slot);
     if (isNewest) this.#additions.note(lane, key.hash, completion);
@@ -204,7 +237,7 @@ export class Client<Carries extends Carrier = Carrier> {
    */
   get(key: KeyEncoder, withValue: boolean, completion: Completion, sequence = 0): void {
     const operation = withValue ? Operation.GET : Operation.HAS;
-    this.#issue(draftOfKey(operation, key), completion, sequence);
+    this.issue(draftOfKey(operation, key), completion, sequence);
   }
 
   /**
@@ -232,8 +265,8 @@ export class Client<Carries extends Carrier = Carrier> {
     completion: Completion,
     session = 0,
   ): void {
-    this.#sender.signCommit(words, session);
-    this.commit(slots, words, completion);
+    this.#changeCount += 1;
+    this.#commits.forward(slots, words, completion, session);
   }
 
   /**
@@ -257,8 +290,8 @@ export class Client<Carries extends Carrier = Carrier> {
   }
 
   /**
-   * Issues an atomic commit: see rings/commit_words.ts. What was issued before for any of its slots
-   * applies before it, and what is issued later, later.
+   * Makes an atomic commit at once, or issues it: see rings/commit_words.ts. What was issued before
+   * for any of its slots applies before it, and what is issued later, later.
    *
    * @param slots of its keys, ascending
    * @param words the whole request, and perhaps more behind it; it is the caller's again afterwards
@@ -270,19 +303,8 @@ export class Client<Carries extends Carrier = Carrier> {
     completion: Completion,
     begun = 0,
   ): void {
-    const bytes = entriesBytes(words, 0);
-    const bytesMax = this.#recordBytesMax - commitHeadWords(0) * 4;
-    if (bytes > bytesMax) {
-      throw new CommitTooLargeError(
-        `an atomic commit must fit a segment of ${this.#segmentBytes} bytes with all of its keys and values, ` +
-          `got ${bytes} bytes; raise segmentBytes to make larger ones`,
-      );
-    }
     this.#changeCount += 1;
-    const sequence = this.#operations.issue(begun);
-    this.#sender.issueGathered(slots, sequence, words, completion);
-    this.#additions.forgetAll();
-    if (begun !== 0) this.#operations.leaveOpen();
+    this.#commits.commit(slots, words, completion, begun);
   }
 
   /** Issues the deletion of every key of a slot. */
@@ -325,6 +347,8 @@ export class Client<Carries extends Carrier = Carrier> {
     try {
       while (!completion.isSettled) this.#sender.wait();
     } catch (error) {
+      // It may still be answered, and nothing was scheduled for a request whose caller blocks.
+      this.#sender.scheduleFlush();
       if (!isDinomoError(error)) throw error;
       // What was answered before ends as it was answered.
       this.#sender.poll();
@@ -383,14 +407,15 @@ export class Client<Carries extends Carrier = Carrier> {
     this.#sender.failAll(error);
   }
 
-  /** Issues a request; returns its lane if it is in one. */
-  #issue(draft: RequestDraft, caller: Completion, begun: number): Lane | undefined {
+  /** Issues a request, for which see {@linkcode put}; returns its lane if it is in one. */
+  issue(draft: RequestDraft, caller: Completion, begun = 0): Lane | undefined {
     const length = requestLength(draft);
     if ((length - REQUEST_RECORD) * 4 > this.#recordBytesMax) throw this.#tooLarge(draft);
-    const completion = this.#probe === undefined ? caller : this.#probe.watch(draft.key, caller);
+    const isRead = isReading(draft);
+    const completion = this.#probe?.watch(draft.key, isRead, caller) ?? caller;
     const { hash } = draft.key;
     const slot = (hash >>> SLOT_SHIFT) as Slot;
-    if (!isReading(draft)) this.#changeCount += 1;
+    if (!isRead) this.#changeCount += 1;
     const sequence = this.#operations.issue(begun);
     const lane = this.#sender.issue(sequence, slot, length, draft, completion);
     this.#additions.forget(hash);
@@ -407,8 +432,8 @@ export class Client<Carries extends Carrier = Carrier> {
 
   #tooLarge({ value }: RequestDraft): ValueTooLargeError {
     return new ValueTooLargeError(
-      `value must fit a segment of ${this.#segmentBytes} bytes together with its key, ` +
-        `got a value of ${value.end - value.start} bytes; raise segmentBytes to store it`,
+      `value must fit ${this.#room.name} together with its key, ` +
+        `got a value of ${value.end - value.start} bytes; ${this.#room.advice}`,
     );
   }
 }

@@ -34,6 +34,11 @@ export const PollResult = {
 
 /** Decides how a client waits. */
 export interface ClientWaiter {
+  /**
+   * Counts an operation that has ended within the tick; whether this turn of the event loop has
+   * lasted long enough, so that the next one should wait for another (core/loop_turn.ts).
+   */
+  readonly isTurnOver?: () => boolean;
   /** Runs a task at the end of the tick. */
   schedule(task: () => void): void;
   /**
@@ -75,6 +80,8 @@ export class EventLoopWaiter implements RingWaiter {
     this.#now = now;
     this.#loop = loop;
   }
+
+  readonly isTurnOver = (): boolean => this.#loop.count(0);
 
   schedule(task: () => void): void {
     runMicrotask(task);

@@ -59,6 +59,8 @@ export interface Completion {
   readonly restart?: HeldRequest;
   /** Whose end it is a part of, if its request is one of many. */
   readonly batch?: Batch;
+  /** Whether its caller blocks until it is settled: the request is published by that. */
+  readonly callerBlocks?: boolean;
   /**
    * Takes the completion's words; for NOT_DURABLE the address is why, see {@linkcode errorOf}.
    *
@@ -284,12 +286,18 @@ export class ItemCompletion implements Completion {
   }
 }
 
-/** Lets a synchronous caller see that its request has ended. It belongs to one call at a time. */
+/** Lets a caller see that its request has ended. It belongs to one call at a time. */
 export class SyncCompletion implements Completion {
+  readonly callerBlocks: boolean;
   isSettled = false;
   /** The version that the key has by the request; undefined if it was not applied. */
   version: number | undefined;
   #error: DinomoError | undefined;
+
+  /** Makes one; `callerBlocks` as in {@linkcode Completion}. */
+  constructor(callerBlocks = false) {
+    this.callerBlocks = callerBlocks;
+  }
 
   /** Whether the request was applied. */
   get isApplied(): boolean {
@@ -331,7 +339,7 @@ export class SyncCompletions {
   /** Takes a completion for one call. */
   take(): SyncCompletion {
     const completion = this.#free;
-    if (completion === undefined) return new SyncCompletion();
+    if (completion === undefined) return new SyncCompletion(true);
     this.#free = undefined;
     completion.reset();
     return completion;

@@ -225,6 +225,18 @@ export class KeyQueues {
     this.add(key, new InstantTurn(bytes, run, (error) => completion.fail(error as DinomoError)));
   }
 
+  /** Resolves when the operations that wait have been issued for an encoded key. */
+  whenTurnComes(key: KeyEncoder): Promise<void> {
+    if (this.count === 0 || this.find(key) === undefined) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      const run = ({ sequence }: Turn) => {
+        this.client.end(sequence);
+        resolve();
+      };
+      this.add(key, new InstantTurn(0, run, reject));
+    });
+  }
+
   /**
    * Executes everything that has been issued for an encoded key before, if it has a queue; for a
    * synchronous operation.

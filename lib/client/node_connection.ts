@@ -6,11 +6,33 @@
  *
  * @module
  */
-import type { NodeId } from "../core/brands.ts";
+import type { NodeId, OwnerWord } from "../core/brands.ts";
+import type { EncodedKey } from "../core/key_encoder.ts";
 import { RequestProducer } from "../rings/request_producer.ts";
 import type { RingHandle } from "../rings/ring_layout.ts";
 import type { Lane } from "./carrier.ts";
 import type { Completion } from "./completions.ts";
+
+/** How an attempt to put at once has ended. */
+export const OwnPut = {
+  /** Nothing was done. */
+  NOT_MADE: 0,
+  /** The answer is that of the ring's next request. */
+  ANSWERED: 1,
+  /** It has thrown: whether it is made, the end of the ring's next request tells. */
+  FAILED: 2,
+} as const;
+
+/** See `OwnPuts.put`; returns one of {@linkcode OwnPut}. */
+export type PutAtOnce = (
+  record: Int32Array,
+  length: number,
+  key: EncodedKey,
+  routedBy: OwnerWord,
+) => number;
+
+/** See `OwnCommits.commit`; returns one of {@linkcode OwnPut}. */
+export type CommitAtOnce = (words: Int32Array) => number;
 
 /** One client's connection to one KN. */
 export class NodeConnection implements Lane {
@@ -30,18 +52,30 @@ export class NodeConnection implements Lane {
    */
   readonly help: () => number;
   /**
+   * Makes a put in a step of its own; undefined if this thread may not.
+   *
+   * @returns one of `OwnPut`
+   */
+  readonly putAtOnce: PutAtOnce | undefined;
+  /** The same for an atomic commit. */
+  readonly commitAtOnce: CommitAtOnce | undefined;
+  /**
    * Starts the KN's thread, which there is no need for before there is more to do than this thread
    * does itself; undefined once it has been called.
    */
   start: (() => void) | undefined;
 
-  /** Opens a connection; `execute` is the helper's `doWork`. */
+  /** Opens a connection; the functions are the helper's `doWork`, `ownPuts.put`, `ownCommits.commit`. */
   constructor(
     nodeId: NodeId,
     agentAt: number,
     handle: RingHandle,
     execute: (publish: () => void) => number,
+    putAtOnce?: PutAtOnce,
+    commitAtOnce?: CommitAtOnce,
   ) {
+    this.commitAtOnce = commitAtOnce;
+    this.putAtOnce = putAtOnce;
     this.nodeId = nodeId;
     this.agentAt = agentAt;
     this.producer = new RequestProducer(handle);

@@ -23,7 +23,9 @@ import {
   nodeStateOf,
 } from "../routing/node_directory.ts";
 import type { StatisticsRegion } from "../statistics/statistics_region.ts";
-import { NodeConnection } from "./node_connection.ts";
+import type { OwnCommits } from "../node/own_commits.ts";
+import type { OwnPuts } from "../node/own_puts.ts";
+import { type CommitAtOnce, NodeConnection, OwnPut, type PutAtOnce } from "./node_connection.ts";
 import type { RingCarrier } from "./ring_carrier.ts";
 
 /** What a connector is made of. */
@@ -101,7 +103,10 @@ export class NodeConnector {
     const helper = this.#helpers[agent] = this.#makeHelper(agent, nodeId, ring);
     const execute = (publish: () => void) =>
       helper === undefined ? 0 : this.#help(helper, agent, publish);
-    const connection = new NodeConnection(nodeId, pool.agentAt(agent), ring, execute);
+    const put = helper?.ownPuts && this.#putter(helper.ownPuts, agent);
+    const commit = helper?.ownCommits && this.#committer(helper.ownCommits, agent);
+    const agentAt = pool.agentAt(agent);
+    const connection = new NodeConnection(nodeId, agentAt, ring, execute, put, commit);
     connection.producer.setConnected(nodeId + 1);
     // The M-node may have given the block to another KN before it saw this client at the ring.
     if (nodeOfAgent(pool, agent) !== nodeId) return connection.producer.setConnected(0);
@@ -136,20 +141,48 @@ export class NodeConnector {
     return new KvsNode(parts);
   }
 
+  #putter(ownPuts: OwnPuts, agent: number): PutAtOnce {
+    return (record, length, key, routedBy) => {
+      try {
+        return ownPuts.put(record, length, key, routedBy) ? OwnPut.ANSWERED : OwnPut.NOT_MADE;
+      } catch (error) {
+        this.#leaveFailed(agent, error);
+        return OwnPut.FAILED;
+      }
+    };
+  }
+
+  #committer(ownCommits: OwnCommits, agent: number): CommitAtOnce {
+    return (words) => {
+      try {
+        return ownCommits.commit(words) ? OwnPut.ANSWERED : OwnPut.NOT_MADE;
+      } catch (error) {
+        this.#leaveFailed(agent, error);
+        return OwnPut.FAILED;
+      }
+    };
+  }
+
   #help(helper: KvsNode, agent: number, publish: () => void): number {
-    const { pool, clientId } = this.#options;
     try {
       const work = helper.doWork(publish);
       if (work === 0 && helper.isStalledWithoutThread) helper.waitWhileStalled();
       return work;
     } catch (error) {
-      this.#options.onHelpFailed?.(agent, error);
-      // It has left the KN in the middle of a step, like a KN that throws: the M-node takes it from
-      // there.
-      const executor = clientExecutor(clientId);
-      abandonExecutor(pool.control, pool.agentAt(agent) + AGENT_EXECUTOR, executor);
-      abandonCleaners(pool, executor);
+      this.#leaveFailed(agent, error);
       return 0;
     }
+  }
+
+  /**
+   * This thread has left a KN in the middle of a step, like a KN that throws: the M-node takes it
+   * from there.
+   */
+  #leaveFailed(agent: number, error: unknown): void {
+    const { pool, clientId } = this.#options;
+    this.#options.onHelpFailed?.(agent, error);
+    const executor = clientExecutor(clientId);
+    abandonExecutor(pool.control, pool.agentAt(agent) + AGENT_EXECUTOR, executor);
+    abandonCleaners(pool, executor);
   }
 }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { draftWords, type RecordDraft, type ValueBytes } from "../log/record_writer.ts";
 import type { Slot } from "../core/brands.ts";
 import type { KeyEncoder } from "../core/key_encoder.ts";
 import { SLOT_SHIFT } from "../core/limits.ts";
@@ -26,33 +27,21 @@ import {
   REQUEST_RECORD,
 } from "../rings/ring_layout.ts";
 
-/** Value bytes to send: `bytes[start]` to `bytes[end - 1]`. */
-export interface ValueBytes {
-  readonly bytes: Uint8Array;
-  readonly start: number;
-  readonly end: number;
-}
-
 /** The value of a request without one. */
 export const NO_VALUE: ValueBytes = { bytes: new Uint8Array(0), start: 0, end: 0 };
 
-/** A request to be written. Key and value are valid until it has been. */
-export interface RequestDraft {
+/** A request to be written, with its record. */
+export interface RequestDraft extends RecordDraft {
+  readonly key: KeyEncoder;
   /** Operation and condition, as in the request. */
   readonly operation: number;
-  /** META word of the record. */
-  readonly meta: number;
-  readonly key: KeyEncoder;
-  readonly value: ValueBytes;
-  /** In milliseconds since the epoch, or Infinity. */
-  readonly expiresAtMs: number;
   /** What the condition expects. */
   readonly expectedVersion: number;
 }
 
 /** Words of a whole request. */
 export function requestLength(draft: RequestDraft): number {
-  return REQUEST_RECORD + recordWords(draft.meta, draft.value.end - draft.value.start);
+  return REQUEST_RECORD + draftWords(draft);
 }
 
 /** A put: see `Client.put`. */

@@ -89,21 +89,31 @@ export class RequestProbe {
   }
 
   /** Counts a request that is about to be issued; returns the completion that is to settle it. */
-  watch(key: KeyEncoder, completion: Completion): Completion {
+  watch(key: KeyEncoder, isRead: boolean, completion: Completion): Completion {
     const weight = this.#requests.next();
-    return weight === 0 ? completion : this.#time(key, completion, weight);
+    return weight === 0 ? completion : this.#time(key, isRead, completion, weight);
   }
 
-  /** Counts an operation that goes along in a request of the same key. */
+  /** Whether the next request is one that is measured. */
+  get isDue(): boolean {
+    return this.#requests.isDue;
+  }
+
+  /** Counts a change that is no request, and not measured. */
+  skip(): void {
+    this.#requests.next();
+  }
+
+  /** Counts a change that goes along in a request of the same key. */
   count(key: KeyEncoder): void {
     const weight = this.#requests.next();
-    if (weight !== 0) this.#keys.offer(key, weight);
+    if (weight !== 0) this.#keys.offer(key, weight, weight);
   }
 
-  #time(key: KeyEncoder, completion: Completion, weight: number): Completion {
+  #time(key: KeyEncoder, isRead: boolean, completion: Completion, weight: number): Completion {
     // The store's own key has no bytes.
     if (key.byteLength === 0) return completion;
-    const entry = this.#keys.offer(key, weight);
+    const entry = this.#keys.offer(key, weight, isRead ? 0 : weight);
     const timed = this.#free.pop() ?? this.#makeTimed();
     if (timed === undefined) return completion;
     timed.begin(completion, entry, key.hash, weight);

@@ -132,7 +132,7 @@ export class RequestSender {
       return undefined;
     }
     this.#writer.write(draft, lane.words, lane.bytes, this.#claims.claimedAt);
-    this.scheduleFlush();
+    if (completion.callerBlocks !== true) this.scheduleFlush();
     return lane;
   }
 
@@ -203,6 +203,21 @@ export class RequestSender {
     this.#onFlush();
   }
 
+  /** Looks, as a flush does, what the pool asks for. */
+  noteFlush(): void {
+    this.#onFlush();
+  }
+
+  /** Whether operations should wait for the next turn of the event loop, this one counted. */
+  get isTurnOver(): boolean {
+    return this.#waiter.isTurnOver?.() ?? false;
+  }
+
+  /** Whether a flush is to be made at the end of the tick. */
+  get isFlushScheduled(): boolean {
+    return this.#isFlushScheduled;
+  }
+
   /** Has a flush made at the end of the tick. */
   scheduleFlush(): void {
     if (this.#isFlushScheduled) return;
@@ -239,8 +254,9 @@ export class RequestSender {
   wait(): void {
     const settled = this.poll();
     // Polling may also send what was held, and no KN answers what is not published.
-    this.flush();
+    this.#carrier.publish();
     if (settled > 0) return;
+    this.#onFlush();
     if (!this.#carrier.wait()) this.#onBlocked();
   }
 

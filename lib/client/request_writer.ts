@@ -4,18 +4,10 @@
  * @module
  */
 import {
-  FLAG_EXPIRES,
   RECORD_CLIENT,
-  RECORD_HASH,
-  RECORD_KEY,
-  RECORD_META,
-  RECORD_REPLACES,
   RECORD_REQUEST_POSITION,
-  RECORD_VALUE_BYTES,
-  RECORD_VERSION_LOW,
   sessionName,
   valueWord,
-  writeExpiry,
 } from "../log/record_layout.ts";
 import { commitHeadWords, entryCount } from "../rings/commit_words.ts";
 import {
@@ -26,12 +18,8 @@ import {
   REQUEST_VERSION_HIGH,
   REQUEST_VERSION_LOW,
 } from "../rings/ring_layout.ts";
-import { type RequestDraft, requestLength, type ValueBytes } from "./request_draft.ts";
-
-/**
- * Bytes up to which a loop copies faster than `TypedArray.set`, which has to make a subarray first.
- */
-const LOOP_COPY_BYTES = 128;
+import { RecordWriter } from "../log/record_writer.ts";
+import { type RequestDraft, requestLength } from "./request_draft.ts";
 
 /** Puts the name of a session, and its number there, into a request that begins at an index. */
 export function nameRequest(words: Int32Array, at: number, session: number, number: number): void {
@@ -42,11 +30,12 @@ export function nameRequest(words: Int32Array, at: number, session: number, numb
 /** Writes the requests of one client. */
 export class RequestWriter {
   readonly #clientId: number;
-  #valueView: Int32Array = new Int32Array(0);
+  readonly #record: RecordWriter;
 
   /** Writes requests in the name of a client. */
   constructor(clientId: number) {
     this.#clientId = clientId;
+    this.#record = new RecordWriter(clientId);
   }
 
   /**
@@ -57,13 +46,8 @@ export class RequestWriter {
    * @param at index of its first word
    */
   write(draft: RequestDraft, words: Int32Array, bytes: Uint8Array, at: number): void {
-    const end = at + requestLength(draft);
-    words[end - 1] = 0;
-    words[end - 2] = 0;
-    this.#writeHead(draft, words, at);
-    if (draft.value.end > draft.value.start) {
-      this.#writeValue(bytes, words, at + REQUEST_RECORD + valueWord(draft.meta), draft.value);
-    }
+    this.#writeAsked(draft, words, at);
+    this.#record.write(draft, words, bytes, at + REQUEST_RECORD);
   }
 
   /** Puts the name of the client into a request that another one has written. */
@@ -106,52 +90,15 @@ export class RequestWriter {
   copyWithoutValue(draft: RequestDraft): Int32Array {
     const words = new Int32Array(REQUEST_RECORD + valueWord(draft.meta));
     words[REQUEST_LENGTH] = words.length;
-    this.#writeHead(draft, words, 0);
+    this.#writeAsked(draft, words, 0);
+    this.#record.writeHead(draft, words, REQUEST_RECORD);
     return words;
   }
 
-  #writeHead(draft: RequestDraft, words: Int32Array, at: number): void {
-    const { key, meta, expectedVersion } = draft;
-    words[at + REQUEST_OPERATION] = draft.operation;
+  #writeAsked({ operation, expectedVersion }: RequestDraft, words: Int32Array, at: number): void {
+    words[at + REQUEST_OPERATION] = operation;
     words[at + REQUEST_VERSION_LOW] = expectedVersion | 0;
     words[at + REQUEST_VERSION_HIGH] = Math.floor(expectedVersion / 2 ** 32);
     words[at + REQUEST_ARGUMENT] = 0;
-    const record = at + REQUEST_RECORD;
-    const valueAt = record + valueWord(meta);
-    // The words that may be padding, between key and expiry time or value; the ring holds older
-    // requests.
-    words[valueAt - 3] = 0;
-    words[valueAt - 1] = 0;
-    words[record + RECORD_VALUE_BYTES] = draft.value.end - draft.value.start;
-    words[record + RECORD_META] = meta;
-    words[record + RECORD_HASH] = key.hash;
-    words[record + RECORD_VERSION_LOW] = 0;
-    words[record + RECORD_CLIENT] = this.#clientId;
-    words[record + RECORD_REPLACES] = 0;
-    const keyWords = key.words;
-    const keyWordCount = (key.byteLength + 3) >>> 2;
-    for (let i = 0; i < keyWordCount; i++) words[record + RECORD_KEY + i] = keyWords[i];
-    if ((meta & FLAG_EXPIRES) !== 0) writeExpiry(words, valueAt - 2, draft.expiresAtMs);
-  }
-
-  /** Copies a value; the words of its padding are zero already. */
-  #writeValue(target: Uint8Array, words: Int32Array, to: number, value: ValueBytes): void {
-    const { bytes, start } = value;
-    const length = value.end - start;
-    if (length > LOOP_COPY_BYTES || ((bytes.byteOffset + start) & 3) !== 0) {
-      const isWhole = start === 0 && length === bytes.length;
-      target.set(isWhole ? bytes : bytes.subarray(start, value.end), to * 4);
-      return;
-    }
-    const first = (bytes.byteOffset + start) >>> 2;
-    const whole = length >>> 2;
-    // Codecs reuse their buffer, so the view of it is made once; a resized buffer needs another
-    // one.
-    if (this.#valueView.buffer !== bytes.buffer || this.#valueView.length < first + whole) {
-      this.#valueView = new Int32Array(bytes.buffer, 0, bytes.buffer.byteLength >>> 2);
-    }
-    const source = this.#valueView;
-    for (let i = 0; i < whole; i++) words[to + i] = source[first + i];
-    for (let i = length & ~3; i < length; i++) target[to * 4 + i] = bytes[start + i];
   }
 }

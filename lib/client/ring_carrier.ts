@@ -6,12 +6,17 @@
  *
  * @module
  */
-import type { Slot } from "../core/brands.ts";
+import type { OwnerWord, Slot } from "../core/brands.ts";
 import type { DinomoError } from "../core/errors.ts";
-import { GROUP_REQUESTS_MAX } from "../core/limits.ts";
-import { RECORD_REQUEST_POSITION } from "../log/record_layout.ts";
+import { GROUP_REQUESTS_MAX, SLOT_SHIFT } from "../core/limits.ts";
+import {
+  FRAME_HEADER_BYTES,
+  RECORD_REQUEST_POSITION,
+  SEGMENT_HEADER_BYTES,
+} from "../log/record_layout.ts";
+import { draftWords, RecordWriter } from "../log/record_writer.ts";
 import { isAsleep, wake } from "../node/idle_strategy.ts";
-import { durabilityWord, syncsAlways } from "../pool/durability.ts";
+import { durabilityWord, isLogged, syncsAlways } from "../pool/durability.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { RequestProducer } from "../rings/request_producer.ts";
 import { RING_FULL } from "../rings/request_producer.ts";
@@ -27,11 +32,25 @@ import {
   statusOf,
 } from "../rings/ring_layout.ts";
 import { recordClient } from "../routing/client_registry.ts";
-import { type Carrier, type Lane, NO_LANE, NO_ROOM, type RequestEnds } from "./carrier.ts";
-import { type Completion, type HeldRequest, type LargeValue, unavailable } from "./completions.ts";
+import {
+  type Carrier,
+  type Lane,
+  NO_LANE,
+  NO_ROOM,
+  NOT_AT_ONCE,
+  type RequestEnds,
+} from "./carrier.ts";
+import {
+  type Completion,
+  errorOf,
+  type HeldRequest,
+  type LargeValue,
+  unavailable,
+} from "./completions.ts";
 import { keyOfRequest, type KeyPlace } from "./key_place.ts";
 import { LargeValues } from "./large_values.ts";
-import type { NodeConnection } from "./node_connection.ts";
+import { type NodeConnection, OwnPut } from "./node_connection.ts";
+import type { RequestDraft } from "./request_draft.ts";
 import { RetiredRequests } from "./retired_requests.ts";
 import { Router } from "./router.ts";
 import type { SlotsInFlight } from "./slots_in_flight.ts";
@@ -47,9 +66,12 @@ const PUBLISH_EVERY = 16;
  * thread takes about as long as executing so many.
  */
 const HELP_MAX = 128;
+/** Words of the longest record that a thread puts itself: of longer ones a request takes little more. */
+const OWN_WORDS_MAX = 1024;
 
 /** The rings of one client. */
 export class RingCarrier implements Carrier {
+  readonly sharesWrites: boolean;
   readonly #pool: Pool;
   readonly #ends: RequestEnds;
   readonly #waitSync: (producer: RequestProducer | undefined) => void;
@@ -61,6 +83,15 @@ export class RingCarrier implements Carrier {
   /** The connection of the request that was claimed last. */
   #newest!: NodeConnection;
   #requestWordsMax = 0;
+  readonly #inFlight: SlotsInFlight;
+  readonly #records: RecordWriter;
+  /** The record of a put that is made at once. */
+  readonly #record = new Int32Array(OWN_WORDS_MAX);
+  readonly #recordBytes = new Uint8Array(this.#record.buffer);
+  /** Words of the longest record that this thread puts itself: a request of it fits a ring. */
+  #ownWordsMax = 0;
+  /** The connection in whose KN's place this thread has thrown while it put, before it is claimed. */
+  #failed: NodeConnection | undefined;
 
   /**
    * Makes no connection yet.
@@ -79,11 +110,14 @@ export class RingCarrier implements Carrier {
     waitSync: (producer: RequestProducer | undefined) => void,
   ) {
     this.#pool = pool;
+    this.#inFlight = inFlight;
+    this.#records = new RecordWriter(clientId);
     this.#ends = ends;
     this.#waitSync = waitSync;
     this.#router = new Router(pool, inFlight, recordClient(clientId).client);
     this.#largeValues = new LargeValues(pool, ends, clientId);
     this.#retired = new RetiredRequests(pool);
+    this.sharesWrites = isLogged(pool);
     this.#publishEvery = syncsAlways(pool) ? GROUP_REQUESTS_MAX : PUBLISH_EVERY;
   }
 
@@ -105,6 +139,10 @@ export class RingCarrier implements Carrier {
     this.#router.connect(connection);
     this.#connections = [...this.#connections, connection];
     this.#requestWordsMax = connection.producer.requestWordsMax;
+    const headerBytes = SEGMENT_HEADER_BYTES + FRAME_HEADER_BYTES;
+    const segmentWords = (this.#pool.geometry.segmentBytes - headerBytes) / 4;
+    const requestWords = this.#requestWordsMax - REQUEST_RECORD;
+    this.#ownWordsMax = Math.min(OWN_WORDS_MAX, requestWords, segmentWords);
   }
 
   /** Removes the connection to a KN that owns nothing any more, and has answered everything. */
@@ -127,6 +165,7 @@ export class RingCarrier implements Carrier {
 
   /** They may be another client's by the time that a poll comes which was scheduled before. */
   close(): void {
+    this.#failed = undefined;
     this.#connections = [];
     this.#router.close();
   }
@@ -138,7 +177,8 @@ export class RingCarrier implements Carrier {
     length: number,
     completion: Completion,
   ): number {
-    const connection = this.#router.route(slot, key);
+    const connection = this.#failed ?? this.#router.route(slot, key);
+    this.#failed = undefined;
     if (connection === undefined) return NO_LANE;
     const { producer } = connection;
     const isBurst = producer.inFlightCount % this.#publishEvery === 0 && producer.hasUnpublished;
@@ -153,6 +193,37 @@ export class RingCarrier implements Carrier {
     producer.words[at + REQUEST_OWNER_WORD] = this.#router.wordOf(slot);
     producer.words[at + REQUEST_RECORD + RECORD_REQUEST_POSITION] = producer.claimedCount;
     return at;
+  }
+
+  putAtOnce(draft: RequestDraft): number {
+    const { key } = draft;
+    const slot = (key.hash >>> SLOT_SHIFT) as Slot;
+    if (this.#inFlight.isPending(slot)) return NOT_AT_ONCE;
+    const length = draftWords(draft);
+    if (length > this.#ownWordsMax) return NOT_AT_ONCE;
+    const connection = this.#router.route(slot, key);
+    if (connection === undefined) return NOT_AT_ONCE;
+    const { producer, putAtOnce } = connection;
+    if (putAtOnce === undefined || producer.inFlightCount !== 0) return NOT_AT_ONCE;
+    const routedBy = this.#router.wordOf(slot) as OwnerWord;
+    // Not into the log itself, which is memory that can grow: code that writes into both kinds is
+    // slower for each.
+    this.#records.write(draft, this.#record, this.#recordBytes, 0);
+    const outcome = putAtOnce(this.#record, length, key, routedBy);
+    return this.#isAnswered(outcome, connection) ? this.#takePut(producer) : NOT_AT_ONCE;
+  }
+
+  commitAtOnce(slots: readonly Slot[], words: Int32Array, completion: Completion): boolean {
+    if (words[REQUEST_LENGTH]! > this.#requestWordsMax || this.isCrowded) return false;
+    for (let i = 0; i < slots.length; i++) if (this.#inFlight.isPending(slots[i]!)) return false;
+    const slot = slots[0]!;
+    const connection = this.#router.route(slot, keyOfRequest(words));
+    if (connection === undefined) return false;
+    const { producer, commitAtOnce } = connection;
+    if (commitAtOnce === undefined || producer.inFlightCount !== 0) return false;
+    words[REQUEST_OWNER_WORD] = this.#router.wordOf(slot);
+    const isAnswered = this.#isAnswered(commitAtOnce(words), connection);
+    return isAnswered && this.#takeCommit(producer, words, completion);
   }
 
   publish(): void {
@@ -245,8 +316,8 @@ export class RingCarrier implements Carrier {
   /** Has requests executed: by this thread, if they are few, or by the KN's. */
   #handOver(connection: NodeConnection): void {
     const { producer } = connection;
-    if (producer.inFlightCount <= HELP_MAX) {
-      while (connection.help() > 0 && producer.unansweredCount > 0);
+    while (producer.inFlightCount <= HELP_MAX && connection.help() > 0) {
+      if (producer.unansweredCount === 0) return;
     }
     if (producer.hasUnpublished) producer.publish();
     if (producer.unansweredCount === 0) return;
@@ -254,10 +325,39 @@ export class RingCarrier implements Carrier {
     wake(this.#pool.control, connection.agentAt);
   }
 
+  /** Whether what this thread was to make has an answer. */
+  #isAnswered(outcome: number, connection: NodeConnection): boolean {
+    // It becomes the request whose end tells, also where the slot has another owner by now.
+    if (outcome === OwnPut.FAILED) this.#failed = connection;
+    return outcome === OwnPut.ANSWERED;
+  }
+
+  /** Takes the answer to a put that was made at once: its version. */
+  #takePut(producer: RequestProducer): number {
+    const at = producer.passOver();
+    const { words } = producer;
+    const status = statusOf(words[at + COMPLETION_STATUS]);
+    if (status !== Status.OK) throw errorOf(status)!;
+    return words[at + COMPLETION_VERSION_HIGH] * 2 ** 32 +
+      (words[at + COMPLETION_VERSION_LOW] >>> 0);
+  }
+
+  /** Settles a commit that was made at once; false if its slot has moved, and it was not made. */
+  #takeCommit(producer: RequestProducer, request: Int32Array, completion: Completion): boolean {
+    const at = producer.passOver();
+    const { words } = producer;
+    const status = statusOf(words[at + COMPLETION_STATUS]);
+    if (status === Status.MOVED) return false;
+    const detail = this.#detailOf(status, words[at + COMPLETION_ADDRESS]);
+    completion.settle(status, detail, words[at + COMPLETION_VERSION_LOW], 0, request, 0);
+    return true;
+  }
+
   #takeCompletions(connection: NodeConnection): number {
     const { producer } = connection;
     let count = 0;
-    while (producer.hasCompletion()) {
+    let hasCompletion = producer.hasCompletion();
+    while (hasCompletion) {
       const at = producer.completionAt();
       const words = producer.words;
       const status = statusOf(words[at + COMPLETION_STATUS]);
@@ -281,6 +381,8 @@ export class RingCarrier implements Carrier {
       }
       producer.settle();
       count += 1;
+      // Those that come meanwhile are taken the next time.
+      hasCompletion = producer.hasSeenCompletion;
     }
     return count;
   }

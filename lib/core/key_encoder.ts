@@ -38,6 +38,8 @@ export function keyOf({ bytes, isBinary }: StoredKey): Key {
 const READS_TEXT = !("Bun" in globalThis);
 /** Text up to which that is so. */
 const SHORT_TEXT_BYTES = 24;
+/** Bytes up to which a loop copies a key faster than the runtime does. */
+const LOOP_BYTES = 32;
 
 /** Whether this machine stores the low byte first, as the pool's words and the image files do. */
 export const LITTLE_ENDIAN: boolean = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
@@ -135,13 +137,20 @@ export class KeyEncoder implements HeldKey {
     } else if (isBytes(key)) {
       if (this.#types === KEY_TYPE_NUMBERS.string) throw keyTypeError(key, "a string", "string");
       if (key.length === 0 || key.length > KEY_BYTES_MAX) throw this.lengthError(key);
-      this.words[key.length >>> 2] = 0;
-      this.#bytes.set(key);
-      this.byteLength = key.length;
+      const length = key.length;
+      this.words[length >>> 2] = 0;
+      if (length > LOOP_BYTES) this.#bytes.set(key);
+      else for (let i = 0; i < length; i++) this.#bytes[i] = key[i]!;
+      this.byteLength = length;
       this.isBinary = true;
     } else {
       throw new InvalidKeyError(`key must be a string or a Uint8Array, got ${describe(key)}`);
     }
+    return this.hashWords();
+  }
+
+  /** Hashes the key that is in the words. */
+  protected hashWords(): number {
     return this.hash = halfSipHash13(this.#key0, this.#key1, this.words, 0, this.byteLength);
   }
 
@@ -201,7 +210,7 @@ export class KeyEncoder implements HeldKey {
     this.words[0] = 0;
     this.byteLength = 0;
     this.isBinary = true;
-    return this.hash = halfSipHash13(this.#key0, this.#key1, this.words, 0, 0);
+    return this.hashWords();
   }
 
   #encodeText(key: string): void {

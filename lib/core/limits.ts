@@ -287,7 +287,7 @@ export const STRUCTURE_CHARS_MAX = 512;
 export const REMOTE_REQUESTS_MAX = 4096;
 /**
  * Bytes of requests of such a connection that are not answered, and bytes of answers that are not
- * taken, before it has to wait. One request or answer may be longer.
+ * taken, before it has to wait. One request or answer may be longer: see gateway/open_bytes.ts.
  */
 export const REMOTE_BYTES_MAX = 1024 * 1024;
 /**

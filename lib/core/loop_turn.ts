@@ -94,3 +94,13 @@ export class LoopTurn {
 
 /** Those of this thread. */
 export const loopTurn: LoopTurn = new LoopTurn(monotonicMs);
+
+/**
+ * Counts an operation that has been done within the tick.
+ *
+ * @param done its promise
+ * @returns the same, or one that resolves in the next turn when this one has lasted long enough
+ */
+export function countDone<T>(done: Promise<T>): Promise<T> {
+  return loopTurn.count(0) ? loopTurn.next().then(() => done) : done;
+}

@@ -12,7 +12,7 @@
  */
 import { closeSync, openSync } from "node:fs";
 import { resolve } from "node:path";
-import { pathToFileURL } from "node:url";
+import { builtin } from "./builtin.ts";
 import { isGranted } from "./deno_permissions.ts";
 import { process } from "./process.ts";
 
@@ -139,7 +139,7 @@ function splitFlag(flag: string): [string, string | undefined] {
 function absoluteValue(value: string, kind: FlagValue, directory: string): string {
   if (!/^\.\.?[/\\]/.test(value)) return value;
   const path = resolve(directory, value);
-  return kind === "module" ? pathToFileURL(path).href : path;
+  return kind === "module" ? builtin("node:url").pathToFileURL(path).href : path;
 }
 
 /**

@@ -46,9 +46,13 @@ export class Admission {
     }
     // The store's own key has no bytes; it is always admitted, or overwrites could not be encoded.
     if (change.byteLength === 0) return Status.OK;
-    const bytes = change.length * 4;
+    return this.hasRoom(change.length * 4, old) ? Status.OK : Status.LOG_FULL;
+  }
+
+  /** Whether there is room for a record of so many bytes in the place of `old`. */
+  hasRoom(bytes: number, old: PoolAddress): boolean {
     const added = old === NO_ADDRESS ? bytes : bytes - this.#slots.recordBytes(old);
-    return added <= 0 || this.#budget.admits(added) ? Status.OK : Status.LOG_FULL;
+    return added <= 0 || this.#budget.admits(added);
   }
 
   /** Whether the condition of a change holds of what it finds. */

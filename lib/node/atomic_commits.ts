@@ -70,6 +70,7 @@ import {
   REQUEST_LENGTH,
   REQUEST_OPERATION,
   REQUEST_OWNER_WORD,
+  REQUEST_RECORD,
   Status,
 } from "../rings/ring_layout.ts";
 import {
@@ -137,10 +138,12 @@ export class AtomicCommits {
     this.#control = options.pool.control;
   }
 
-  /** Executes the request at an index of a ring. */
-  execute(consumer: RequestConsumer, at: number): Outcome {
+  /**
+   * Executes the request at an index of a ring, or of other words (own_commits.ts); in both it is
+   * answered in the ring.
+   */
+  execute(consumer: RequestConsumer, ring: Int32Array, at: number): Outcome {
     const { leavesDisk, file, space } = this.#options;
-    const ring = consumer.words;
     const mustSync = mustSyncOf(ring[at + REQUEST_OPERATION]);
     if (mustSync && leavesDisk()) return Outcome.WAITS;
     const staged = ring[at + REQUEST_ARGUMENT] as PoolAddress;
@@ -202,11 +205,11 @@ export class AtomicCommits {
     const { nodeId, agent, group } = this.#options;
     let last = -1;
     for (let entry = 0, at = this.#start; entry < this.#count; entry++) {
-      at = this.#take(at);
-      const { slot, slotAt } = this.#change;
+      const slot = (this.#words[at + REQUEST_RECORD + RECORD_HASH] >>> SLOT_SHIFT) as Slot;
+      at += this.#words[at + REQUEST_LENGTH];
       if (slot === last) continue;
       if (group !== undefined && !group.mayLock(slot)) return Outcome.WAITS;
-      const lockAt = slotAt + SLOT_LOCK;
+      const lockAt = this.#pool.slotAt(slot) + SLOT_LOCK;
       let owner: OwnerWord | undefined;
       if (last !== -1) owner = lockAnySlot(this.#control, lockAt, agent);
       else {

@@ -47,17 +47,23 @@ export class CleaningSpace implements LogSpace {
   }
 
   reserve(log: LogWriter, words: number, segmentReserve: number): PoolAddress {
+    const address = log.reserve(words, segmentReserve);
+    if (address === NO_ADDRESS) return this.#reserveByCleaning(log, words, segmentReserve);
+    this.#segmentWait.end();
+    return address;
+  }
+
+  #reserveByCleaning(log: LogWriter, words: number, segmentReserve: number): PoolAddress {
     // Records of unlucky sizes can be moved for ever without a segment becoming free; once round is
     // enough.
     for (let i = 0; i <= this.#pool.segmentLimit; i++) {
-      const address = log.reserve(words, segmentReserve);
-      if (address !== NO_ADDRESS) {
-        this.#segmentWait.end();
-        return address;
-      }
       this.#counters.add(AgentCounter.CLEANING_STALLS, 1);
       if (this.#commit.isOpen || this.#segmentWait.isForCheckpoint) break;
       if (!this.#cleanOne(segmentReserve)) break;
+      const address = log.reserve(words, segmentReserve);
+      if (address === NO_ADDRESS) continue;
+      this.#segmentWait.end();
+      return address;
     }
     return NO_ADDRESS;
   }

@@ -84,21 +84,46 @@ export class ImmediateCommit implements CommitPolicy {
   }
 
   commit(consumer: RequestConsumer, change: Change): void {
-    const { slotAt, record, to, address, old } = change;
-    if (change.isPut && change.staged === NO_ADDRESS) {
-      this.#segments.addLive(address, change.length * 4);
-    }
-    this.#slots.stamp(slotAt, record, to, old);
-    const versionLow = record[to + RECORD_VERSION_LOW];
-    const versionHigh = metaVersionHigh(record[to + RECORD_META]);
-    consumer.prepare(Status.OK, address, versionLow, versionHigh);
-    if (change.isPut) this.#put(consumer, change);
-    else {
-      if (change.operation === Operation.CLEAR_SLOT) this.#slots.clear(slotAt);
-      else this.#slots.remove(slotAt, old);
-      consumer.completePrepared();
-    }
+    const { slotAt, hash, record, to, address, old, staged } = change;
+    if (change.isPut) {
+      // What is staged counts as live already.
+      const bytes = staged === NO_ADDRESS ? change.length * 4 : 0;
+      this.put(consumer, slotAt, hash, old, address, record, to, bytes);
+      if (staged !== NO_ADDRESS) this.#segments.unpin(staged);
+    } else this.#remove(consumer, change);
     this.release(change);
+  }
+
+  /**
+   * Makes a complete record the newest one of its key, and answers; the slot is locked.
+   *
+   * @param old what the table has just found
+   * @param words where the record is, from index `at` on
+   * @param bytes that count as live from now on
+   */
+  put(
+    consumer: RequestConsumer,
+    slotAt: number,
+    hash: number,
+    old: PoolAddress,
+    address: PoolAddress,
+    words: Int32Array,
+    at: number,
+    bytes: number,
+  ): void {
+    const slots = this.#slots;
+    if (bytes > 0) this.#segments.addLive(address, bytes);
+    slots.stamp(slotAt, words, at, old);
+    const stamped = words[at + RECORD_META];
+    consumer.prepare(Status.OK, address, words[at + RECORD_VERSION_LOW], metaVersionHigh(stamped));
+    // What is staged is a reservation until here.
+    const meta = words[at + RECORD_META] = metaWithKind(stamped, RecordKind.PUT);
+    if (slots.point(slotAt, hash, old, address, meta)) consumer.completePrepared();
+    else {
+      // In this order: an agent that ends this after a death must not count the record twice.
+      consumer.complete(Status.INDEX_FULL, 0, 0, 0);
+      slots.bury(address);
+    }
   }
 
   release({ slotAt, routedBy }: Change): void {
@@ -117,18 +142,13 @@ export class ImmediateCommit implements CommitPolicy {
     consumer.complete(Status.OK, address, 0, 0);
   }
 
-  #put(consumer: RequestConsumer, change: Change): void {
-    const { slotAt, hash, record, to, address, old, staged } = change;
-    if (staged !== NO_ADDRESS) {
-      record[to + RECORD_META] = metaWithKind(record[to + RECORD_META], RecordKind.PUT);
-    }
-    const isMade = this.#slots.point(slotAt, hash, old, address, record[to + RECORD_META]);
-    if (isMade) consumer.completePrepared();
-    else {
-      // In this order: an agent that ends this after a death must not count the record twice.
-      consumer.complete(Status.INDEX_FULL, 0, 0, 0);
-      this.#slots.bury(address);
-    }
-    if (staged !== NO_ADDRESS) this.#segments.unpin(staged);
+  #remove(consumer: RequestConsumer, change: Change): void {
+    const { slotAt, record, to, address, old } = change;
+    this.#slots.stamp(slotAt, record, to, old);
+    const versionHigh = metaVersionHigh(record[to + RECORD_META]);
+    consumer.prepare(Status.OK, address, record[to + RECORD_VERSION_LOW], versionHigh);
+    if (change.operation === Operation.CLEAR_SLOT) this.#slots.clear(slotAt);
+    else this.#slots.remove(slotAt, old);
+    consumer.completePrepared();
   }
 }

@@ -46,6 +46,8 @@ import { EntryBound } from "./entry_bound.ts";
 import { ExpirySweeper } from "./expiry_sweeper.ts";
 import { ImmediateCommit } from "./immediate_commit.ts";
 import { LoggedCommit } from "./logged_commit.ts";
+import { OwnCommits } from "./own_commits.ts";
+import { OwnPuts } from "./own_puts.ts";
 import { RequestPipeline } from "./request_pipeline.ts";
 import { SegmentWait } from "./segment_wait.ts";
 import { ShownSet } from "./shown_set.ts";
@@ -99,6 +101,10 @@ export class KvsNode {
   readonly #meter: StepMeter | undefined;
   readonly #sweeper: ExpirySweeper;
   readonly #table: SlotTable;
+  /** By which a client's thread makes puts itself, if it may. */
+  readonly ownPuts: OwnPuts | undefined;
+  /** The same for atomic commits. */
+  readonly ownCommits: OwnCommits | undefined;
   #isStalled = false;
   /** If the number of keys is bounded. */
   readonly #entryBound: EntryBound | undefined;
@@ -141,11 +147,13 @@ export class KvsNode {
     const leavesDisk = this.#isHelper ? hasThread : () => false;
     const disk = { syncsAlways: syncsAlways(pool), leavesDisk };
     let staging = log;
-    if (file !== undefined) {
+    let immediate: ImmediateCommit | undefined;
+    if (file === undefined) immediate = new ImmediateCommit(parts);
+    else {
       staging = new LogWriter(pool, segments, agent, { isStaging: true });
       this.#group = new LoggedCommit({ ...parts, staging, ...disk });
     }
-    const commit = this.#group ?? new ImmediateCommit(parts);
+    const commit = immediate ?? this.#group!;
     const room = { cleaners, segments, segmentWait, counters, commit, pool };
     const space = new CleaningSpace(room);
     const records = { log, derived };
@@ -165,6 +173,24 @@ export class KvsNode {
     this.#meter = statistics &&
       new StepMeter(statistics, counters, executor, file !== undefined);
     this.#entryBound = EntryBound.of({ pool, nodeId, agent, table, slots, counters });
+    if (this.#isHelper && immediate !== undefined) {
+      const own = { ...parts, budget, counters, meter: this.#meter, entryBound: this.#entryBound };
+      const consumer = consumers[0]!;
+      this.ownPuts = new OwnPuts({ ...own, commit: immediate, step: this.#step, consumer });
+    }
+    if (this.#isHelper && !disk.syncsAlways) {
+      this.ownCommits = new OwnCommits({
+        step: this.#step,
+        meter: this.#meter,
+        commits: atomic,
+        group: this.#group,
+        budget,
+        counters,
+        entryBound: this.#entryBound,
+        log,
+        consumer: consumers[0]!,
+      });
+    }
     this.#sweeper = new ExpirySweeper({ pool, nodeId, agent, segments, table, counters, clock });
   }
 

@@ -106,7 +106,7 @@ export class RequestPipeline {
     const ring = consumer.words;
     const operation = operationOf(ring[at + REQUEST_OPERATION]);
     if (operation === Operation.RESERVE) return this.#reserve(consumer, ring, at);
-    if (operation === Operation.ATOMIC) return this.#atomic!.execute(consumer, at);
+    if (operation === Operation.ATOMIC) return this.#atomic!.execute(consumer, consumer.words, at);
     const change = this.#change;
     change.read(this.#pool, ring, at);
     if (this.#file !== undefined && this.#file.hasFailed) {

@@ -111,7 +111,7 @@ export function commitRequest(
   let length = headWords;
   for (let i = 0; i < entries.length; i++) length += source[entries[i]!.at + REQUEST_LENGTH]!;
   const words = length <= memory.length ? memory : new Int32Array(length);
-  words.fill(0, 0, headWords);
+  for (let i = 0; i < headWords; i++) words[i] = 0;
   let next = headWords;
   for (let i = 0; i < entries.length; i++) {
     const { at } = entries[i]!;

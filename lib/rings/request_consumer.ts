@@ -73,6 +73,11 @@ export class RequestConsumer {
     this.#preparedCount = this.#completedCount;
   }
 
+  /** Number of the request that is answered next. */
+  get nextNumber(): number {
+    return (this.#completedCount + 1) | 0;
+  }
+
   /** Leaves the rest to the next executor. */
   suspend(): void {
     Atomics.store(this.words, REQUESTS_TAKEN, this.#taken);

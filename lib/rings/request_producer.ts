@@ -137,6 +137,17 @@ export class RequestProducer {
     return at;
   }
 
+  /**
+   * Claims the next request and settles it: one that has been answered without having been in the
+   * ring, in which there is no other one (node/own_puts.ts).
+   *
+   * @returns index of the first word of its completion
+   */
+  passOver(): number {
+    this.claimedCount = this.settledCount = this.#completedCount = (this.claimedCount + 1) | 0;
+    return completionEntry(this.claimedCount, this.#inFlightMask + 1);
+  }
+
   /** Makes the claimed requests visible to the KN. Pairs with the load in RequestConsumer.poll. */
   publish(): void {
     this.#published = this.#claimed;
@@ -145,8 +156,13 @@ export class RequestProducer {
 
   /** Whether a completion can be taken. Pairs with the store in RequestConsumer.publish. */
   hasCompletion(): boolean {
-    if (this.#completedCount !== this.settledCount) return true;
+    if (this.hasSeenCompletion) return true;
     this.#completedCount = Atomics.load(this.words, COMPLETION_TAIL);
+    return this.hasSeenCompletion;
+  }
+
+  /** Whether there is one by the last look for it. */
+  get hasSeenCompletion(): boolean {
     return this.#completedCount !== this.settledCount;
   }
 

@@ -193,7 +193,7 @@ export class CommitWrites<V> {
 
   #issue(draft: CommitDraft, mustSync: boolean): Promise<Commit | null> {
     const { buffer, changeCount } = draft;
-    const changes = draft.keys.sort(byHash);
+    const changes = sortByHash(draft.keys);
     const slots: Slot[] = [];
     let last = -1;
     for (let i = 0; i < changes.length; i++) {
@@ -308,8 +308,18 @@ function noteByHash(draft: CommitDraft, added: KeyChange): void {
   }
 }
 
-function byHash(one: KeyChange, other: KeyChange): number {
-  return (one.hash >>> 0) - (other.hash >>> 0);
+/** Sorts keys in place; for the few that most commits have that is sooner done than called for. */
+function sortByHash(keys: KeyChange[]): KeyChange[] {
+  if (keys.length >= LOOKED_UP_MIN) {
+    return keys.sort((one, other) => (one.hash >>> 0) - (other.hash >>> 0));
+  }
+  for (let i = 1; i < keys.length; i++) {
+    const key = keys[i]!;
+    let to = i;
+    for (; to > 0 && keys[to - 1]!.hash >>> 0 > key.hash >>> 0; to--) keys[to] = keys[to - 1]!;
+    keys[to] = key;
+  }
+  return keys;
 }
 
 /** Adds to an entry what its key is checked for. */
@@ -325,22 +335,21 @@ function twice(done: string, key: Key): InvalidArgumentError {
   );
 }
 
-/** Settles the promise of a commit. */
+/** Settles the promise of a commit, which is not made before it is asked for. */
 class CommitCompletion implements Completion {
-  readonly promise: Promise<Commit | null>;
   /** In the order of their slots. */
   readonly changes: readonly KeyChange[];
   readonly #changeCount: number;
-  #resolve!: (commit: Commit | null) => void;
-  #reject!: (reason: unknown) => void;
+  #promise: Promise<Commit | null> | undefined;
+  #resolve: ((commit: Commit | null | PromiseLike<never>) => void) | undefined;
 
   constructor(changes: readonly KeyChange[], changeCount: number) {
     this.changes = changes;
     this.#changeCount = changeCount;
-    this.promise = new Promise((resolve, reject) => {
-      this.#resolve = resolve;
-      this.#reject = reject;
-    });
+  }
+
+  get promise(): Promise<Commit | null> {
+    return this.#promise ??= new Promise((resolve) => this.#resolve = resolve);
   }
 
   settle(
@@ -352,8 +361,8 @@ class CommitCompletion implements Completion {
     requestAt: number,
   ): void {
     const error = status === Status.NOT_A_NUMBER ? this.#notANumber(low) : errorOf(status, detail);
-    if (error !== undefined) return this.#reject(error);
-    if (status === Status.UNMET) return this.#resolve(null);
+    if (error !== undefined) return this.fail(error);
+    if (status === Status.UNMET) return this.#end(null);
     const versions = new Array<number | undefined>(this.#changeCount).fill(undefined);
     for (let entry = 0; entry < this.changes.length; entry++) {
       const { number } = this.changes[entry]!;
@@ -361,11 +370,17 @@ class CommitCompletion implements Completion {
       const version = versionLeft(ring, requestAt, entry);
       versions[number] = version === 0 ? undefined : version;
     }
-    this.#resolve({ versions });
+    this.#end({ versions });
   }
 
   fail(error: unknown): void {
-    this.#reject(error);
+    if (this.#resolve === undefined) this.#promise = Promise.reject(error);
+    else this.#resolve(Promise.reject(error));
+  }
+
+  #end(commit: Commit | null): void {
+    if (this.#resolve === undefined) this.#promise = Promise.resolve(commit);
+    else this.#resolve(commit);
   }
 
   #notANumber(entry: number): DinomoError {

@@ -11,6 +11,7 @@
 import { describe, InvalidArgumentError } from "../core/errors.ts";
 import { isBytes } from "../core/key_encoder.ts";
 import { KEY_BYTES_MAX } from "../core/limits.ts";
+import { pieceOf } from "../core/memory_pieces.ts";
 import type { RangeOptions } from "./method_options.ts";
 import { joinBytes } from "./prefixed_keys.ts";
 
@@ -164,7 +165,7 @@ function bytesOf(name: string, value: unknown): Uint8Array {
 
 /** What most bounds are is ASCII, and short: entering the TextEncoder would take most of the time. */
 function bytesOfAscii(text: string): Uint8Array | undefined {
-  const bytes = new Uint8Array(text.length);
+  const bytes = TAKES_PIECES ? pieceOf(text.length) : new Uint8Array(text.length);
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);
     if (code > 0x7f) return undefined;
@@ -172,6 +173,9 @@ function bytesOfAscii(text: string): Uint8Array | undefined {
   }
   return bytes;
 }
+
+/** Whether a piece of memory takes less time than memory of its own: on Deno 0.02 us, not 0.14. */
+const TAKES_PIECES = !("Bun" in globalThis);
 
 function isReverse(reverse: unknown): boolean {
   if (reverse === undefined || typeof reverse === "boolean") return reverse === true;

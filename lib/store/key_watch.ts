@@ -103,7 +103,9 @@ export class KeyWatch<V> extends Watch<WatchedEntries<V>> {
     if (numbers.length > 1) {
       return this.#reads.getEntries(numbers.map((number) => this.#keys[number]!)).then(takeAll);
     }
-    const found = this.#reads.readEntry(this.#keys[numbers[0]!]!);
+    const reads = this.#reads;
+    const key = this.#keys[numbers[0]!]!;
+    const found = reads.readEntry === undefined ? reads.getEntry(key) : reads.readEntry(key);
     return found instanceof Promise ? found.then((entry) => takeAll([entry])) : takeAll([found]);
   }
 

@@ -7,7 +7,7 @@
  * @module
  */
 import type { Client } from "../client/client.ts";
-import { InstantTurn, type KeyQueues } from "../client/key_queues.ts";
+import type { KeyQueues } from "../client/key_queues.ts";
 import type { Slot } from "../core/brands.ts";
 import type { Key, KeyEncoder } from "../core/key_encoder.ts";
 import { SLOT_SHIFT } from "../core/limits.ts";
@@ -391,20 +391,8 @@ export class NearReads<V> implements StoreReads<V> {
   async #whenReadable(key: Key): Promise<void> {
     this.#lifetime.assertNotFailed();
     const slot = (this.#key.encode(key) >>> SLOT_SHIFT) as Slot;
-    if (this.#queues.count !== 0) await this.#whenTurnComes();
+    if (this.#queues.count !== 0) await this.#queues.whenTurnComes(this.#key);
     if (this.#client.isSlotPending(slot)) await this.#client.whenSlotSettled(slot);
-  }
-
-  /** Resolves when the operations that wait have been issued for the encoded key. */
-  #whenTurnComes(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const run = ({ sequence }: InstantTurn) => {
-        this.#client.end(sequence);
-        resolve();
-      };
-      if (this.#queues.count === 0 || this.#queues.find(this.#key) === undefined) resolve();
-      else this.#queues.add(this.#key, new InstantTurn(0, run, reject));
-    });
   }
 
   /** Reads a key that was found to be pending, when it is no longer. */

@@ -206,6 +206,7 @@ async function startStore<V, K extends Key>(
     : undefined;
   // What only some stores have is loaded for those alone.
   const collecting = statistics && await import("./store_statistics.ts");
+  const farParts = far && await import("../far/mnode/far_parts.ts");
   const actuating = far && await import("./key_actuator.ts");
   const reading = far && await import("../far/store/make_far_reads.ts");
   claimClient(pool, 1, thisThread());
@@ -231,6 +232,7 @@ async function startStore<V, K extends Key>(
     log,
     statistics,
     far: far && {
+      parts: farParts!,
       settings: {
         roundTripMicros: far.roundTripMicros,
         cacheBytes: far.cacheBytes ?? Math.floor(capacityBytes * CACHE_SHARE),

@@ -149,7 +149,8 @@ export interface OpenOptions<V = unknown, Types extends KeyTypes = "string"> {
   onProgress?: ((share: number) => void) | undefined;
   /**
    * How long a thread that runs dry spins before it sleeps: `"auto"` spins for 100 microseconds
-   * while processors are free, `false` never, a number for that many microseconds.
+   * while processors are free, `false` never, a number for that many microseconds. A process that
+   * does not have the pool (`processes`) has its event loop turn instead, 100 at most.
    * @default "auto"
    */
   spin?: "auto" | boolean | number | undefined;

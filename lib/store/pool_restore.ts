@@ -6,7 +6,6 @@
  *
  * @module
  */
-import { availableParallelism } from "node:os";
 import { collectGone } from "../client/garbage_meter.ts";
 import type { ValueCodec, ValueDecoder } from "../codec/codec.ts";
 import { CustomCodecAdapter } from "../codec/plain_codecs.ts";
@@ -20,6 +19,7 @@ import {
 } from "../core/errors.ts";
 import { garbageCollector } from "../core/garbage_collector.ts";
 import type { Key } from "../core/key_encoder.ts";
+import { processorCount } from "../core/processor_count.ts";
 import { monotonicMs } from "../core/runtime.ts";
 import { OWN_WORKERS } from "../core/worker_loader.ts";
 import { keysOfSlots } from "../index/key_count.ts";
@@ -98,7 +98,7 @@ async function readPool(path: string): Promise<RestoredPool> {
     const restore = new PoolRestore(nodeFileSystem, directory, asStored, {});
     await restoreInParallel(restore, {
       workerCode: OWN_WORKERS.dpm,
-      threadCount: Math.min(availableParallelism(), THREADS_MAX),
+      threadCount: Math.min(processorCount(), THREADS_MAX),
       onProgress: undefined,
     });
     return restore.finish();

@@ -13,6 +13,7 @@ import {
   KeyEncoder,
   type StoredKey,
 } from "../core/key_encoder.ts";
+import { KEY_TYPE_NUMBERS } from "../core/key_types.ts";
 import { KEY_BYTES_MAX } from "../core/limits.ts";
 
 /** Puts two parts of a key together; a part of the other type becomes one. */
@@ -41,19 +42,44 @@ export function toBytes(key: Key): Uint8Array {
 export class PrefixedKeyEncoder extends KeyEncoder {
   readonly #prefix: Key;
   readonly #prefixLength: number;
+  /** The prefix as text behind which ASCII is put without making a string of both; or empty. */
+  readonly #text: string;
 
   /** Makes an encoder; for the others see {@linkcode KeyEncoder}. */
   constructor(key0: number, key1: number, types: number, prefix: Key) {
     super(key0, key1, types);
     this.#prefix = prefix;
     this.#prefixLength = bytesOf(prefix);
+    const isText = typeof prefix === "string" && prefix.length === this.#prefixLength;
+    this.#text = isText && types !== KEY_TYPE_NUMBERS.bytes ? prefix : "";
   }
 
   override encode(key: Key): number {
     // What is no key the base class refuses.
     if (typeof key !== "string" && !isBytes(key)) return super.encode(key);
     if (key.length === 0) throw this.lengthError(joinKeys(this.#prefix, key));
-    return super.encode(joinKeys(this.#prefix, key));
+    const isEncoded = typeof key === "string" && this.#text !== "" && this.#encodeAscii(key);
+    return isEncoded ? this.hashWords() : super.encode(joinKeys(this.#prefix, key));
+  }
+
+  /** Encodes a key that is ASCII; false, and it is still to be encoded, if it is not. */
+  #encodeAscii(key: string): boolean {
+    const { words, buffer } = this;
+    const text = this.#text;
+    const start = text.length;
+    const end = start + key.length;
+    if (end > KEY_BYTES_MAX) return false;
+    words[end >>> 2] = 0;
+    for (let i = 0; i < start; i++) buffer[i] = text.charCodeAt(i);
+    let seen = 0;
+    for (let i = start, from = 0; i < end; i++) {
+      const c = key.charCodeAt(from++);
+      seen |= c;
+      buffer[i] = c;
+    }
+    this.byteLength = end;
+    this.isBinary = false;
+    return seen <= 0x7f;
   }
 
   override keyOf({ bytes, isBinary }: StoredKey): Key {

@@ -30,8 +30,11 @@ export interface StoreReads<V> {
   hasManySync(keys: Iterable<Key>): boolean[];
   getEntry(key: Key): Promise<Entry<V> | undefined>;
   getEntrySync(key: Key): Entry<V> | undefined;
-  /** Like `getEntry`, and without a promise if the entry can be read at once; then it may throw. */
-  readEntry(key: Key): Promise<Entry<V> | undefined> | Entry<V> | undefined;
+  /**
+   * Like `getEntry`, and without a promise if the entry can be read at once; then it may throw. Not
+   * there if no entry ever can.
+   */
+  readEntry?(key: Key): Promise<Entry<V> | undefined> | Entry<V> | undefined;
   has(key: Key): Promise<boolean>;
   hasSync(key: Key): boolean;
   entries(options?: IterationOptions): AsyncIterableIterator<[Key, V]>;

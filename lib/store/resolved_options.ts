@@ -4,7 +4,6 @@
  *
  * @module
  */
-import { availableParallelism } from "node:os";
 import type { CachePolicy } from "../cache/cache.ts";
 import type { CodecOption } from "../codec/codec.ts";
 import { describe, InvalidOptionError } from "../core/errors.ts";
@@ -23,6 +22,7 @@ import {
   SEGMENT_BYTES_MIN,
 } from "../core/limits.ts";
 import { KEY_TYPE_NUMBERS, type KeyTypes } from "../core/key_types.ts";
+import { processorCount } from "../core/processor_count.ts";
 import type { Bytes } from "../core/units.ts";
 import { OWN_WORKERS, type WorkerCode, type WorkerUrls } from "../core/worker_loader.ts";
 import { type Durability, DURABILITY_LEVELS } from "../pool/durability.ts";
@@ -277,7 +277,7 @@ export function resolveOptions<V>(options: OpenOptions<V, KeyTypes> = {}): Resol
     cluster: clusterOf(options),
     keepAlive: booleanOf("keepAlive", keepAlive),
     workers: workersOf(workers),
-    processorCount: availableParallelism(),
+    processorCount: processorCount(),
     far: farOf(options, help),
   };
 }

@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { NOT_AT_ONCE } from "../client/carrier.ts";
 import type { Client } from "../client/client.ts";
 import {
   BatchCompletion,
@@ -17,8 +18,11 @@ import {
 } from "../client/completions.ts";
 import type { GarbageMeter } from "../client/garbage_meter.ts";
 import type { KeyQueues } from "../client/key_queues.ts";
+import { draftPut } from "../client/request_draft.ts";
 import type { ValueCodec } from "../codec/codec.ts";
 import type { Key, KeyEncoder } from "../core/key_encoder.ts";
+import { loopTurn } from "../core/loop_turn.ts";
+import { runMicrotask } from "../core/runtime.ts";
 import type { OperationCounters } from "../pool/operation_counters.ts";
 import { Condition } from "../rings/ring_layout.ts";
 import type { AbortOptions } from "./abort.ts";
@@ -63,6 +67,11 @@ export class StoreWrites<V> {
   readonly #syncs = new SyncCompletions();
   /** The store's durability, one of `DurabilityLevel`. */
   readonly #level: number;
+  /** Whether a put has been made at once in this tick. */
+  #hasPut = false;
+  readonly #endTick = (): void => {
+    this.#hasPut = false;
+  };
 
   /** Writes with a store's parts; updates read by `reads`. */
   constructor(parts: OperationParts<V>, reads: StoreReads<V>) {
@@ -81,10 +90,12 @@ export class StoreWrites<V> {
   put(key: Key, value: V, options?: PutOptions): Promise<number> {
     try {
       this.#lifetime.assertWritable("put");
-      const completion = new PutCompletion<number>();
       const expiresAtMs = expiryOf(options);
       const mustSync = mustSyncOf(options, this.#level);
       this.#encode(key, value);
+      const made = mustSync ? NOT_AT_ONCE : this.#putFirst(expiresAtMs);
+      if (made !== NOT_AT_ONCE) return Promise.resolve(made);
+      const completion = new PutCompletion<number>();
       this.#put(expiresAtMs, Condition.NONE, 0, completion, mustSync);
       return completion.promise;
     } catch (error) {
@@ -110,8 +121,13 @@ export class StoreWrites<V> {
     const mustSync = mustSyncOf(options, this.#level);
     if (this.#queues.count !== 0) this.#settleQueue(key);
     this.#encode(key, value);
+    const draft = draftPut(this.#key, this.#codec, expiresAtMs, condition, version, mustSync);
+    if (condition === Condition.NONE && !mustSync) {
+      const made = this.#client.putAtOnce(draft);
+      if (made !== NOT_AT_ONCE) return made;
+    }
     const completion = this.#syncs.take();
-    this.#client.put(this.#key, this.#codec, expiresAtMs, condition, version, completion, mustSync);
+    this.#client.issue(draft, completion);
     this.#client.waitFor(completion);
     this.#syncs.give(completion);
     completion.throwError();
@@ -354,6 +370,24 @@ export class StoreWrites<V> {
   #settleQueue(key: Key): void {
     this.#key.encode(key);
     this.#queues.settle(this.#key, true);
+  }
+
+  /**
+   * Makes a put of the encoded key and value at once if it is the tick's first: those that follow
+   * become requests, which cost less together. It ends before the event loop turns, so in a turn
+   * that has lasted it is a request, too, which ends in the next one.
+   *
+   * @returns its version, or `NOT_AT_ONCE`
+   */
+  #putFirst(expiresAtMs: number): number {
+    if (this.#hasPut || loopTurn.count(0)) return NOT_AT_ONCE;
+    if (this.#queues.count !== 0 && this.#queues.find(this.#key) !== undefined) return NOT_AT_ONCE;
+    const draft = draftPut(this.#key, this.#codec, expiresAtMs, Condition.NONE, 0, false);
+    const made = this.#client.putAtOnce(draft);
+    if (made === NOT_AT_ONCE) return made;
+    this.#hasPut = true;
+    runMicrotask(this.#endTick);
+    return made;
   }
 
   /** Issues a put of the encoded key and value, or has it wait for its turn. */

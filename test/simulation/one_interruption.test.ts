@@ -77,6 +77,11 @@ const INTERRUPTED: readonly Party[] = [
     step: (duel) => duel.help(),
     mayWait: false,
   },
+  {
+    name: "a client that puts at once",
+    step: (duel) => duel.putAtOnce([0, 4, 0].map((i) => duel.models[i]!), LARGE),
+    mayWait: false,
+  },
   { name: "the cleaner", step: (duel) => duel.clean(), mayWait: true },
   { name: "a reader", step: (duel) => duel.pollAndRead(), mayWait: false },
 ];
@@ -111,6 +116,11 @@ const INTERRUPTING: readonly Party[] = [
     mayWait: true,
   },
   {
+    name: "a thread that puts at once",
+    step: (duel) => duel.putAtOnce([2, 5].map((i) => duel.models[i]!), SMALL),
+    mayWait: true,
+  },
+  {
     name: "the other KN, which commits keys of both",
     prepare: (duel) => duel.commit(ALSO_COMMITTED.map((i) => duel.models[i]!), SMALL),
     step: (duel) => duel.nodes.forEach((node) => node.doWork()),
@@ -135,10 +145,29 @@ function prepared(outer: Party, inner: Party): SimDuel {
 }
 
 /** Parties that put some of those keys themselves. */
-const PUTS_COMMITTED: readonly string[] = ["a KN that inserts", "a client that helps"];
+const PUTS_COMMITTED: readonly string[] = [
+  "a KN that inserts",
+  "a client that helps",
+  "a client that puts at once",
+];
 
 function hasCommit(outer: Party, inner: Party): boolean {
   return outer.name.includes("commit") || inner.name.includes("commit");
+}
+
+/** Parties beside which the client puts nothing at once: one that is in its thread, and those to whom it has sent something. */
+const NOT_BESIDE_PUTS = [
+  "a reader",
+  "the owner of the keys",
+  "another executor of the KN",
+  "the other KN, which commits keys of both",
+];
+
+/** One thread is not in two calls at a time. */
+function isSameThread(outer: Party, inner: Party): boolean {
+  const isOfClient = outer.name.startsWith("a client") || outer.name === "a reader";
+  if (inner.name === "a thread that puts at once") return isOfClient;
+  return outer.name === "a client that puts at once" && NOT_BESIDE_PUTS.includes(inner.name);
 }
 
 function isSameNode(outer: Party, inner: Party): boolean {
@@ -177,6 +206,7 @@ function withoutWaiting(body: () => void): void {
 for (const outer of INTERRUPTED) {
   for (const inner of INTERRUPTING) {
     if (outer.name === inner.name || isSameNode(outer, inner)) continue;
+    if (isSameThread(outer, inner)) continue;
     test(`${outer.name} is interrupted by ${inner.name}`, () => {
       let interruptions = 0;
       for (let at = SHARE_FIRST, isOver = false; !isOver; at += SHARE_COUNT) {
