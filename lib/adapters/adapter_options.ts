@@ -18,3 +18,9 @@ export function assertTtl(ttlMs: unknown): asserts ttlMs is number {
     `ttlMs must be a number of milliseconds above 0, got ${describe(ttlMs)}`,
   );
 }
+
+/** Options of an adapter for Keyv. */
+export interface KeyvDinomoOptions {
+  /** What the keys begin with in the store, before a namespace of Keyv. @default "" */
+  prefix?: string | undefined;
+}

@@ -1,8 +1,10 @@
 /**
  * A storage adapter of Keyv, versions 5 and 6, on a store of Dinomo.
  *
- * It has the contract of version 5, in which a lifetime is a duration; version 6 translates its own
- * to that by itself. It has no `namespace` until Keyv 5 gives it one, by which Keyv 6 knows that it
+ * `KeyvDinomo` has the contract of version 5, in which a lifetime is a duration; version 6 translates
+ * its own to that by itself. `Keyv6Dinomo` needs no translation, and is for version 6 alone.
+ *
+ * `KeyvDinomo` has no `namespace` until Keyv 5 gives it one, by which Keyv 6 knows that it
  * is to put namespaces in front of the keys, as version 5 does.
  *
  * @example
@@ -19,18 +21,16 @@
  *
  * @module
  */
+import { countDone } from "../core/loop_turn.ts";
 import { assertOptions } from "../store/option_names.ts";
+import { putsAtOnce } from "../store/store_nature.ts";
 import type { StoreOperations } from "../store/store_operations.ts";
-import { assertPrefix } from "./adapter_options.ts";
-import { natureOf, type StoreOrOptions, StoreSource } from "./store_source.ts";
+import { assertPrefix, type KeyvDinomoOptions } from "./adapter_options.ts";
+import { type StoreOrOptions, StoreSource } from "./store_source.ts";
 
+export type { KeyvDinomoOptions } from "./adapter_options.ts";
+export { Keyv6Dinomo, type Keyv6DinomoEntry } from "./keyv6.ts";
 export type { AnyStore, StoreOrOptions } from "./store_source.ts";
-
-/** Options of an adapter. */
-export interface KeyvDinomoOptions {
-  /** What the keys begin with in the store, before a namespace of Keyv. @default "" */
-  prefix?: string | undefined;
-}
 
 /** What `set` resolves to. */
 const STORED = Promise.resolve(true);
@@ -102,7 +102,7 @@ export class KeyvDinomo {
     if (!this.#putsAtOnce || (ttl !== undefined && ttl <= 0)) return this.#set(key, value, ttl);
     try {
       this.#keys!.putSync(key, value, ttl === undefined ? undefined : { ttl });
-      return STORED;
+      return countDone(STORED);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -175,8 +175,7 @@ export class KeyvDinomo {
   async #open(): Promise<StoreOperations<unknown>> {
     const store = await this.#source.open();
     this.#keys = this.#prefix === "" ? store : store.namespace(this.#prefix);
-    const nature = natureOf(store);
-    this.#putsAtOnce = nature?.isNear === true && nature.level === "memory";
+    this.#putsAtOnce = putsAtOnce(store);
     return this.#keys;
   }
 }

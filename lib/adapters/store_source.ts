@@ -4,13 +4,11 @@
  *
  * @module
  */
-import { describe, HostOnlyError, InvalidArgumentError, StoreClosedError } from "../core/errors.ts";
+import { describe, InvalidArgumentError, StoreClosedError } from "../core/errors.ts";
 import type { Key } from "../core/key_encoder.ts";
 import type { KeyTypes } from "../core/key_types.ts";
-import type { Durability } from "../pool/durability.ts";
 import { open } from "../store/open.ts";
 import type { OpenOptions } from "../store/options.ts";
-import type { StoreStats } from "../store/stats.ts";
 import type { Store } from "../store/store.ts";
 import type { StoreOperations } from "../store/store_operations.ts";
 
@@ -102,23 +100,6 @@ export class StoreSource<V, K extends Key = string> {
 
   #closedError(): StoreClosedError {
     return new StoreClosedError(`${this.#adapter} must not be used after it was closed`);
-  }
-}
-
-/**
- * What an acknowledged change of a store has survived, and whether it is near; undefined for a
- * namespace, which does not tell.
- */
-export function natureOf(source: object): { level: Durability; isNear: boolean } | undefined {
-  const { stats } = source as { stats?: () => StoreStats };
-  if (typeof stats !== "function") return undefined;
-  try {
-    const { durability, nodes } = stats.call(source);
-    return { level: durability.level, isNear: nodes.every(({ far }) => far === undefined) };
-  } catch (error) {
-    if (!(error instanceof HostOnlyError)) throw error;
-    // What another process has open is in files, and near.
-    return { level: "os", isNear: true };
   }
 }
 

@@ -4,8 +4,10 @@
  * @module
  */
 import { describe, StoreClosedError } from "../core/errors.ts";
+import { countDone } from "../core/loop_turn.ts";
 import { open } from "../store/open.ts";
 import type { Store } from "../store/store.ts";
+import { putsAtOnce } from "../store/store_nature.ts";
 import { assertExpireIn, AtomicOperation, type KvCommitResult, lifetimeOf } from "./kv_atomic.ts";
 import { entryMaybeOf, type KvEntryMaybe } from "./kv_entry.ts";
 import { type KvConsistencyLevel, KvListIterator, type KvListOptions } from "./kv_list.ts";
@@ -38,6 +40,9 @@ export class Kv implements Disposable {
   readonly #clock = new StampClock();
   readonly #queue: KvQueue;
   readonly #closing = new AbortController();
+  /** Whether a value is put by this thread at once: where that waits neither for files nor far KNs. */
+  readonly #putsAtOnce: boolean;
+  #isClosed = false;
 
   /** Used by {@linkcode openKv} only. */
   constructor(store: KvStore, ownsStore: boolean) {
@@ -45,6 +50,7 @@ export class Kv implements Disposable {
     this.#store = store as unknown as Store<StoredValue, Uint8Array>;
     this.#ownsStore = ownsStore;
     this.#queue = new KvQueue(store as never, this.#clock);
+    this.#putsAtOnce = putsAtOnce(store);
   }
 
   /**
@@ -85,20 +91,28 @@ export class Kv implements Disposable {
    * @throws {TypeError} when it is no key, or an option is not what it must be
    * @throws {InvalidValueError} when the value would not come back
    */
-  async set(
+  set(
     key: KvKey,
     value: unknown,
     options?: { expireIn?: number },
   ): Promise<KvCommitResult> {
-    assertExpireIn(options?.expireIn);
-    this.#assertOpen();
-    const stamp = this.#clock.next();
-    const versionstamp = textOfStamp(stamp);
-    const bytes = endsWithStamp(key)
-      ? withStamp(encodeStampedKey(key), versionstamp)
-      : encodeStoredKey(key);
-    await this.#store.put(bytes, storedOf(stamp, value), lifetimeOf(options?.expireIn));
-    return { ok: true, versionstamp };
+    try {
+      assertExpireIn(options?.expireIn);
+      this.#assertOpen();
+      const stamp = this.#clock.next();
+      const versionstamp = textOfStamp(stamp);
+      const bytes = endsWithStamp(key)
+        ? withStamp(encodeStampedKey(key), versionstamp)
+        : encodeStoredKey(key);
+      const stored = storedOf(stamp, value);
+      const lifetime = lifetimeOf(options?.expireIn);
+      const result: KvCommitResult = { ok: true, versionstamp };
+      if (!this.#putsAtOnce) return this.#store.put(bytes, stored, lifetime).then(() => result);
+      this.#store.putSync(bytes, stored, lifetime);
+      return countDone(Promise.resolve(result));
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /** Deletes a key. */
@@ -189,6 +203,7 @@ export class Kv implements Disposable {
    * is not.
    */
   close(): Promise<void> {
+    this.#isClosed = true;
     this.#closing.abort();
     return this.#ownsStore ? this.#store.close() : Promise.resolve();
   }
@@ -199,7 +214,7 @@ export class Kv implements Disposable {
   }
 
   #assertOpen(): void {
-    if (!this.#closing.signal.aborted) return;
+    if (!this.#isClosed) return;
     throw new StoreClosedError("a database must be used before its close(), got a call after it");
   }
 }

@@ -84,12 +84,45 @@ interface KeyPlan {
   readonly stamps: (string | null)[];
 }
 
+/** Keys from which on they are looked up by name: most operations have few. */
+const NAMED_MIN = 16;
+
+/** What an operation does about its keys, in their order. */
+class KeyPlans {
+  readonly all: KeyPlan[] = [];
+  /** The same by name, once there are many. */
+  #byName: Map<string, KeyPlan> | undefined;
+
+  /** The plan of a key, which is made if there is none. */
+  of(bytes: Uint8Array, isStamped: boolean): KeyPlan {
+    const plan = this.#find(bytes);
+    return plan ?? this.#add({ bytes, isStamped, mutations: [], stamps: [] });
+  }
+
+  #find(bytes: Uint8Array): KeyPlan | undefined {
+    if (this.#byName !== undefined) return this.#byName.get(nameOfKey(bytes));
+    for (let i = 0; i < this.all.length; i++) {
+      if (areSame(this.all[i]!.bytes, bytes)) return this.all[i];
+    }
+    return undefined;
+  }
+
+  #add(plan: KeyPlan): KeyPlan {
+    this.all.push(plan);
+    if (this.#byName !== undefined) this.#byName.set(nameOfKey(plan.bytes), plan);
+    else if (this.all.length === NAMED_MIN) {
+      this.#byName = new Map(this.all.map((each) => [nameOfKey(each.bytes), each]));
+    }
+    return plan;
+  }
+}
+
 /** Checks and mutations, as they are put together. */
 export class AtomicOperation {
   readonly #store: CheckedStore;
   readonly #clock: StampClock;
   readonly #queue: KvQueue;
-  readonly #keys = new Map<string, KeyPlan>();
+  readonly #keys = new KeyPlans();
   readonly #messages: { value: unknown; options: EnqueueOptions | undefined }[] = [];
 
   /** Used by `Kv.atomic` only. */
@@ -109,7 +142,7 @@ export class AtomicOperation {
       if (versionstamp !== null && !isStampText(versionstamp)) {
         throw new TypeError(`versionstamp must be one of an entry, got ${describe(versionstamp)}`);
       }
-      this.#plan(encodeStoredKey(key), false).stamps.push(versionstamp);
+      this.#keys.of(encodeStoredKey(key), false).stamps.push(versionstamp);
     }
     return this;
   }
@@ -166,7 +199,7 @@ export class AtomicOperation {
    * @throws {ConflictError} when others have changed its keys each time that it was tried
    */
   async commit(): Promise<KvCommitResult | KvCommitError> {
-    const plans = [...this.#keys.values()];
+    const plans = this.#keys.all;
     const read = plans.filter(isRead);
     for (let tries = 0; tries < TRIES_MAX; tries++) {
       const entries = read.length === 0
@@ -200,18 +233,16 @@ export class AtomicOperation {
     const { type, key } = mutation;
     const isStamped = type === "set" && endsWithStamp(key);
     const bytes = isStamped ? encodeStampedKey(key) : encodeStoredKey(key);
-    this.#plan(bytes, isStamped).mutations.push(mutation);
+    this.#keys.of(bytes, isStamped).mutations.push(mutation);
     return this;
   }
+}
 
-  #plan(bytes: Uint8Array, isStamped: boolean): KeyPlan {
-    const name = nameOfKey(bytes);
-    let plan = this.#keys.get(name);
-    if (plan === undefined) {
-      this.#keys.set(name, plan = { bytes, isStamped, mutations: [], stamps: [] });
-    }
-    return plan;
-  }
+function areSame(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false;
+  // From the end: keys that are together begin the same.
+  for (let i = a.length - 1; i >= 0; i--) if (a[i] !== b[i]) return false;
+  return true;
 }
 
 /** Whether it must be known what a key is: it is checked, or what it becomes depends on that. */

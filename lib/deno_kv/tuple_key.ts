@@ -196,19 +196,25 @@ function encodePart(part: unknown): void {
 }
 
 function pushString(part: string): void {
-  if (!part.isWellFormed()) throw new TypeError("a string in a key must be well-formed");
-  makeRoom(part.length + 2);
-  scratch[end++] = STRING;
-  const start = end;
-  for (let i = 0; i < part.length; i++) {
+  const { length } = part;
+  makeRoom(length + 2);
+  const bytes = scratch;
+  let at = end;
+  bytes[at++] = STRING;
+  end = at;
+  for (let i = 0; i < length; i++) {
     const code = part.charCodeAt(i);
-    if (code === 0 || code > ASCII_MAX) {
-      end = start;
-      return pushEscaped(textEncoder.encode(part));
-    }
-    scratch[end++] = code;
+    if (code === 0 || code > ASCII_MAX) return pushText(part);
+    bytes[at++] = code;
   }
-  scratch[end++] = 0;
+  bytes[at++] = 0;
+  end = at;
+}
+
+/** A string that is not all ASCII, or has a NUL. */
+function pushText(part: string): void {
+  if (!part.isWellFormed()) throw new TypeError("a string in a key must be well-formed");
+  pushEscaped(textEncoder.encode(part));
 }
 
 function pushEscaped(content: Uint8Array): void {

@@ -9,12 +9,13 @@ import Keyv5 from "keyv";
 import Keyv6 from "keyv6";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { KeyvDinomo } from "../../lib/adapters/keyv.ts";
+import { Keyv6Dinomo, KeyvDinomo } from "../../lib/adapters/keyv.ts";
 import {
   attach,
   InvalidArgumentError,
   InvalidOptionError,
   open,
+  type Store,
   StoreClosedError,
 } from "../../mod.ts";
 import { AttachedThread } from "../support/attached_thread.ts";
@@ -35,10 +36,25 @@ interface AnyKeyv {
   iterator(): AsyncGenerator<[string, unknown]>;
 }
 
-/** Both versions, without serialization. */
-const VERSIONS: [string, (store: KeyvDinomo, options?: { namespace: string }) => AnyKeyv][] = [
-  ["5", (store, options) => new Keyv5({ store, ...options, ...PLAIN }) as never],
-  ["6", (store, options) => new Keyv6({ store, ...options, serialization: false }) as never],
+type MakeKeyv = (
+  store: Store<unknown>,
+  options?: { namespace?: string; prefix?: string },
+) => AnyKeyv;
+
+const make6 = (store: object, namespace: string | undefined) =>
+  new Keyv6({ store, namespace, serialization: false } as never) as never;
+
+/** Both versions, without serialization, and the adapter for version 6 alone. */
+const VERSIONS: [string, MakeKeyv][] = [
+  ["5", (store, { namespace, prefix } = {}) => {
+    const adapter = new KeyvDinomo(store, { prefix });
+    return new Keyv5({ store: adapter, namespace, ...PLAIN } as object) as never;
+  }],
+  ["6", (store, { namespace, prefix } = {}) => make6(new KeyvDinomo(store, { prefix }), namespace)],
+  [
+    "6 alone",
+    (store, { namespace, prefix } = {}) => make6(new Keyv6Dinomo(store, { prefix }), namespace),
+  ],
 ];
 
 async function listOf<Item>(items: AsyncIterable<Item>): Promise<Item[]> {
@@ -49,8 +65,8 @@ async function listOf<Item>(items: AsyncIterable<Item>): Promise<Item[]> {
 
 for (const [version, make] of VERSIONS) {
   test(`${version}: another thread has what was set, and sets what is had here`, async () => {
-    await using store = await open({ capacity: "8MiB" });
-    const keyv = make(new KeyvDinomo(store), { namespace: "n" });
+    await using store = await open<unknown>({ capacity: "8MiB" });
+    const keyv = make(store, { namespace: "n" });
     await keyv.set("a", { when: new Date(5), map: new Map([[1, 2]]) });
     const thread = await AttachedThread.start(store.share());
     const key = (await listOf(store.keys()))[0]!;
@@ -66,8 +82,8 @@ for (const [version, make] of VERSIONS) {
   test(`${version}: a namespace is cleared alone, also in a part of the store`, async () => {
     await using store = await open<unknown>({ capacity: "8MiB" });
     await store.put("other", 1);
-    const a = make(new KeyvDinomo(store, { prefix: "cache:" }), { namespace: "a" });
-    const b = make(new KeyvDinomo(store, { prefix: "cache:" }), { namespace: "b" });
+    const a = make(store, { prefix: "cache:", namespace: "a" });
+    const b = make(store, { prefix: "cache:", namespace: "b" });
     for (const keyv of [a, b]) {
       await keyv.setMany([{ key: "1", value: 1 }, { key: "2", value: 2, ttl: 60_000 }]);
     }
@@ -83,7 +99,7 @@ for (const [version, make] of VERSIONS) {
 
   test(`${version}: a lifetime ends to the millisecond, in the store itself`, async () => {
     await using store = await open<unknown>({ capacity: "8MiB" });
-    const keyv = make(new KeyvDinomo(store));
+    const keyv = make(store);
     const before = Date.now();
     await keyv.set("long", 1, 60_000);
     await keyv.setMany([{ key: "many", value: 1, ttl: 60_000 }]);
@@ -140,6 +156,36 @@ test("a lifetime of nothing or less removes the key", async () => {
   }
   assert.not.ok(await adapter.deleteMany(["a", "c"]));
   assert.not.ok(await adapter.has("c"));
+});
+
+test("for Keyv 6 alone: what is past removes the key, and deletes say it of each", async () => {
+  await using store = await open({ capacity: "8MiB" });
+  const adapter = new Keyv6Dinomo(store);
+  const past = Date.now() - 5;
+  const soon = Date.now() + 60_000;
+  await adapter.set("a", 1);
+  assert.ok(await adapter.set("a", 2, past));
+  await adapter.set("b", 1);
+  const entries = [
+    { key: "b", value: 2, expires: past },
+    { key: "c", value: 3 },
+    { key: "d", value: 4, expires: soon },
+  ];
+  assert.equal(await adapter.setMany(entries), [true, true, true]);
+  await adapter.set("e", 5, soon);
+  assert.equal(await adapter.getMany(["a", "b", "c", "d"]), [undefined, undefined, 3, 4]);
+  for (const key of ["d", "e"]) assert.is((await store.getEntry(key))!.expiresAt, soon);
+  assert.equal(await adapter.deleteMany(["a", "c"]), [false, true]);
+  adapter.namespace = "n";
+  assert.not.ok(await adapter.has("d"));
+  await adapter.set("d", "of n");
+  assert.is(await store.get("n::d"), "of n");
+  adapter.namespace = undefined;
+  assert.is(await adapter.get("d"), 4);
+  await adapter.disconnect();
+  await assertRejects(() => adapter.get("d"), { ...CLOSED, says: /Keyv6Dinomo must not/ });
+  await assertRejects(() => adapter.set("d", 1), { ...CLOSED, says: /Keyv6Dinomo must not/ });
+  assertThrows(() => new Keyv6Dinomo(store, { ttl: 5 } as never), { ...INVALID, says: /"ttl"/ });
 });
 
 test("a store that the adapter has opened is closed by it, and its directory opens again", async () => {

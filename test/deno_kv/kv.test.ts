@@ -59,6 +59,38 @@ test("all keys of an operation have its versionstamp, and later ones have larger
   await kv.close();
 });
 
+test("in memory a value is stored by the call, behind what was issued before", async () => {
+  const store = await open({ ordered: true, keys: "mixed" });
+  const kv = await openKv(store);
+  const set = kv.set(["a"], 1);
+  assert.is(store.count, 1);
+  const commit = kv.atomic().set(["a"], 2).set(["b"], 2).commit();
+  const later = kv.set(["a"], 3);
+  const last = kv.atomic().set(["a"], 4).set(["b"], 4).commit();
+  const behind = kv.set(["b"], 5);
+  await Promise.all([set, commit, later, last, behind]);
+  const [first, second] = await kv.getMany([["a"], ["b"]]);
+  assert.equal([first.value, second.value], [4, 5]);
+  await kv.close();
+  await store.close();
+});
+
+test("an operation of many keys changes each as the last of its mutations says", async () => {
+  const kv = await openKv();
+  for (const keyCount of [1, 15, 16, 17, 60]) {
+    const operation = kv.atomic();
+    for (let round = 0; round < 3; round++) {
+      for (let i = 0; i < keyCount; i++) operation.set(["many", i], round * 100 + i);
+    }
+    operation.delete(["many", 0]);
+    assert.ok((await operation.commit()).ok);
+    const values: unknown[] = [];
+    for await (const { value } of kv.list({ prefix: ["many"] })) values.push(value);
+    assert.equal(values, Array.from({ length: keyCount - 1 }, (_, i) => 201 + i));
+  }
+  await kv.close();
+});
+
 test("many at once add to one number, and none is lost", async () => {
   const kv = await openKv();
   const adds = Array.from({ length: 50 }, () => kv.atomic().sum(["n"], 1n).commit());
