@@ -4,6 +4,8 @@
  * @module
  */
 import { CLUSTER_CARRIER_BUGS } from "../support/planted_cluster_carrier_bugs.ts";
+import { NEAR_BUGS } from "../support/planted_near_bugs.ts";
+import { STREAM_BUGS } from "../support/planted_stream_bugs.ts";
 import { definePlantedTests } from "../support/planted_trials.ts";
 
-definePlantedTests(CLUSTER_CARRIER_BUGS, "bun");
+definePlantedTests([...CLUSTER_CARRIER_BUGS, ...STREAM_BUGS, ...NEAR_BUGS], "bun");

@@ -53,3 +53,22 @@ export async function errorOf(call: () => Promise<unknown>): Promise<unknown> {
     return error;
   }
 }
+
+/**
+ * The error that a call rejects with, whose message must have some text in it.
+ *
+ * @throws {Error} when it does not reject
+ */
+export async function errorThatSays(
+  call: () => Promise<unknown>,
+  text: string,
+): Promise<Error & { readonly code?: string }> {
+  let result: unknown;
+  try {
+    result = await call();
+  } catch (error) {
+    assert.match((error as Error).message, text);
+    return error as Error;
+  }
+  throw new Error(`it must be rejected with "${text}", got ${JSON.stringify(result)}`);
+}

@@ -6,7 +6,10 @@
  *
  * @module
  */
-import type { Random } from "./random.ts";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { CAMPAIGN_FACTOR, runtimeShare, SHARE_COUNT } from "./campaign.ts";
+import { Random, seeded } from "./random.ts";
 
 /** What is explored. */
 export interface ExploredWorld {
@@ -22,6 +25,63 @@ export interface ExploredWorld {
   step(step: string): void | Promise<void>;
   /** Looks at a state from which nothing can happen. @throws {Error} what is wrong there */
   checkEnd(): void;
+}
+
+/** Whether all cases are tried, and the wide ones in as many states as there is time for. */
+const IS_CAMPAIGN = SHARE_COUNT === 1 && CAMPAIGN_FACTOR > 0;
+/** Whether each run is to do the same, whatever its seed: see planted_copy.ts. */
+const IS_ALWAYS_ALIKE = CAMPAIGN_FACTOR === 0;
+
+/** Which worlds {@linkcode defineExploredTests} explores. */
+export interface ExploredCases<Bounds> {
+  readonly make: (bounds: Bounds) => ExploredWorld;
+  /** What must hold, as the names of the tests say it. */
+  readonly what: string;
+  /** Cases of which every interleaving is tried, under what their tests are to be called. */
+  readonly small: Readonly<Record<string, readonly Bounds[]>>;
+  /** Cases that are too much for that, and how many states of each a run tries. */
+  readonly wide: readonly Bounds[];
+  readonly wideStates: { readonly run: number; readonly campaign: number };
+  /** A case of which random interleavings are tried, and how many. */
+  readonly large: Bounds;
+  readonly largeCount: number;
+}
+
+/**
+ * Defines the tests of a world: every interleaving of the small cases that are its runtime's, a part
+ * of the wide ones, and random ones of the large case. With DINOMO_CAMPAIGN=1 they try all of the
+ * small ones, and of the wide ones as many states as there is time for; the number is printed.
+ */
+export function defineExploredTests<Bounds>(cases: ExploredCases<Bounds>): void {
+  const { make, what, large } = cases;
+  for (const [turn, [name, small]] of Object.entries(cases.small).entries()) {
+    test(`${name}, in every interleaving`, async () => {
+      for (const bounds of runtimeShare(small, turn)) {
+        const found = await explore(() => make(bounds));
+        if (IS_CAMPAIGN) console.log(describe(found));
+        assert.ok(found.isWhole && found.ends > 1);
+      }
+    });
+  }
+  test(`${what}, in interleavings of more steps`, async () => {
+    const { run, campaign } = cases.wideStates;
+    const statesMax = IS_CAMPAIGN ? campaign * CAMPAIGN_FACTOR : run;
+    const wide = SHARE_COUNT === 1 && IS_ALWAYS_ALIKE ? [] : runtimeShare(cases.wide);
+    for (const [i, bounds] of wide.entries()) {
+      const found = await explore(() => make(bounds), statesMax);
+      if (IS_CAMPAIGN) console.log(`case ${i}: ${describe(found)}`);
+      assert.ok(found.ends > 0);
+    }
+  });
+  const inRandomOnes = seeded(async (random) => {
+    const count = cases.largeCount * (IS_ALWAYS_ALIKE ? 1 : CAMPAIGN_FACTOR);
+    await tryRandomly(() => make(large), IS_ALWAYS_ALIKE ? new Random(1) : random, count);
+  });
+  test(`${what}, in random interleavings of many steps`, inRandomOnes);
+}
+
+function describe({ states, ends, steps, isWhole }: Exploration): string {
+  return `${states} states${isWhole ? ", all" : ""}, ${ends} ends, ${steps} steps`;
 }
 
 /** A step, and those before it. */

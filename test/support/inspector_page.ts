@@ -5,12 +5,24 @@
  */
 import { setTimeout as delay } from "node:timers/promises";
 import type { Browser, Locator, Page } from "playwright-core";
+import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { startBrowser } from "./browser.ts";
 
 /** How long the page may take for what it is waited for; it asks once a second. */
 const WAIT_MS_MAX = 20_000;
 /** Narrow as a telephone, and wide. */
 const WIDTHS: readonly number[] = [390, 1280];
+
+let browser: Browser;
+
+/** Has the tests of a file use one browser, which is closed behind them. */
+export function useBrowser(): void {
+  test.before(async () => {
+    browser = await startBrowser();
+  });
+  test.after(() => browser?.close());
+}
 
 /** A page, and what the browser has complained of. */
 export interface Opened extends AsyncDisposable {
@@ -20,7 +32,6 @@ export interface Opened extends AsyncDisposable {
 
 /** Opens it. */
 export async function openPage(
-  browser: Browser,
   url: string,
   { width = 1280, colorScheme = "light" }: { width?: number; colorScheme?: "light" | "dark" } = {},
 ): Promise<Opened> {
@@ -34,6 +45,24 @@ export async function openPage(
   page.on("pageerror", (error) => complaints.push(String(error)));
   await page.goto(url);
   return { page, complaints, [Symbol.asyncDispose]: () => context.close() };
+}
+
+/** Keeps something busy, a pass every 5 ms, until it is disposed of. */
+export function keepBusy(pass: (number: number) => Promise<unknown>): AsyncDisposable {
+  let isOver = false;
+  const run = async () => {
+    for (let i = 0; !isOver; i++) {
+      await pass(i);
+      await delay(5);
+    }
+  };
+  const running = run();
+  return {
+    [Symbol.asyncDispose]: () => {
+      isOver = true;
+      return running;
+    },
+  };
 }
 
 /** The figure of a tile, as it is shown. */
@@ -89,14 +118,13 @@ export function findOverflow(page: Page): Promise<string[]> {
 
 /** Checks that it fits every window, light and dark, once what `prepare` waits for is there. */
 export async function assertFits(
-  browser: Browser,
   url: string,
   prepare: (page: Page) => Promise<void>,
 ): Promise<void> {
   for (const width of WIDTHS) {
     const grounds: number[] = [];
     for (const colorScheme of ["light", "dark"] as const) {
-      await using opened = await openPage(browser, url, { width, colorScheme });
+      await using opened = await openPage(url, { width, colorScheme });
       const { page } = opened;
       await prepare(page);
       assert.equal(await findOverflow(page), [], `${width} pixels, ${colorScheme}`);

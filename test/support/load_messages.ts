@@ -15,6 +15,8 @@ export interface ProcessLoadOptions {
 export interface ClusterLoadOptions {
   readonly cluster: ClusterOptions;
   readonly id: number;
+  /** Where its thread reaches what is at 127.0.0.1; undefined: there. */
+  readonly host?: string | undefined;
 }
 
 /** What is said. What a process is about to do it says before, as it may be killed at any time. */

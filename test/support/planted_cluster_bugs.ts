@@ -63,6 +63,14 @@ export const CLUSTER_BUGS: readonly PlantedBug[] = [
     caughtBy: [PARTS, SIMULATION],
   },
   {
+    name: "the first of the requests that come together goes alone",
+    breaks: "group commit",
+    file: WRITER,
+    edits: [["this.#parts.soon(() => {", "((task: () => void) => task())(() => {"]],
+    caughtBy: [PARTS],
+    inTest: "come together",
+  },
+  {
     name: "records are written before their term has begun",
     breaks: "I15",
     file: WRITER,
@@ -313,6 +321,14 @@ export const CLUSTER_REQUEST_BUGS: readonly PlantedBug[] = [
     edits: [["if (since === 0) return this.#end(true);", ""]],
     caughtBy: [REQUESTS],
     inTest: "pages have each key once",
+  },
+  {
+    name: "a process waits for ever for a number that another one has",
+    breaks: "I14",
+    file: "lib/cluster/agent/cluster_agent.ts",
+    edits: [["    this.#checkNumber();\n", ""]],
+    caughtBy: ["test/cluster/cluster_agents.test.ts"],
+    inTest: "whose number was taken",
   },
   {
     name: "keys of others are swept",

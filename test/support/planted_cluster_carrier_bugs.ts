@@ -56,11 +56,19 @@ export const CLUSTER_CARRIER_BUGS: readonly PlantedBug[] = [
     breaks: "I5",
     file: SERVER,
     edits: [[
-      "if (connection !== begun && connection.session === session) connection.close();",
-      "if (connection !== begun && session === 0) connection.close();",
+      "if (begun.number < number) connection.close();\n      else if",
+      "if",
     ]],
     caughtBy,
     inTest,
+  },
+  {
+    name: "a connection that comes late ends the one after it",
+    breaks: "I12",
+    file: SERVER,
+    edits: [["else if (begun.number > number) isNewest = false;", "else connection.close();"]],
+    caughtBy: ["test/cluster/node_server.test.ts"],
+    inTest: "connections of a thread",
   },
   {
     name: "a slot goes on while something of it is on its way",
@@ -90,7 +98,10 @@ export const CLUSTER_CARRIER_BUGS: readonly PlantedBug[] = [
     name: "a request that waits counts as confirmed",
     breaks: "I5",
     file: CARRIER,
-    edits: [["return oldest - 1;", "return Math.max(oldest - 1, this.#number - 3);"]],
+    edits: [[
+      "this.#number : oldest - 1;",
+      "this.#number : Math.max(oldest - 1, this.#number - 3);",
+    ]],
     caughtBy,
     inTest,
   },

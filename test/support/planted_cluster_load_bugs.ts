@@ -99,7 +99,7 @@ export const CLUSTER_LOAD_BUGS: readonly PlantedBug[] = [
     name: "a node has recovered when others own its slots",
     breaks: "noderecovered",
     file: TOLD,
-    edits: [["!slots.every((slot) => this.#isServed(slot))", "false"]],
+    edits: [["undefined && slots.every((slot) => this.#isServed(slot));", "undefined;"]],
     caughtBy: [EVENTS],
   },
   {
@@ -111,6 +111,18 @@ export const CLUSTER_LOAD_BUGS: readonly PlantedBug[] = [
       "this.#tellMoves(before, view);",
     ]],
     caughtBy: [EVENTS],
+  },
+  {
+    name: "a failure takes the place of an earlier one of the same node",
+    breaks: "noderecovered",
+    file: TOLD,
+    edits: [[
+      "this.#failures.push({ node, slots, sinceMs: monotonicMs() });",
+      "this.#failures = this.#failures.filter((other) => other.node !== node);\n    " +
+      "this.#failures.push({ node, slots, sinceMs: monotonicMs() });",
+    ]],
+    caughtBy: [EVENTS],
+    inTest: "each failure is told",
   },
   {
     name: "slots of a node that has failed are told as moved",

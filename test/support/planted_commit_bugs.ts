@@ -9,6 +9,8 @@ const FAILOVERS = "test/simulation/failovers_commits.test.ts";
 const LOGGED = "test/simulation/failovers_commits_logged.test.ts";
 const READS = "test/simulation/reads_of_commits.test.ts";
 const GROUPED = "test/unit/grouped_commits.test.ts";
+const HAND_OVER = "test/unit/hand_over.test.ts";
+const CARRIER = "lib/client/ring_carrier.ts";
 const COMMITS = "test/api/commits.test.ts";
 const POWER_LOSS = "test/persistence/logged_power_loss.test.ts";
 const VALUES = "test/unit/near_values.test.ts";
@@ -16,6 +18,57 @@ const TRANSACTIONS = "test/api/transactions.test.ts";
 
 /** Bugs by which a commit is torn, lost, out of order, or made although a check does not hold. */
 export const COMMIT_BUGS: readonly PlantedBug[] = [
+  {
+    name: "a thread makes a commit itself while another one executes",
+    breaks: "I1",
+    file: "lib/node/own_commits.ts",
+    edits: [["!step.begin()) return false;", "(step.begin(), false)) return false;"]],
+    caughtBy: [HAND_OVER],
+    inTest: "a commit is made at once",
+  },
+  {
+    name: "a thread makes a commit itself before requests that are in flight",
+    breaks: "I4",
+    file: CARRIER,
+    edits: [[
+      "commitAtOnce === undefined || producer.inFlightCount !== 0",
+      "commitAtOnce === undefined",
+    ]],
+    caughtBy: [HAND_OVER],
+    inTest: "a commit is made at once",
+  },
+  {
+    name: "a thread makes a commit itself before what is held of its slots",
+    breaks: "I4",
+    file: CARRIER,
+    edits: [["if (this.#inFlight.isPending(slots[i]!)) return false;", ";"]],
+    caughtBy: [HAND_OVER],
+    inTest: "a commit is not made at once",
+  },
+  {
+    name: "each commit of a tick is written alone",
+    breaks: "groups",
+    file: "lib/client/commit_sender.ts",
+    edits: [["if (carrier.sharesWrites && sender.isFlushScheduled) return false;", ""]],
+    caughtBy: [COMMITS],
+    inTest: "share writes",
+  },
+  {
+    name: "a commit that a thread makes itself is shown before it is logged",
+    breaks: "I3",
+    file: "lib/node/own_commits.ts",
+    edits: [["      group.write();\n      group.publish();\n", "      group.publish();\n"]],
+    caughtBy: ["test/simulation/own_commits.test.ts"],
+    inTest: "logged: true",
+  },
+  {
+    name: "a commit that a thread has refused itself, as its slot has moved, is never sent",
+    breaks: "I5",
+    file: CARRIER,
+    edits: [["if (status === Status.MOVED) return false;", ""]],
+    caughtBy: ["test/simulation/own_commits.test.ts"],
+    inTest: "in the middle of a commit",
+  },
   {
     name: "a commit is torn: pairs are pointed at records that are not pending",
     breaks: "I4",
@@ -49,7 +102,7 @@ export const COMMIT_BUGS: readonly PlantedBug[] = [
     file: "lib/index/one_sided_reader.ts",
     edits: [[
       "if (metaKind(recordMeta) !== RecordKind.PUT) {",
-      "if (isPending(recordMeta)) {",
+      "if (metaKind(recordMeta) > RecordKind.DELETE) {",
     ]],
     caughtBy: [READS],
     inTest: "no commit by half",

@@ -105,7 +105,8 @@ export const CONTROL_BUGS: readonly PlantedBug[] = [
     breaks: "I15",
     file: NODE,
     edits: [["lost: () => this.#endTerm(),", "lost: () => {},"]],
-    caughtBy: [SIMULATION],
+    caughtBy: [TEST],
+    inTest: "that has missed messages",
   },
   {
     name: "the control stream is purged up to a state that nobody has read",

@@ -26,19 +26,31 @@ import { SEED } from "./random.ts";
 
 /** Parts of the tree that the tests of a copy need. */
 const PARTS = ["lib", "workers", "test", "scripts"] as const;
-const FILES = ["package.json", "deno.json", "mod.ts"] as const;
+const FILES = ["package.json", "deno.json", "mod.ts", "test/fixtures"] as const;
 
 const SHORT_RUNS: Edited = {
-  name: "uvu ends at the first test that fails, and runs those only that it is told to",
+  name: "uvu has those tests only that it is told to, ends at the first that fails, and says names",
   file: "node_modules/uvu/dist/index.mjs",
   edits: [
     ["write(FAIL);", "write(FAIL); break;"],
     [
-      "for (test of arr) {",
-      'for (test of arr) { if (!test.name.includes(process.env["DINOMO_IN_TEST"])) continue;',
+      "hook, test, arr = only.length ? only : tests;",
+      "hook, test, arr = (only.length ? only : tests)" +
+      '.filter(({ name }) => name.includes(process.env["DINOMO_IN_TEST"]));',
+    ],
+    [
+      "let run = runner.bind(0, copy, name);",
+      "let run = runner.bind(0, copy, name); run.names = copy.tests.map(({ name }) => name);",
     ],
   ],
 };
+
+/** The program that says the names of the tests of files. */
+const NAMES_PROGRAM = "test/support/planted_names.ts";
+/** Time that it has. */
+const NAMES_TIMEOUT_MS = 100_000;
+/** What a test file prints at its end that has no test which it was told to run. */
+const SUMMARY_OF_NONE = /Total: +0\n/;
 
 /** What is changed in a file. */
 type Edited = Pick<PlantedBug, "name" | "file" | "edits">;
@@ -48,6 +60,16 @@ export interface CopyRun {
   readonly exitCode: number | null;
   readonly timedOut: boolean;
   readonly output: string;
+}
+
+/** How a file of a copy is run. */
+interface RunOptions {
+  readonly timeoutMs: number;
+  /** Part of the names of the tests that are run. @default any */
+  readonly inTest?: string | undefined;
+  readonly failoverStride?: number | undefined;
+  /** Arguments of the program. */
+  readonly testFiles?: readonly string[];
 }
 
 /** One copy, in a temporary folder. */
@@ -68,21 +90,41 @@ export class PlantedCopy {
       join(from, isBuilt ? "mod.js" : "mod.ts"),
       join(this.#root, isBuilt ? "mod.js" : "mod.ts"),
     );
-    for (const file of FILES) cpSync(join(PROJECT_ROOT, file), join(this.#folder, file));
+    for (const file of FILES) {
+      cpSync(join(PROJECT_ROOT, file), join(this.#folder, file), { recursive: true });
+    }
     this.#linkPackages();
   }
 
-  /** Runs a test file of the copy, with a planted bug or without one. */
+  /**
+   * Runs a test file of the copy, with a planted bug or without one.
+   *
+   * @throws {Error} when no test has the name that the bug says: nothing was tried then
+   */
   async run(testFile: string, bug: PlantedBug | undefined, timeoutMs: number): Promise<CopyRun> {
-    if (bug === undefined) return await this.#spawn(testFile, "", timeoutMs);
+    if (bug === undefined) return await this.#spawn(testFile, { timeoutMs });
+    const { inTest, failoverStride } = bug;
     const path = this.#pathOf(bug.file);
     const original = readFileSync(path, "utf8");
     writeFileSync(path, plant(original, bug));
     try {
-      return await this.#spawn(testFile, bug.inTest ?? "", timeoutMs, bug.failoverStride);
+      const ended = await this.#spawn(testFile, { inTest, timeoutMs, failoverStride });
+      if (!SUMMARY_OF_NONE.test(ended.output)) return ended;
+      throw new Error(`no test of ${testFile} has "${inTest ?? ""}" in its name`);
     } finally {
       writeFileSync(path, original);
     }
+  }
+
+  /**
+   * The names of the tests of files, as the files themselves register them: none is run.
+   *
+   * @throws {Error} when one of the files cannot be loaded
+   */
+  async namesOf(testFiles: readonly string[]): Promise<Record<string, readonly string[]>> {
+    const ended = await this.#spawn(NAMES_PROGRAM, { timeoutMs: NAMES_TIMEOUT_MS, testFiles });
+    if (ended.exitCode !== 0) throw new Error(`the names of tests are not said:\n${ended.output}`);
+    return JSON.parse(ended.output) as Record<string, readonly string[]>;
   }
 
   /** Removes the copy. */
@@ -109,17 +151,15 @@ export class PlantedCopy {
   }
 
   #spawn(
-    testFile: string,
-    inTest: string,
-    timeoutMs: number,
-    failoverStride = 5,
+    file: string,
+    { timeoutMs, inTest = "", failoverStride = 5, testFiles = [] }: RunOptions,
   ): Promise<CopyRun> {
-    const { program, args } = runtimeCommand(THIS_RUNTIME, testFile, this.#folder);
+    const { program, args } = runtimeCommand(THIS_RUNTIME, file, this.#folder);
     // A seed is for one test that is to be run again; here it would leave out what the others look for.
     const { FORCE_COLOR: _, DINOMO_SEED: __, ...environment } = process.env;
     this.#runCount += 1;
     return new Promise((resolve, reject) => {
-      const child = spawn(program, args, {
+      const child = spawn(program, [...args, ...testFiles], {
         cwd: this.#folder,
         env: {
           ...environment,

@@ -16,6 +16,9 @@ const RETIRED = "lib/recovery/retired_nodes.ts";
 const REPAIR = "lib/recovery/reconciliation.ts";
 const REPAIRS = "test/unit/pool_repair.test.ts";
 const DIRECTORY = "lib/routing/node_directory.ts";
+const OWN_PUTS = "test/simulation/own_puts.test.ts";
+const OWN_PUT = "lib/node/own_puts.ts";
+const CARRIER = "lib/client/ring_carrier.ts";
 const IMMEDIATE = "lib/node/immediate_commit.ts";
 const LOGGED_COMMIT = "lib/node/logged_commit.ts";
 
@@ -100,15 +103,69 @@ export const FAILOVER_BUGS: readonly PlantedBug[] = [
     caughtBy: [IN_MEMORY],
   },
   {
+    name: "a thread that puts itself does not say so before",
+    breaks: "I5",
+    file: IMMEDIATE,
+    edits: [[
+      "consumer.prepare(Status.OK, address, words[",
+      "if (old === -1) consumer.prepare(Status.OK, address, words[",
+    ]],
+    caughtBy: [OWN_PUTS],
+  },
+  {
+    name: "a put that has thrown goes to whoever owns its slot then",
+    breaks: "I5",
+    file: CARRIER,
+    edits: [["if (outcome === OwnPut.FAILED) this.#failed = connection;", ""]],
+    caughtBy: [OWN_PUTS],
+  },
+  {
+    name: "a thread puts itself though it has requests in flight",
+    breaks: "I4",
+    file: CARRIER,
+    edits: [["putAtOnce === undefined || producer.inFlightCount !== 0", "putAtOnce === undefined"]],
+    caughtBy: ["test/simulation/whole_steps.test.ts"],
+  },
+  {
+    name: "a thread puts itself what has to follow requests that are held",
+    breaks: "I4",
+    file: CARRIER,
+    edits: [["if (this.#inFlight.isPending(slot)) return NOT_AT_ONCE;", ""]],
+    caughtBy: ["test/unit/hand_over.test.ts"],
+  },
+  {
+    name: "a thread puts itself while another one executes",
+    breaks: "I1",
+    file: OWN_PUT,
+    edits: [["!this.#step.begin()) return false;", "(this.#step.begin(), false)) return false;"]],
+    caughtBy: ["test/unit/hand_over.test.ts"],
+  },
+  {
+    name: "a slot is unlocked before a thread has made its own put",
+    breaks: "I1",
+    file: OWN_PUT,
+    edits: [[
+      "if (hasRoom) this.#commit.put(",
+      "unlockSlot(this.#control, lockAt, routedBy); if (hasRoom) this.#commit.put(",
+    ]],
+    caughtBy: ["test/simulation/one_interruption.test.ts"],
+  },
+  {
+    name: "a put of one's own is not counted as live",
+    breaks: "I10",
+    file: OWN_PUT,
+    edits: [["old, address, words, at, bytes);", "old, address, words, at, 0);"]],
+    caughtBy: [OWN_PUTS],
+  },
+  {
     name: "a change is answered before it is made",
     breaks: "I3",
     file: IMMEDIATE,
     edits: [
       [
-        "const isMade = this.#slots.point(",
-        "consumer.completePrepared(); const isMade = this.#slots.point(",
+        "if (slots.point(slotAt, hash, old, address, meta)) consumer.completePrepared();",
+        "consumer.completePrepared(); if (slots.point(slotAt, hash, old, address, meta)) {}",
       ],
-      ["if (isMade) consumer.completePrepared();", "if (isMade) {}"],
     ],
     caughtBy: [IN_MEMORY],
   },
@@ -116,10 +173,13 @@ export const FAILOVER_BUGS: readonly PlantedBug[] = [
     name: "a slot is unlocked before its change is answered",
     breaks: "I5",
     file: IMMEDIATE,
-    edits: [[
-      "if (isMade) consumer.completePrepared();",
-      "if (isMade) { this.release(change); consumer.completePrepared(); }",
-    ]],
+    edits: [
+      ["if (change.isPut) {", "if (change.isPut) { this.unlock = () => this.release(change);"],
+      [
+        "old, address, meta)) consumer.completePrepared();",
+        "old, address, meta)) { this.unlock?.(); consumer.completePrepared(); }",
+      ],
+    ],
     caughtBy: [IN_MEMORY],
   },
   {

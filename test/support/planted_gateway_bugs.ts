@@ -46,9 +46,17 @@ export const GATEWAY_BUGS: readonly PlantedBug[] = [
     name: "another process may have any number of requests without answers",
     breaks: "I14",
     file: SESSION,
-    edits: [["if (isTooMuch) throw", "if (isTooMuch && bytes < 0) throw"]],
+    edits: [["if (isTooMuch) throw", "if (isTooMuch && !this.#isOpen) throw"]],
     caughtBy: [SESSION_TEST],
     inTest: "sends more than it may",
+  },
+  {
+    name: "all that a process asks for at a time is executed in one turn",
+    breaks: "I14",
+    file: SESSION,
+    edits: [["Math.min(requests.length, TURN_REQUESTS_MAX)", "requests.length"]],
+    caughtBy: [SESSION_TEST],
+    inTest: "delays one that asks for one by few",
   },
   {
     name: "a session goes on after its end",
@@ -152,7 +160,7 @@ export const GATEWAY_BUGS: readonly PlantedBug[] = [
     breaks: "I2",
     file: "lib/wire/frame.ts",
     edits: [[
-      "if (wordAt(header, at + AT_CRC) !== crc32(body, crc32(header.subarray(at, at + AT_CRC)))) {",
+      "if (wordAt(header, at + AT_CRC) !== crc32(body, head)) {",
       "if (body.length < 0) {",
     ]],
     caughtBy: [FRAMES_TEST],

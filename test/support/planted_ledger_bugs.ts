@@ -8,6 +8,7 @@ import type { PlantedBug } from "./planted_bug.ts";
 const LIVES = "test/simulation/session_lives.test.ts";
 const FAILOVERS = "test/simulation/failovers_sessions.test.ts";
 const EVIDENCE = "test/gateway/session_evidence.test.ts";
+const PLACES = "test/gateway/session_places.test.ts";
 const LEDGER = "lib/log/session_ledger.ts";
 const COPY = "lib/persistence/ledger_copy.ts";
 const NUMBERS = "lib/persistence/session_numbers.ts";
@@ -92,7 +93,7 @@ export const LEDGER_BUGS: readonly PlantedBug[] = [
     name: "answers are confirmed that have not come",
     breaks: "I5",
     file: CARRIER,
-    edits: [["for (const oldest of this.#sent.keys()) return oldest - 1;", ""]],
+    edits: [["return lowest === undefined ? this.#number : lowest - 1;", "return this.#number;"]],
     caughtBy: [EVIDENCE],
   },
   {
@@ -184,5 +185,47 @@ export const LEDGER_BUGS: readonly PlantedBug[] = [
     file: "lib/persistence/smaller_pool.ts",
     edits: [["handOverLedger(from, pool);", ""]],
     caughtBy: [EVIDENCE],
+  },
+  {
+    name: "a checkpoint does not say since when sessions have no connection",
+    breaks: "I14",
+    file: COPY,
+    edits: [[
+      "sessions.push(session, confirmed, keptSinceSeconds, 0);",
+      "sessions.push(session, confirmed, 0, 0);",
+    ]],
+    caughtBy: [PLACES],
+  },
+  {
+    name: "a session that was restored ahead counts from then on",
+    breaks: "I5",
+    file: "lib/persistence/snapshot_reader.ts",
+    edits: [[
+      "this.#sessions = ReplayedSessions.of(this.pool);",
+      "this.#sessions = ReplayedSessions.of(this.pool); this.#sessions?.finish((this.#options.clock ?? epochMs)());",
+    ]],
+    caughtBy: [PLACES],
+    inTest: "restored ahead",
+  },
+  {
+    name: "a host believes that sessions will have ended",
+    breaks: "I14",
+    file: COPY,
+    edits: [["keptSinceSeconds > 0 && keptSinceSeconds * 1000 <= nowMs;", "keptSinceSeconds > 0;"]],
+    caughtBy: [PLACES],
+  },
+  {
+    name: "a session keeps its place for as long as a clock was set back",
+    breaks: "I14",
+    file: LEDGER,
+    edits: [["if (sinceMs > nowMs) this.#keepAt(place, nowMs);", ""]],
+    caughtBy: [PLACES],
+  },
+  {
+    name: "a session gives its place up within a second too early",
+    breaks: "I14",
+    file: LEDGER,
+    edits: [["Math.ceil(nowMs / 1000)", "Math.floor(nowMs / 1000)"]],
+    caughtBy: [PLACES],
   },
 ];

@@ -19,6 +19,14 @@ const FLIGHT = "lib/store/single_flight.ts";
  */
 export const OPENING_BUGS: readonly PlantedBug[] = [
   {
+    name: "the KN of a new pool owns its slots in the table only",
+    breaks: "I1",
+    file: "lib/routing/ownership.ts",
+    edits: [["control[lock] = word;", ""]],
+    caughtBy: ["test/unit/ownership.test.ts"],
+    inTest: "one KN owns all slots",
+  },
+  {
     name: "a pool is read while a store has it open",
     breaks: "I3",
     file: UNLOCKED_READ,

@@ -15,8 +15,8 @@ export const ORDER_BUGS: readonly PlantedBug[] = [
     file: "lib/client/completions.ts",
     edits: [
       [
-        "if (completion === undefined) return new SyncCompletion();",
-        "if (completion === undefined) return this.#free = new SyncCompletion();",
+        "if (completion === undefined) return new SyncCompletion(true);",
+        "if (completion === undefined) return this.#free = new SyncCompletion(true);",
       ],
       ["this.#free = undefined; completion.reset();", "completion.reset();"],
     ],

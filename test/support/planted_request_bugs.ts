@@ -21,6 +21,13 @@ const IMMEDIATE = "lib/node/immediate_commit.ts";
 /** Bugs in the order and the number of times in which requests are applied. */
 export const REQUEST_BUGS: readonly PlantedBug[] = [
   {
+    name: "a request is never looked for whose caller has stopped blocking",
+    breaks: "I14",
+    file: "lib/client/client.ts",
+    edits: [["this.#sender.scheduleFlush();\n      if (!isDinomoError", "if (!isDinomoError"]],
+    caughtBy: [HAND_OVER],
+  },
+  {
     name: "a KN changes a slot that has moved",
     breaks: "I1",
     file: OWNERSHIP,
@@ -102,8 +109,8 @@ export const REQUEST_BUGS: readonly PlantedBug[] = [
     breaks: "I5",
     file: SENDER,
     edits: [[
-      "no KN answers what is not published. this.flush();",
-      "no KN answers what is not published.\nif (settled > 0) this.flush();",
+      "no KN answers what is not published. this.#carrier.publish();",
+      "no KN answers what is not published.\nif (settled > 0) this.#carrier.publish();",
     ]],
     caughtBy: [WHOLE_STEPS],
   },
@@ -150,14 +157,10 @@ export const REQUEST_BUGS: readonly PlantedBug[] = [
     file: IMMEDIATE,
     edits: [
       [
-        "consumer.prepare(Status.OK, address, versionLow, versionHigh);",
-        "consumer.complete(Status.OK, address, versionLow, versionHigh); consumer.publish();",
+        "consumer.prepare(Status.OK, address, words[at + RECORD_VERSION_LOW], metaVersionHigh(stamped));",
+        "consumer.complete(Status.OK, address, words[at + RECORD_VERSION_LOW], metaVersionHigh(stamped)); consumer.publish();",
       ],
-      ["if (isMade) consumer.completePrepared();", "if (isMade) {}"],
-      [
-        "else this.#slots.remove(slotAt, old); consumer.completePrepared();",
-        "else this.#slots.remove(slotAt, old);",
-      ],
+      ["old, address, meta)) consumer.completePrepared();", "old, address, meta)) {}"],
     ],
     caughtBy: [ONE_INTERRUPTION],
   },

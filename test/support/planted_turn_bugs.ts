@@ -20,6 +20,23 @@ export const TURN_BUGS: readonly PlantedBug[] = [
     caughtBy: [EVENT_LOOP],
   },
   {
+    name: "puts that are made in the call go on however long the turn has lasted",
+    breaks: "turns of the event loop",
+    file: "lib/store/writes.ts",
+    edits: [["if (this.#hasPut || loopTurn.count(0)) return NOT_AT_ONCE;", ""]],
+    caughtBy: [EVENT_LOOP],
+  },
+  {
+    name: "a put is made in the call before what its key waits for",
+    breaks: "I4",
+    file: "lib/store/writes.ts",
+    edits: [[
+      "if (this.#queues.count !== 0 && this.#queues.find(this.#key) !== undefined) return NOT_AT_ONCE;",
+      "",
+    ]],
+    caughtBy: ["test/api/operation_order.test.ts"],
+  },
+  {
     name: "a small batch stops in the middle when the turn has lasted",
     breaks: "I4",
     file: "lib/store/batches.ts",

@@ -16,7 +16,11 @@ import { recountKeys } from "../../lib/index/key_count.ts";
 import { OneSidedReader } from "../../lib/index/one_sided_reader.ts";
 import { KvsNode } from "../../lib/node/kvs_node.ts";
 import { type StartedLog, startLog } from "../../lib/persistence/open_log.ts";
-import { readSnapshot, type RequestedPool } from "../../lib/persistence/snapshot_reader.ts";
+import {
+  readSnapshot,
+  type RequestedPool,
+  type RestoredPool,
+} from "../../lib/persistence/snapshot_reader.ts";
 import { GATE_NODE_COUNT } from "../../lib/pool/control_layout.ts";
 import { DurabilityLevel } from "../../lib/pool/durability.ts";
 import { geometryOf } from "../../lib/pool/geometry.ts";
@@ -40,6 +44,16 @@ const AS_STORED: RequestedPool = {
   segmentBytes: undefined,
 };
 
+/** How a host is, if not as usual. */
+export interface SessionHostOptions {
+  readonly usesProcesses?: boolean;
+  readonly ledgerSizes?: LedgerSizes;
+  /** Milliseconds since the epoch. @default the machine's clock */
+  readonly clock?: () => number;
+  /** What was restored ahead; undefined: what is on the disk is restored. */
+  readonly restored?: RestoredPool | undefined;
+}
+
 /** One life of a pool. */
 export class SessionHost {
   readonly pool: Pool;
@@ -47,19 +61,23 @@ export class SessionHost {
   readonly client: RingClient;
   readonly reader: OneSidedReader;
   readonly #node: KvsNode;
+  readonly #clock: () => number;
 
   /** Opens what is on a disk, or makes a pool there. */
-  constructor(disk: MemoryDisk, { usesProcesses = true, requested = AS_STORED } = {}) {
-    const restored = disk.info(CHECKPOINT_PATH) === undefined
-      ? undefined
-      : readSnapshot(disk, DIRECTORY, requested, { isLogged: true, ledgerSizes: SIZES });
+  constructor(disk: MemoryDisk, options: SessionHostOptions = {}) {
+    const { usesProcesses = true, ledgerSizes = SIZES, clock = () => Date.now() } = options;
+    this.#clock = clock;
+    const restored = options.restored ??
+      (disk.info(CHECKPOINT_PATH) === undefined
+        ? undefined
+        : readSnapshot(disk, DIRECTORY, AS_STORED, { isLogged: true, ledgerSizes, clock }));
     const pool = this.pool = restored?.pool ??
       Pool.create(geometryOf(CAPACITY_BYTES, SEGMENT_BYTES), HASH_KEY);
     const { OS } = DurabilityLevel;
-    const ledger = usesProcesses ? SIZES : undefined;
-    this.log = startLog(pool, PLACE, OS, restored, disk, () => Date.now(), ledger);
+    const ledger = usesProcesses ? ledgerSizes : undefined;
+    this.log = startLog(pool, PLACE, OS, restored, disk, clock, ledger);
     recountKeys(pool);
-    this.reader = new OneSidedReader(pool, () => Date.now());
+    this.reader = new OneSidedReader(pool, clock);
     const waiter = {
       schedule: runMicrotask,
       waitLater: (poll: (mayHelp: boolean) => number) => {
@@ -74,7 +92,6 @@ export class SessionHost {
     const { file, checkpointer } = this.log;
     const consumers = [new RequestConsumer(ring)];
     const nodeId = 0 as NodeId;
-    const clock = () => Date.now();
     this.#node = new KvsNode({ pool, nodeId, agent: 0, consumers, clock, file, checkpointer });
     for (let slot = 0; slot < SLOT_COUNT; slot++) initialiseOwner(pool, slot as Slot, nodeId);
     const execute = (publish: () => void) => this.#node.doWork(publish);
@@ -84,7 +101,7 @@ export class SessionHost {
   /** Has a new connection, whose answers go to `write`. */
   connect(write: (bytes: Uint8Array) => boolean): GatewaySession & { readonly number: number } {
     const { pool, client, reader } = this;
-    const number = claimSession(pool);
+    const number = claimSession(pool, this.#clock());
     const session = new GatewaySession({
       hashKey: pool.hashKey,
       keyTypes: KEY_TYPE_NUMBERS.mixed,

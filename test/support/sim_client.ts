@@ -4,6 +4,10 @@
  *
  * @module
  */
+import { NOT_AT_ONCE } from "../../lib/client/carrier.ts";
+import { draftPut } from "../../lib/client/request_draft.ts";
+import { PoolFullError } from "../../lib/core/errors.ts";
+import type { ValueBytes } from "../../lib/log/record_writer.ts";
 import { makeRingClient, type RingClient } from "../../lib/client/ring_client.ts";
 import { type ClientWaiter, PollResult } from "../../lib/client/client_waiter.ts";
 import { ReadCompletion, RoutedReads } from "../../lib/far/client/routed_reads.ts";
@@ -40,6 +44,9 @@ const LARGE_BYTES = [2100, 3000] as const;
 
 /** Share of the operations that are on keys which may have several owners, beside those that happen to be. */
 const HOT_SHARE = 0.3;
+
+/** The words of a ring in which there is no request. */
+const NO_RING = new Int32Array(64);
 
 /** What can be waited for. */
 type Awaited = { readonly isSettled: boolean };
@@ -256,8 +263,26 @@ export class SimClient implements SimAgent, ClientWaiter {
     const bytes = makeValue(model.key.number, operation.number, this.#valueBytes());
     this.#encoder.encode(model.key.text);
     const value = { bytes, start: 0, end: bytes.length };
+    const isAtOnce = condition === Condition.NONE && operation.number % 2 === 0 &&
+      this.#putAtOnce(value, expiresAtMs, completion);
+    if (isAtOnce) return completion;
     this.client.put(this.#encoder, value, expiresAtMs, condition, expectedVersion, completion);
     return completion;
+  }
+
+  /** Makes a put in this thread, if it may; false if it is to be issued. */
+  #putAtOnce(value: ValueBytes, expiresAtMs: number, completion: SimCompletion): boolean {
+    try {
+      const version = this.client.putAtOnce(
+        draftPut(this.#encoder, value, expiresAtMs, Condition.NONE, 0, false),
+      );
+      if (version === NOT_AT_ONCE) return false;
+      completion.settle(Status.OK, 0, version | 0, Math.floor(version / 2 ** 32), NO_RING, 0);
+    } catch (error) {
+      if (!(error instanceof PoolFullError)) throw error;
+      completion.settle(Status.INDEX_FULL, 0, 0, 0, NO_RING, 0);
+    }
+    return true;
   }
 
   #touch(model: KeyModel): SimCompletion {

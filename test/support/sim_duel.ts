@@ -5,7 +5,9 @@
  * @module
  */
 import { makeRingClient, type RingClient } from "../../lib/client/ring_client.ts";
-import { NodeConnection } from "../../lib/client/node_connection.ts";
+import { NOT_AT_ONCE } from "../../lib/client/carrier.ts";
+import { draftPut } from "../../lib/client/request_draft.ts";
+import { NodeConnection, OwnPut, type PutAtOnce } from "../../lib/client/node_connection.ts";
 import type { Completion } from "../../lib/client/completions.ts";
 import type { NodeId, Slot } from "../../lib/core/brands.ts";
 import { KeyEncoder } from "../../lib/core/key_encoder.ts";
@@ -21,7 +23,7 @@ import { Pool } from "../../lib/pool/pool.ts";
 import { SegmentTable } from "../../lib/pool/segment_table.ts";
 import { versionLeft } from "../../lib/rings/commit_words.ts";
 import { RequestConsumer } from "../../lib/rings/request_consumer.ts";
-import { Condition, createRing } from "../../lib/rings/ring_layout.ts";
+import { Condition, createRing, Status } from "../../lib/rings/ring_layout.ts";
 import {
   HOLDER_MASK,
   initialiseOwner,
@@ -85,7 +87,10 @@ export class SimDuel {
         executor: clientExecutor(0),
       });
       const execute = (publish: () => void) => this.#isHelping ? helper.doWork(publish) : 0;
-      this.client.carrier.connect(new NodeConnection(nodeId, pool.agentAt(i), ring, execute));
+      const put: PutAtOnce = (...asked) =>
+        this.#isHelping && helper.ownPuts!.put(...asked) ? OwnPut.ANSWERED : OwnPut.NOT_MADE;
+      const connection = new NodeConnection(nodeId, pool.agentAt(i), ring, execute, put);
+      this.client.carrier.connect(connection);
       initialiseOwner(pool, slot, nodeId);
       return new KvsNode({ pool, nodeId, agent: i, consumers: [new RequestConsumer(ring)], clock });
     });
@@ -112,6 +117,27 @@ export class SimDuel {
     const value = { bytes, start: 0, end: bytes.length };
     this.#encoder.encode(model.key.text);
     this.client.put(this.#encoder, value, Infinity, Condition.NONE, 0, completion);
+  }
+
+  /** Has the client's thread make puts itself, as far as it may; the others are issued. */
+  putAtOnce(models: readonly KeyModel[], byteLength: number): void {
+    this.#isHelping = true;
+    for (const model of models) {
+      const { operation, completion } = this.#begin(model, "put");
+      const bytes = makeValue(model.key.number, operation.number, byteLength);
+      const value = { bytes, start: 0, end: bytes.length };
+      this.#encoder.encode(model.key.text);
+      const version = this.client.putAtOnce(
+        draftPut(this.#encoder, value, Infinity, Condition.NONE, 0, false),
+      );
+      if (version === NOT_AT_ONCE) {
+        this.client.put(this.#encoder, value, Infinity, Condition.NONE, 0, completion);
+      } else {
+        operation.status = Status.OK;
+        model.end(operation, Status.OK, version, NOW_MS);
+      }
+    }
+    this.#isHelping = false;
   }
 
   /** Issues a delete. */

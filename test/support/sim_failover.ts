@@ -10,6 +10,7 @@
 import type { Cache } from "../../lib/cache/cache.ts";
 import { createCache } from "../../lib/cache/create_cache.ts";
 import { makeRingClient, type RingClient } from "../../lib/client/ring_client.ts";
+import { NOT_AT_ONCE } from "../../lib/client/carrier.ts";
 import { NodeConnector } from "../../lib/client/node_connector.ts";
 import { ReadCompletion, RoutedReads } from "../../lib/far/client/routed_reads.ts";
 import type { Completion } from "../../lib/client/completions.ts";
@@ -184,6 +185,8 @@ export interface FailoverOptions {
    * @default false
    */
   readonly isBySlot?: boolean;
+  /** Whether the client's thread makes puts and commits itself, and dies instead of the KN's. @default false */
+  readonly putsAtOnce?: boolean;
   /** Whether the pool knows the order of its keys. @default by the process's seed */
   readonly isOrdered?: boolean;
   /**
@@ -234,6 +237,9 @@ export class SimFailover {
   /** Keys that expire. */
   readonly #expiring = new Set<number>();
   #hasThreadEnded = false;
+  #atOnceCount = 0;
+  /** What is to be done at the end of the tick. */
+  readonly #tick: (() => void)[] = [];
   #nowMs = NOW_MS;
   #watcher: SimWatcher | undefined;
 
@@ -267,14 +273,18 @@ export class SimFailover {
       pool,
       clientId: 0,
       ringOf: (agent) => this.#rings[agent]!,
-      help: false,
-      file: undefined,
+      help: options.putsAtOnce ?? false,
+      file: options.putsAtOnce ? this.#openFile() : undefined,
       ...(isFar ? { onConnect: (agent, ring) => this.#reads.connect(agent, ring) } : {}),
     });
     this.#client = makeRingClient({
       pool,
       clientId: 0,
-      waiter: { schedule: () => {}, waitLater: () => {}, waitSync: () => {} },
+      waiter: {
+        schedule: (task) => this.#tick.push(task),
+        waitLater: () => {},
+        waitSync: () => {},
+      },
       onFlush: () => {},
       onBlocked: () => {},
       onPoll: () => this.#connector.update(this.#client.carrier),
@@ -328,6 +338,11 @@ export class SimFailover {
     this.#watcher.sleep();
   }
 
+  /** Puts and commits that the client's thread has made itself. */
+  get atOnceCount(): number {
+    return this.#atOnceCount;
+  }
+
   /** Whether its bell was rung. */
   get isWatcherWoken(): boolean {
     return this.#watcher!.isRung;
@@ -375,8 +390,14 @@ export class SimFailover {
     for (const step of script) {
       this.#issue(step);
       this.#noteMoment();
+      // Of logged commits only the first of a tick is made at once.
+      if (this.#options.putsAtOnce && this.#options.isLogged) this.#endTick();
     }
     this.#client.flush();
+  }
+
+  #endTick(): void {
+    for (const task of this.#tick.splice(0)) task();
   }
 
   /** Lets the KN that is to fail execute what was issued. */
@@ -406,6 +427,14 @@ export class SimFailover {
 
   /** Puts the other KN in its place; slots that it still holds stay with it. */
   failOver(): void {
+    this.retireVictim();
+    this.#keys?.tend();
+    this.turn();
+    this.#checkHeld();
+  }
+
+  /** What the M-node does of that at once, while others may be in the middle of anything. */
+  retireVictim(): void {
     this.#hasFailedOver = true;
     setNode(this.pool, SUCCESSOR, SUCCESSOR as NodeId, NodeState.ACTIVE);
     const thread = {
@@ -426,9 +455,6 @@ export class SimFailover {
     });
     // The M-node's thread, which has a pool of its own, makes no step after which it would ring.
     this.pool.afterStep = undefined;
-    this.#keys?.tend();
-    this.turn();
-    this.#checkHeld();
   }
 
   /** A turn of everybody who is alive. */
@@ -681,6 +707,16 @@ export class SimFailover {
     const value = { bytes, start: 0, end: bytes.length };
     const condition = step.kind === "put-absent" ? Condition.ABSENT : Condition.NONE;
     const expiresAtMs = step.kind === "put-expiring" ? this.#nowMs + TTL_MS : Infinity;
+    if (this.#options.putsAtOnce && condition === Condition.NONE) {
+      const version = this.#client.putAtOnce(
+        draftPut(this.#encoder, value, expiresAtMs, Condition.NONE, 0, false),
+      );
+      if (version !== NOT_AT_ONCE) {
+        this.#atOnceCount += 1;
+        issued.status = Status.OK;
+        return;
+      }
+    }
     this.#client.put(this.#encoder, value, expiresAtMs, condition, 0, completion);
   }
 
@@ -769,6 +805,7 @@ export class SimFailover {
       this.#nextNumber = nameCommit(words, this.#session, this.#nextNumber);
     }
     this.#client.commit([...slots], words, completion);
+    if (issued.status !== undefined) this.#atOnceCount += 1;
   }
 
   /**

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { NodeConnection } from "../../lib/client/node_connection.ts";
+import { NodeConnection, OwnPut, type PutAtOnce } from "../../lib/client/node_connection.ts";
 import type { NodeId, Slot } from "../../lib/core/brands.ts";
 import { KeyEncoder } from "../../lib/core/key_encoder.ts";
 import { hasUnmerged } from "../../lib/far/log/log_merger.ts";
@@ -84,8 +84,7 @@ export class SimNode implements SimAgent {
     const consumers = rings.map((ring) => new RequestConsumer(ring));
     this.connections = rings.map((ring, i) => {
       if (world.isFar) world.clients[i]!.reads.connect(agent, ring);
-      const help = world.isFar ? () => 0 : this.#makeHelper(ring);
-      return new NodeConnection(nodeId, pool.agentAt(agent), ring, help);
+      return this.#connect(ring);
     });
     this.node = world.isFar
       ? new FarNode({ pool, nodeId, agent, consumers, clock, cache: world.newCache() })
@@ -101,9 +100,12 @@ export class SimNode implements SimAgent {
   }
 
   /** The client of a ring helps now and then, when it would not have to wait for anybody in the middle of a step. */
-  #makeHelper(ring: RingHandle): (publish: () => void) => number {
+  #connect(ring: RingHandle): NodeConnection {
     const { nodeId, agent } = this;
     const { pool, clock, random } = this.#world;
+    const agentAt = pool.agentAt(agent);
+    const world = this.#world;
+    if (world.isFar) return new NodeConnection(nodeId, agentAt, ring, () => 0);
     const consumers = [new RequestConsumer(ring)];
     const helper = new KvsNode({
       pool,
@@ -113,9 +115,11 @@ export class SimNode implements SimAgent {
       clock,
       executor: clientExecutor(0),
     });
-    const world = this.#world;
-    return (publish) =>
-      world.mayHelp && random.next() < 0.5 && this.#mayLock() ? helper.doWork(publish) : 0;
+    const mayHelp = () => world.mayHelp && random.next() < 0.5 && this.#mayLock();
+    const help = (publish: () => void) => mayHelp() ? helper.doWork(publish) : 0;
+    const put: PutAtOnce = (...asked) =>
+      mayHelp() && helper.ownPuts!.put(...asked) ? OwnPut.ANSWERED : OwnPut.NOT_MADE;
+    return new NodeConnection(nodeId, agentAt, ring, help, put);
   }
 
   /** Whether nobody is in the middle of a step in which this KN would wait for a lock. */

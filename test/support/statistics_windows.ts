@@ -52,6 +52,7 @@ export function windowOf(parts: WindowParts = {}): PolicyWindow {
     keyBytes: 5,
     count: 0,
     error: 0,
+    writeCount: 0,
     meanMicros: undefined,
     ...(typeof key === "number" ? { count: key } : key),
   })).sort((a, b) => b.count - a.count);

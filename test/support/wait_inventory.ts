@@ -18,7 +18,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
   {
     ends: "The client of the engine gives up after timeoutMs",
     places: {
-      "jetstream.ts connectJetStream": 5,
+      "jetstream.ts connectJetStream": 6,
       "nats_access.ts connectionOptionsOf": 1,
     },
   },
@@ -34,8 +34,8 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "consumer and the pause, too; the request for a consumer ends after timeoutMs",
     places: {
       "jetstream.ts StreamFollowing.#run": 4,
-      "jetstream.ts StreamFollowing.#consume": 2,
-      "jetstream.ts stopWhenSilent": 1,
+      "jetstream.ts StreamFollowing.#consume": 3,
+      "jetstream.ts StreamFollowing.#stopWhenStalled": 1,
     },
   },
   {
@@ -44,10 +44,10 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "again until then; the client of the engine gives up after timeoutMs",
     places: {
       "cluster_agent.ts ClusterAgent.#agree": 1,
-      "cluster_agent.ts ClusterAgent.#propose": 6,
+      "agreement.ts propose": 6,
       "cluster_agent.ts ClusterAgent.#until": 1,
       "cluster_agent.ts ClusterAgent.#wait": 2,
-      "cluster_agent.ts ClusterAgent.#tryNumber": 4,
+      "cluster_agent.ts ClusterAgent.#tryNumber": 5,
       "agent_places.ts connectEngine": 1,
     },
   },
@@ -84,6 +84,17 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
     places: {
       "agent_places.ts listenForThreads": 1,
       "node_server.ts listenTcp": 1,
+      "node_server.ts NodeServer.serveNear": 1,
+      "near_place.ts listenNear": 1,
+      "near_place.ts listening": 1,
+    },
+  },
+  {
+    ends:
+      "The system connects to a UNIX socket at once, or says why it cannot; nobody waits for it",
+    places: {
+      "near_place.ts removeLeft": 1,
+      "near_place.ts hasListener": 1,
     },
   },
   {
@@ -94,6 +105,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "agent_shell.ts runAgent": 1,
       "agent_thread.ts AgentThread.start": 4,
       "kept_agent.ts KeptAgent.start": 1,
+      "kept_agent.ts KeptAgent.#replace": 1,
       "kept_agent.ts KeptAgent.#restart": 4,
       "open_cluster.ts openCluster": 4,
       "open_cluster.ts prepareThread": 1,
@@ -140,6 +152,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
     places: {
       "cluster_frames.ts decodeRouted": 1,
       "node_session.ts NodeSession.#work": 1,
+      "node_session.ts NodeSession.#flush": 1,
     },
   },
   {
@@ -246,7 +259,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "flush_waiters.ts FlushWaiters.add": 1,
       "slot_waiters.ts SlotWaiters.whenIdle": 1,
       "slot_waiters.ts SlotWaiters.whenSettled": 1,
-      "commit_writes.ts CommitCompletion.constructor": 1,
+      "commit_writes.ts CommitCompletion.promise": 1,
       "completions.ts BatchCompletion.constructor": 1,
       "completions.ts OutcomeCompletion.constructor": 1,
       "completions.ts PutCompletion.constructor": 1,
@@ -263,7 +276,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "which they do in the next turn of the event loop when their `change` has returned a " +
       "promise; or the store fails, which fails them all",
     places: {
-      "near_reads.ts NearReads.#whenTurnComes": 1,
+      "key_queues.ts KeyQueues.whenTurnComes": 1,
     },
   },
   {
@@ -336,7 +349,6 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "kv.ts Kv.get": 1,
       "kv.ts Kv.getMany": 1,
       "kv.ts Kv.listenQueue": 1,
-      "kv.ts Kv.set": 1,
       "kv.ts Kv.watch": 2,
       "kv.ts openKv": 2,
       "kv_atomic.ts AtomicOperation.commit": 2,
@@ -390,6 +402,17 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "keyv.ts KeyvDinomo.hasMany": 2,
       "keyv.ts KeyvDinomo.iterator": 2,
       "keyv.ts KeyvDinomo.setMany": 3,
+      "keyv6.ts Keyv6Dinomo.#open": 1,
+      "keyv6.ts Keyv6Dinomo.#set": 4,
+      "keyv6.ts Keyv6Dinomo.clear": 2,
+      "keyv6.ts Keyv6Dinomo.delete": 2,
+      "keyv6.ts Keyv6Dinomo.deleteMany": 2,
+      "keyv6.ts Keyv6Dinomo.disconnect": 1,
+      "keyv6.ts Keyv6Dinomo.getMany": 2,
+      "keyv6.ts Keyv6Dinomo.has": 2,
+      "keyv6.ts Keyv6Dinomo.hasMany": 2,
+      "keyv6.ts Keyv6Dinomo.iterator": 2,
+      "keyv6.ts Keyv6Dinomo.setMany": 3,
       "level.ts DinomoLevel._batch": 1,
       "level.ts DinomoLevel._clear": 1,
       "level.ts DinomoLevel._del": 1,
@@ -688,6 +711,15 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
     },
   },
   {
+    ends:
+      "Numbers in flight at one time are within REMOTE_REQUESTS_MAX: one of them is the lowest, " +
+      "and with as many places none has the place of another one",
+    places: {
+      "numbered.ts Numbered.add": 1,
+      "numbered.ts Numbered.lowest": 1,
+    },
+  },
+  {
     ends: "Frames are finite, and each round writes one, or stops as there is no room",
     places: {
       "fifo_writer.ts FifoWriter.flush": 1,
@@ -866,7 +898,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "open_store.ts openPool": 3,
       "open_store.ts prepareThreads": 1,
       "worker_loader.ts OwnWorker.prepare": 1,
-      "open_store.ts startStore": 10,
+      "open_store.ts startStore": 11,
       "store_sockets.ts serve": 3,
       "store_sockets.ts assertMayListenAt": 2,
       "store_sockets.ts admit": 4,
@@ -1018,6 +1050,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
     places: {
       "slot_index.ts SlotIndex.pageAt": 1,
       "index_io.ts runAll": 1,
+      "byte_gate.ts ByteGate.#open": 1,
       "free_bucket_links.ts moveLinksForFile": 1,
       "ring_carrier.ts RingCarrier.#handOver": 1,
       "ring_carrier.ts RingCarrier.#takeCompletions": 1,

@@ -7,6 +7,7 @@ import { open } from "../../../mod.ts";
 import { CheckedLoad } from "../checked_load.ts";
 import { childArguments } from "../child.ts";
 import { type ClusterLoadOptions, UNWRITTEN } from "../load_messages.ts";
+import { connectBy } from "../loopback.ts";
 
 /** Registers at one time, and how long they are used: histories stay short. */
 const REGISTERS = 3;
@@ -26,7 +27,8 @@ async function useRegister(load: CheckedLoad, round: number): Promise<void> {
   load.say({ kind: "returned", number, output: load.answered(output), atMs: Date.now() });
 }
 
-const { cluster, id } = childArguments<ClusterLoadOptions>();
+const { cluster, id, host } = childArguments<ClusterLoadOptions>();
+if (host !== undefined) connectBy(host);
 const load = new CheckedLoad(await open<number>({ cluster }), id, {
   gapMsMin: 100,
   mayReadAhead: false,

@@ -22,6 +22,7 @@ const engine = await connectJetStream({ servers, name: "real", replicas });
 const node = new ClusterNode({
   engine,
   clock: RUNTIME_CLOCK,
+  soon: queueMicrotask,
   times,
   node: number,
   hashKey: HASH_KEY,

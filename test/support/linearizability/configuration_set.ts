@@ -22,6 +22,13 @@ import { ABSENT } from "./operation.ts";
  */
 export const CONFIGURATIONS_MAX = 20_000;
 
+/** A key may be in so many configurations that nobody can say whether its history is right. */
+export class UndecidedError extends Error {
+  constructor() {
+    super(`undecided: the key may be in ${CONFIGURATIONS_MAX} configurations`);
+  }
+}
+
 /** Configurations in columns; the masks have a fixed number of words each. */
 export class ConfigurationSet {
   count = 0;
@@ -154,7 +161,7 @@ export class ConfigurationSet {
 
   #grow(): void {
     if (this.count === CONFIGURATIONS_MAX) {
-      throw new Error(`undecided: the key may be in ${CONFIGURATIONS_MAX} configurations`);
+      throw new UndecidedError();
     }
     const capacity = Math.min(this.count * 2, CONFIGURATIONS_MAX);
     const value = new Float64Array(capacity);

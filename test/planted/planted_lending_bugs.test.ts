@@ -1,0 +1,9 @@
+/**
+ * The tests of what owners of a cluster lend are tested, see planted_trials.ts.
+ *
+ * @module
+ */
+import { LENDING_BUGS } from "../support/planted_lending_bugs.ts";
+import { definePlantedTests } from "../support/planted_trials.ts";
+
+definePlantedTests(LENDING_BUGS, "bun");
