@@ -4,8 +4,9 @@
  * @module
  */
 import { spawnSync, type SpawnSyncReturns } from "node:child_process";
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import process from "node:process";
 import { pathToFileURL } from "node:url";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -19,7 +20,16 @@ const SOURCES = pathToFileURL(join(PROJECT_ROOT, "mod.ts")).href;
 const PROGRAM = (module: string) => `
 import { open } from ${JSON.stringify(module)};
 const [mode, path] = Deno.args;
-if (mode === "read") {
+if (mode === "texts") {
+  const store = await open({ capacity: "4MiB" });
+  const text = "x".repeat(100);
+  await store.put("key", text);
+  let isSame = true;
+  for (let i = 0; i < 2000; i++) isSame &&= await store.get("key") === text;
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  console.log(isSame);
+  await store.close();
+} else if (mode === "read") {
   const store = await open({ path, readOnly: true });
   console.log(store.getSync("key"));
   await store.close();
@@ -55,6 +65,7 @@ function run(
   granted: readonly string[],
   args: readonly string[],
   module = BUNDLE,
+  env: typeof process.env = process.env,
 ): SpawnSyncReturns<string> {
   const file = temporaryPath("program") + ".mjs";
   writeFileSync(file, PROGRAM(module));
@@ -65,7 +76,7 @@ function run(
   // its command is about them.
   const flags = ["--no-prompt", "--no-check", "--deny-ffi", ...config, ...granted];
   const words = ["run", ...flags, file, ...args];
-  return spawnSync(findRuntime("deno"), words, { encoding: "utf8", timeout: 60_000 });
+  return spawnSync(findRuntime("deno"), words, { encoding: "utf8", timeout: 60_000, env });
 }
 
 const forDirectory = (path: string) => [`--allow-read=${path}`, `--allow-write=${path}`];
@@ -73,6 +84,15 @@ const forDirectory = (path: string) => [`--allow-read=${path}`, `--allow-write=$
 test("a store in memory takes no permission", () => {
   const { stdout, stderr } = run([], ["closed"]);
   assert.is(stdout, "1\n", stderr);
+});
+
+test("what is done for long texts asks for no permission", () => {
+  const audit = temporaryPath("audit");
+  const env = { ...process.env, DENO_AUDIT_PERMISSIONS: audit };
+  const { stdout, stderr } = run([], ["texts"], BUNDLE, env);
+  assert.is(stdout, "true\n", stderr);
+  const asked = existsSync(audit) ? readFileSync(audit, "utf8") : "";
+  assert.not.match(asked, /MSGPACKR|ffi/);
 });
 
 test("a path takes those to read and to write it, whether it exists or not", () => {

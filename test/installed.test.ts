@@ -96,6 +96,44 @@ test("its types need no other types, and no newer library than ES2022", () => {
   assert.is(status, 0, stdout);
 });
 
+/** Opens a store with a path, stores a value, and says which modules of the runtime were taken. */
+const TAKING = `
+const taken = new Set();
+const { getBuiltinModule } = process;
+process.getBuiltinModule = (name) => {
+  taken.add(name);
+  return getBuiltinModule.call(process, name);
+};
+const { open } = await import("dinomo");
+const store = await open({ capacity: "16MiB", path: process.argv[2] });
+await store.put("user:1", { name: "Ada", visits: 1 });
+console.log([...taken].join(" "));
+await store.close();
+`;
+
+/** What a runtime takes half a millisecond or more to load. */
+const SLOW: Readonly<Record<Runtime, readonly string[]>> = {
+  bun: ["module", "net", "os", "perf_hooks", "url", "util", "vm", "worker_threads", "zlib"],
+  deno: ["module", "net", "os", "vm", "zlib"],
+  node: ["crypto", "module", "vm", "worker_threads", "zlib"],
+};
+
+for (const runtime of RUNTIMES) {
+  test(`until the first value is stored, ${runtime} loads no module that is slow`, () => {
+    writeFileSync(join(APP, "taking.mjs"), TAKING);
+    const path = temporaryPath(`taking-${runtime}`);
+    const words = [...(runtime === "deno" ? ["run", "-A"] : []), "taking.mjs", path];
+    const { stdout, stderr } = spawnSync(findRuntime(runtime), words, {
+      cwd: APP,
+      encoding: "utf8",
+      timeout: 60_000,
+    });
+    const taken = stdout.trim().split(" ");
+    assert.ok(taken.includes("node:fs"), stderr);
+    assert.equal(taken.filter((name) => SLOW[runtime].includes(name.replace("node:", ""))), []);
+  });
+}
+
 test("one of them shares a value", () => {
   assert.ok(snippets.some(({ source }) => source.includes("new Worker")));
 });

@@ -83,7 +83,7 @@ export interface InspectedMember {
   readonly keys: number | undefined;
   readonly leaseLeftMs: number | undefined;
   readonly reads: number;
-  /** Reads that were answered from memory. */
+  /** Reads that were answered from memory, copies that were lent included. */
   readonly valueHits: number;
   /** Reads with one round trip. */
   readonly shortcutHits: number;
@@ -116,14 +116,15 @@ function clusterSampleOf(
     nodes: nodes.map(({ node, figures, ...known }) => {
       const { served, keys, leaseLeftMs } = figures ?? {};
       const { valueHits = 0, shortcutHits = 0, misses = 0, absent = 0 } = served ?? {};
+      const inMemory = valueHits + absent + (served?.copiedReads ?? 0);
       return {
         id: node,
         ...known,
         answers: figures !== undefined,
         keys,
         leaseLeftMs,
-        reads: valueHits + shortcutHits + misses + absent,
-        valueHits: valueHits + absent,
+        reads: inMemory + shortcutHits + misses,
+        valueHits: inMemory,
         shortcutHits,
         writes: served?.changes ?? 0,
         cacheBytes: served?.cacheBytes,

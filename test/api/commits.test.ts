@@ -416,6 +416,22 @@ test("commits go on while slots move", async () => {
   assert.equal(await store.getMany(["a", "b", "c"]), [count, count, count]);
 });
 
+test("of the commits of one tick all but the first share writes", async () => {
+  const options = { path: temporaryPath(), durability: "os", capacity: "4MiB", nodes: 1 } as const;
+  await using store = await open<number>(options);
+  const batches = () => store.stats().nodes.reduce((sum, node) => sum + node.batches, 0);
+  const commit = (i: number) => store.atomic().put(`a${i}`, i).put(`b${i}`, i).commit();
+  await commit(0);
+  const before = batches();
+  for (let tick = 0; tick < 8; tick++) {
+    const commits = await Promise.all(Array.from({ length: 8 }, (_, i) => commit(i)));
+    assert.ok(commits.every((made) => made !== null));
+    // A turn that has lasted long has all of them become requests.
+    await setTimeout(1);
+  }
+  assert.ok(batches() - before < 40, `${batches() - before} groups of 64 commits`);
+});
+
 for (const durability of ["memory", "os", "disk"] as const) {
   test(`commits are there when a pool is opened again: ${durability}`, async () => {
     const path = temporaryPath();

@@ -7,8 +7,11 @@ import { readFile } from "node:fs";
 import { setTimeout } from "node:timers";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { Keyv6Dinomo, KeyvDinomo } from "../../lib/adapters/keyv.ts";
+import { openKv } from "../../lib/deno_kv/mod.ts";
 import { open, type OpenOptions, type Store, StoreClosedError } from "../../mod.ts";
 import { errorOf } from "../support/errors.ts";
+import { temporaryPath } from "../support/temporary.ts";
 
 /** Many times the operations of the 5 ms that a turn may last: the clock goes on where nothing else does. */
 const OPERATIONS_MAX = 200_000;
@@ -27,6 +30,52 @@ for (const help of [true, false]) {
     // Several chains: the one that yields must not be carried along by the others.
     await Promise.all(["a", "b", "c"].map(chain));
     assert.ok(hasFired, `not within ${operations} puts`);
+  });
+}
+
+for (const durability of ["memory", "os"] as const) {
+  test(`chains of awaited commits let timers fire: ${durability}`, async () => {
+    const logged = durability === "os" ? { path: temporaryPath(), durability } : {};
+    await using store = await open<number>({ capacity: "4MiB", ...logged });
+    for (const isRefused of [false, true]) {
+      let hasFired = false;
+      let operations = 0;
+      setTimeout(() => hasFired = true, 1);
+      while (!hasFired && operations < OPERATIONS_MAX) {
+        const commit = store.atomic().put("a", ++operations).put("b", operations);
+        await (isRefused ? commit.check("c", 12345) : commit).commit();
+      }
+      assert.ok(hasFired, `not within ${operations} commits`);
+    }
+  });
+}
+
+type MixedStore = Store<unknown, string | Uint8Array>;
+
+const ADAPTERS: Readonly<Record<string, (store: MixedStore) => (i: number) => Promise<unknown>>> = {
+  keyv: (store) => {
+    const keyv = new KeyvDinomo(store);
+    return (i) => keyv.set("a", i);
+  },
+  "keyv for Keyv 6": (store) => {
+    const keyv = new Keyv6Dinomo(store);
+    return (i) => keyv.set("a", i);
+  },
+  "deno-kv": (store) => {
+    const kv = openKv(store);
+    return async (i) => await (await kv).set(["a"], i);
+  },
+};
+
+for (const [name, setOf] of Object.entries(ADAPTERS)) {
+  test(`chains of awaited sets let timers fire: ${name}`, async () => {
+    await using store = await open({ capacity: "4MiB", keys: "mixed", ordered: true });
+    const set = setOf(store);
+    let hasFired = false;
+    let operations = 0;
+    setTimeout(() => hasFired = true, 1);
+    while (!hasFired && operations < OPERATIONS_MAX) await set(++operations);
+    assert.ok(hasFired, `not within ${operations} sets`);
   });
 }
 

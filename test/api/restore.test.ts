@@ -8,24 +8,15 @@ import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { type CustomCodec, open } from "../../mod.ts";
+import { errorThatSays } from "../support/errors.ts";
 import { temporaryPath } from "../support/temporary.ts";
+import { ToldShares } from "../support/told_shares.ts";
 
 const CAPACITY = { capacity: "4MiB" } as const;
 const TEXT: CustomCodec<string> = {
   encode: (value) => new TextEncoder().encode(`own ${value}`),
   decode: (bytes) => new TextDecoder().decode(bytes.subarray(4)),
 };
-
-async function assertRejects(action: () => Promise<unknown>, said: string): Promise<Error> {
-  let result: unknown;
-  try {
-    result = await action();
-  } catch (error) {
-    assert.match((error as Error).message, said);
-    return error as Error;
-  }
-  throw new Error(`it must be rejected with "${said}", got ${JSON.stringify(result)}`);
-}
 
 /** A backup of a store with some keys; two of them have lives that end. */
 async function makeBackup(later: number): Promise<string> {
@@ -49,17 +40,17 @@ test("a restore puts what a store does not have, with values and expiry times", 
   await using store = await open<unknown>({ ...CAPACITY, keys: "mixed" });
   await store.put("user", "its own");
   const version = (await store.getEntry("user"))!.version;
-  const refused = await assertRejects(
+  const refused = await errorThatSays(
     () => store.restore(path),
     'one with the key the string "user"',
   );
-  assert.is((refused as { code?: string }).code, "DINOMO_INVALID_ARGUMENT");
-  const shares: number[] = [];
-  const onProgress = (share: number) => void shares.push(share);
+  assert.is(refused.code, "DINOMO_INVALID_ARGUMENT");
+  const shares = new ToldShares();
+  const { onProgress } = shares;
   const report = await store.restore(path, { merge: true, onProgress });
   assert.equal([report.restored, report.kept], [1503, 1]);
-  assert.ok(report.durationMs > 0 && shares.length >= 3 && shares.at(-1) === 1);
-  assert.equal(shares, shares.toSorted((a, b) => a - b));
+  assert.ok(report.durationMs > 0 && shares.told.length >= 3);
+  shares.assertDone();
   assert.equal(await store.getEntry("user"), { value: "its own", version });
   assert.equal(await store.get("other"), { name: "Bob", age: 40 });
   assert.is(await store.get(Uint8Array.of(1)), 1);
@@ -78,7 +69,7 @@ test("what cannot be restored is refused, and says why", async () => {
   const path = await makeBackup(Date.now() + 3_600_000);
   await using store = await open<unknown>({ ...CAPACITY });
   const of = (directory: string, said: string, options?: object) =>
-    assertRejects(() => store.restore(directory, options), said);
+    errorThatSays(() => store.restore(directory, options), said);
   await of(temporaryPath("nothing"), "does not exist");
   await of(path, "merge must be a boolean", { merge: 1 });
   await of(path, "options must be among", { into: 1 });
@@ -86,18 +77,18 @@ test("what cannot be restored is refused, and says why", async () => {
   assert.is(store.count, 0);
   // Its keys are strings.
   const error = await of(path, "a pool that this store can hold", { merge: true });
-  assert.is((error as { code?: string }).code, "DINOMO_INVALID_VALUE");
+  assert.is(error.code, "DINOMO_INVALID_VALUE");
   {
     await using _ = await open({ path, keys: "mixed" });
     const locked = await of(path, "path", { merge: true });
-    assert.is((locked as { code?: string }).code, "DINOMO_LOCKED");
+    assert.is(locked.code, "DINOMO_LOCKED");
   }
   const checkpoint = join(path, "checkpoint");
   const bytes = readFileSync(checkpoint);
   bytes[bytes.length >> 1]! ^= 1;
   writeFileSync(checkpoint, bytes);
   const damaged = await of(path, "checkpoint", { merge: true });
-  assert.is((damaged as { code?: string }).code, "DINOMO_CORRUPTION");
+  assert.is(damaged.code, "DINOMO_CORRUPTION");
 });
 
 test("values are encoded anew, and those of an own codec by the store's", async () => {
@@ -110,7 +101,7 @@ test("values are encoded anew, and those of an own codec by the store's", async 
   await same.restore(path);
   assert.is(await same.get("a"), "value");
   await using plain = await open<unknown>({ ...CAPACITY });
-  await assertRejects(() => plain.restore(path), "whose values this store can decode");
+  await errorThatSays(() => plain.restore(path), "whose values this store can decode");
   const json = temporaryPath("json");
   {
     await using source = await open<unknown>({ path: json, ...CAPACITY, codec: "json" });
@@ -119,7 +110,7 @@ test("values are encoded anew, and those of an own codec by the store's", async 
   await plain.restore(json);
   assert.equal(await plain.get("a"), { b: [1] });
   await using reading = await open({ path: json, codec: "json", readOnly: true });
-  await assertRejects(() => reading.restore(json, { merge: true }), "restore must be called");
+  await errorThatSays(() => reading.restore(json, { merge: true }), "restore must be called");
 });
 
 test.run();

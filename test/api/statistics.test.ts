@@ -57,6 +57,8 @@ test("latencies, occupancy and hot keys of the host and of attached threads", as
   assert.is(requestedKeys.keys[0]!.key, "hot");
   assert.ok(requestedKeys.keys[0]!.count > requestedKeys.keys[1]!.count);
   assert.ok(requestedKeys.keys[0]!.meanMicros! > 0);
+  const { count, error, writeCount } = requestedKeys.keys[0]!;
+  assert.is(writeCount, count - error, "it is put only");
   assert.is(readKeys.keys[0]!.key, "read");
   assert.ok(!knows(readKeys.keys, "hot"), "it was not read");
   assert.equal(requestedKeys.keys.find(({ key }) => key instanceof Uint8Array)!.key, bytes);
@@ -73,6 +75,26 @@ test("latencies, occupancy and hot keys of the host and of attached threads", as
   assert.equal([idle.requestedKeys, idle.readKeys], [NO_KEYS, NO_KEYS]);
   // A KN looks for expired records now and then.
   for (const { occupancy } of idle.nodes) assert.ok(occupancy! < 0.15, `${occupancy}`);
+});
+
+test("reads and writes of a key of a far pool are counted apart", async () => {
+  await using store = await open<number>({
+    ...SIZES,
+    keys: "mixed",
+    placement: "far",
+    roundTripMicros: 0,
+    statistics: true,
+  });
+  const window = await windowWith(
+    store,
+    ({ requestedKeys }) => requestedKeys.total >= 100,
+    async () => {
+      await store.put("key", 1);
+      for (let i = 0; i < 9; i++) await store.get("key");
+    },
+  );
+  const [{ count, writeCount } = { count: 0, writeCount: 0 }] = window.requestedKeys.keys;
+  assert.ok(writeCount > 0 && writeCount < count / 4, `${writeCount} of ${count}`);
 });
 
 test("what is written is what is read, as it is without", async () => {

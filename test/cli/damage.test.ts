@@ -75,7 +75,7 @@ test("a damaged checkpoint, a short one, and one of another release", async () =
   const newer = Uint8Array.from(whole);
   newer[8] = 9;
   writeFileSync(file, newer);
-  await assertAllRefuse(path, 3, /must have format version 2 to 4, got version 9/);
+  await assertAllRefuse(path, 3, /must have format version 2 to 5, got version 9/);
   const strange = Uint8Array.from(whole);
   strange[56] = 77;
   writeFileSync(file, resealed(strange));

@@ -3,53 +3,41 @@
  *
  * @module
  */
-import { setTimeout as delay } from "node:timers/promises";
-import type { Browser } from "playwright-core";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { type ClusterOptions, open, type Store } from "dinomo";
+import { type ClusterOptions, open } from "dinomo";
 import { serveInspector } from "dinomo/inspector";
-import { startBrowser } from "../support/browser.ts";
 import { NatsServers } from "../support/cluster/nats_servers.ts";
 import {
   assertFits,
   countColours,
+  keepBusy,
   openPage,
   tile,
+  useBrowser,
   waitForColour,
   waitForFigure,
 } from "../support/inspector_page.ts";
 
-let browser: Browser;
+useBrowser();
 let servers: NatsServers;
 let cluster: ClusterOptions;
 test.before(async () => {
-  browser = await startBrowser();
   servers = await NatsServers.start(1);
   cluster = { servers: servers.urls, name: "shop", leaseMs: 2000 };
 });
-test.after(async () => {
-  await browser?.close();
-  await servers?.stop();
-});
-
-/** Reads twice for each write, until told to stop. */
-async function keepBusy(store: Store<number>, signal: AbortSignal): Promise<void> {
-  for (let i = 0; !signal.aborted; i++) {
-    await store.put(`busy:${i % 50}`, i);
-    await store.getMany([`busy:${i % 30}`, `busy:${i % 50}`]);
-    await delay(5);
-  }
-}
+test.after(() => servers?.stop());
 
 test("it shows the nodes of a cluster, their slots, and what each is asked for", async () => {
   const store = await open<number>({ cluster: { ...cluster, node: 0 } });
   const other = await open<number>({ cluster: { ...cluster, node: 1 } });
-  const stop = new AbortController();
-  const busy = keepBusy(store, stop.signal);
   try {
+    await using _ = keepBusy(async (i) => {
+      await store.put(`busy:${i % 50}`, i);
+      await store.getMany([`busy:${i % 30}`, `busy:${i % 50}`]);
+    });
     await using inspector = await serveInspector(store, { writable: true });
-    await using opened = await openPage(browser, inspector.url);
+    await using opened = await openPage(inspector.url);
     const { page } = opened;
     for (const label of ["keys", "writes a second", "reads a second", "cached by nodes"]) {
       await waitForFigure(page, label);
@@ -88,8 +76,6 @@ test("it shows the nodes of a cluster, their slots, and what each is asked for",
     assert.is(await countColours(page, "slots"), 1);
     assert.equal(opened.complaints, []);
   } finally {
-    stop.abort();
-    await busy;
     await other.close();
     await store.close();
   }
@@ -103,7 +89,7 @@ test("it fits narrow and wide windows, light and dark", async () => {
     }
     await stores[0]!.put("k".repeat(300), 1);
     await using inspector = await serveInspector(stores[0]!);
-    await assertFits(browser, inspector.url, async (page) => {
+    await assertFits(inspector.url, async (page) => {
       await page.locator("#nodes tr:nth-child(3)").waitFor();
       await page.getByRole("button", { name: "kkk" }).waitFor();
     });

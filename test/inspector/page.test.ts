@@ -3,18 +3,18 @@
  *
  * @module
  */
-import { setTimeout as delay } from "node:timers/promises";
-import type { Browser } from "playwright-core";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { open, type Store } from "dinomo";
 import { serveInspector } from "dinomo/inspector";
-import { findBrowser, startBrowser } from "../support/browser.ts";
+import { findBrowser } from "../support/browser.ts";
 import {
   assertFits,
   countColours,
+  keepBusy,
   openPage,
   tile,
+  useBrowser,
   waitForColour,
   waitForFigure,
 } from "../support/inspector_page.ts";
@@ -23,11 +23,7 @@ interface User {
   readonly name: string;
 }
 
-let browser: Browser;
-test.before(async () => {
-  browser = await startBrowser();
-});
-test.after(() => browser?.close());
+useBrowser();
 
 async function openStore(nodes = 1): Promise<Store<User>> {
   const store = await open<User>({ capacity: "4MiB", nodes, statistics: true, ordered: true });
@@ -35,52 +31,42 @@ async function openStore(nodes = 1): Promise<Store<User>> {
   return store;
 }
 
-/** Reads twice for each write, until told to stop. */
-async function keepBusy(store: Store<User>, signal: AbortSignal): Promise<void> {
-  for (let i = 0; !signal.aborted; i++) {
-    await store.put(`busy:${i % 50}`, { name: "busy" });
-    await store.getMany([`user:${i % 30}`, `user:${i % 50}`]);
-    if (i % 20 === 0) await delay(5);
-  }
-}
-
 test("it shows the KNs, their slots, and what changes under load", async () => {
   await using store = await openStore(2);
   await using inspector = await serveInspector(store);
-  const stop = new AbortController();
-  const busy = keepBusy(store, stop.signal);
-  try {
-    await using opened = await openPage(browser, inspector.url);
-    const { page } = opened;
-    for (const label of ["keys", "writes a second", "reads a second", "mean of writes"]) {
-      await waitForFigure(page, label);
+  await using _ = keepBusy(async (pass) => {
+    for (let i = 20 * pass; i < 20 * (pass + 1); i++) {
+      await store.put(`busy:${i % 50}`, { name: "busy" });
+      await store.getMany([`user:${i % 30}`, `user:${i % 50}`]);
     }
-    assert.match(await tile(page, "of reads find a key").textContent() ?? "", /^\d+ %$/);
-    assert.is(await page.locator("#nodes tr").count(), 2);
-    assert.is(await countColours(page, "slots"), 2);
-    const [first, second] = await page.locator("#nodes td:nth-child(2)").allTextContents();
-    assert.is(Number(first) + Number(second), 4096);
-    const third = page.locator("#nodes tr:nth-child(3)");
-    await store.scale(3);
-    await third.waitFor();
-    assert.is(await countColours(page, "slots"), 3);
-    // A line takes three samples.
-    await waitForColour(page, "operations", "--writes");
-    await waitForColour(page, "operations", "--reads");
-    await page.locator("#states").filter({ hasText: /open [1-9]/ }).waitFor();
-    assert.ok(await countColours(page, "segments") > 2, "segments are drawn by what is in them");
-    assert.equal(opened.complaints, []);
-  } finally {
-    stop.abort();
-    await busy;
+  });
+  await using opened = await openPage(inspector.url);
+  const { page } = opened;
+  for (const label of ["keys", "writes a second", "reads a second", "mean of writes"]) {
+    await waitForFigure(page, label);
   }
+  assert.match(await tile(page, "of reads find a key").textContent() ?? "", /^\d+ %$/);
+  assert.is(await page.locator("#nodes tr").count(), 2);
+  assert.is(await countColours(page, "slots"), 2);
+  const [first, second] = await page.locator("#nodes td:nth-child(2)").allTextContents();
+  assert.is(Number(first) + Number(second), 4096);
+  const third = page.locator("#nodes tr:nth-child(3)");
+  await store.scale(3);
+  await third.waitFor();
+  assert.is(await countColours(page, "slots"), 3);
+  // A line takes three samples.
+  await waitForColour(page, "operations", "--writes");
+  await waitForColour(page, "operations", "--reads");
+  await page.locator("#states").filter({ hasText: /open [1-9]/ }).waitFor();
+  assert.ok(await countColours(page, "segments") > 2, "segments are drawn by what is in them");
+  assert.equal(opened.complaints, []);
 });
 
 test("without the token it shows nothing of the store", async () => {
   await using store = await openStore();
   await using inspector = await serveInspector(store, { writable: true });
   for (const url of [inspector.url.split("#")[0]!, inspector.url.slice(0, -1)]) {
-    await using opened = await openPage(browser, url);
+    await using opened = await openPage(url);
     const { page } = opened;
     await page.locator("#message").filter({ hasText: "no answer" }).waitFor();
     await page.locator("#found").filter({ hasText: "token" }).waitFor();
@@ -94,7 +80,7 @@ test("without the token it shows nothing of the store", async () => {
 test("it finds keys by what they begin with, and shows a value", async () => {
   await using store = await openStore();
   await using inspector = await serveInspector(store);
-  await using opened = await openPage(browser, inspector.url);
+  await using opened = await openPage(inspector.url);
   const { page } = opened;
   await page.locator("#found").filter({ hasText: "30 keys" }).waitFor();
   await page.locator("#prefix").fill("user:2");
@@ -112,12 +98,12 @@ test("the slider scales a store where that is allowed, and is not there otherwis
   await using store = await openStore();
   await using writing = await serveInspector(store, { writable: true });
   await using reading = await serveInspector(store);
-  await using opened = await openPage(browser, writing.url);
+  await using opened = await openPage(writing.url);
   await opened.page.locator("#count").fill("3");
   await opened.page.locator("#nodes tr:nth-child(3)").waitFor();
   assert.is(store.nodes, 3);
   assert.is(await opened.page.locator("#counted").textContent(), "3");
-  await using other = await openPage(browser, reading.url);
+  await using other = await openPage(reading.url);
   await other.page.locator("#nodes tr:nth-child(3)").waitFor();
   assert.not.ok(await other.page.locator("#scaling").isVisible());
   assert.equal([...opened.complaints, ...other.complaints], []);
@@ -128,7 +114,7 @@ test("it fits narrow and wide windows, light and dark, with long keys and values
   const long = "k".repeat(300);
   await store.put(long, { name: "v".repeat(2_000) });
   await using inspector = await serveInspector(store, { writable: true });
-  await assertFits(browser, inspector.url, async (page) => {
+  await assertFits(inspector.url, async (page) => {
     await page.locator("#nodes tr:nth-child(3)").waitFor();
     await page.getByRole("button", { name: long }).click();
     await page.locator("#value").filter({ hasText: "vvv" }).waitFor();

@@ -95,6 +95,44 @@ const TABLE: readonly [string, WindowParts, string, unknown?][] = [
     { node: 1 },
   ],
   ["fast, and all KNs have enough to do", { occupancies: [0.4, 0.16] }, "none"],
+  // Row 2, of which writes are left out: they follow each other, however many own the key.
+  ["a hot key that is written half of the time", {
+    ...SLOW,
+    occupancies: [0.9, 0.05],
+    keys: [{ count: 1000, writeCount: 500, meanMicros: 150 }, ...ONE_HOT.slice(1)],
+  }, "none"],
+  [
+    "a hot key that is written now and then",
+    {
+      ...SLOW,
+      occupancies: [0.9, 0.05],
+      keys: [{ count: 1000, writeCount: 250, meanMicros: 150 }, ...ONE_HOT.slice(1)],
+    },
+    "replicate-key",
+    { hash: 0, owners: 2 },
+  ],
+  ["writes are a share of what is certainly the key's", {
+    ...SLOW,
+    occupancies: [0.9, 0.05],
+    keys: [{ count: 1000, error: 400, writeCount: 200, meanMicros: 150 }, ...ONE_HOT.slice(1)],
+  }, "none"],
+  [
+    "a shared key that is written half of the time by now",
+    {
+      ...SLOW,
+      occupancies: [0.9, 0.05],
+      keys: [{ count: 1000, writeCount: 500, meanMicros: 150 }, ...ONE_HOT.slice(1)],
+      replicated: [[0, 2]],
+    },
+    "dereplicate-key",
+    { hash: 0 },
+  ],
+  ["a shared key that is written somewhat more than those that come to be shared", {
+    ...SLOW,
+    occupancies: [0.9, 0.05],
+    keys: [{ count: 1000, writeCount: 300, meanMicros: 150 }, ...ONE_HOT.slice(1)],
+    replicated: [[0, 2]],
+  }, "none"],
   // Row 4: a shared key below mean - 1 sd, whatever else is.
   [
     "a shared key that nobody uses",

@@ -5,23 +5,29 @@
  */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { clientExecutor, enterExecutor } from "../../lib/agent/executor.ts";
+import { clientExecutor, enterExecutor, leaveExecutor } from "../../lib/agent/executor.ts";
 import { makeRingClient, type RingClient } from "../../lib/client/ring_client.ts";
 import { SyncCompletion } from "../../lib/client/completions.ts";
-import { NodeConnection } from "../../lib/client/node_connection.ts";
+import { NOT_AT_ONCE } from "../../lib/client/carrier.ts";
+import { draftPut } from "../../lib/client/request_draft.ts";
+import { NodeConnection, OwnPut, type PutAtOnce } from "../../lib/client/node_connection.ts";
 import type { NodeId, Slot } from "../../lib/core/brands.ts";
 import { KeyEncoder } from "../../lib/core/key_encoder.ts";
-import { SLOT_COUNT } from "../../lib/core/limits.ts";
+import { SLOT_COUNT, SLOT_SHIFT } from "../../lib/core/limits.ts";
 import { KvsNode } from "../../lib/node/kvs_node.ts";
 import { AGENT_EXECUTOR, AGENT_SLEEPING } from "../../lib/pool/control_layout.ts";
+import { draftOfKey } from "../../lib/client/request_draft.ts";
 import { geometryOf } from "../../lib/pool/geometry.ts";
 import { Pool } from "../../lib/pool/pool.ts";
 import { RequestConsumer } from "../../lib/rings/request_consumer.ts";
-import { createRing } from "../../lib/rings/ring_layout.ts";
-import { initialiseOwner } from "../../lib/routing/ownership.ts";
+import { commitRequest, EntryBuffer } from "../../lib/rings/commit_words.ts";
+import { Condition, createRing, Operation } from "../../lib/rings/ring_layout.ts";
+import { initialiseOwner, tryMoveSlot } from "../../lib/routing/ownership.ts";
 import { HASH_KEY } from "../support/sim_keys.ts";
 
 const NODE = 0 as NodeId;
+/** One to which the client is not connected. */
+const OTHER_NODE = 1 as NodeId;
 /** Requests that a client executes itself, see HELP_MAX in ring_carrier.ts. */
 const OWN_MAX = 128;
 /** Another client that may execute. */
@@ -35,7 +41,10 @@ class World {
   readonly #agentAt = this.pool.agentAt(0);
   readonly #key = new KeyEncoder(...HASH_KEY);
   readonly #completions: SyncCompletion[] = [];
-  #atTickEnd: () => void = () => {};
+  #atTickEnd: (() => void) | undefined;
+  #poll: ((mayHelp: boolean) => number) | undefined;
+  /** Thrown where the client would block, if set. */
+  whyNotBlock: Error | undefined;
 
   constructor(isAsleep: boolean) {
     const { pool } = this;
@@ -44,8 +53,10 @@ class World {
     const ring = createRing(64 * 1024, 1024);
     const waiter = {
       schedule: (task: () => void) => void (this.#atTickEnd = task),
-      waitLater: () => {},
-      waitSync: () => {},
+      waitLater: (poll: (mayHelp: boolean) => number) => void (this.#poll = poll),
+      waitSync: () => {
+        if (this.whyNotBlock !== undefined) throw this.whyNotBlock;
+      },
     };
     this.client = makeRingClient({
       pool,
@@ -63,7 +74,11 @@ class World {
       executor: clientExecutor(0),
     });
     const execute = (publish: () => void) => helper.doWork(publish);
-    this.connection = new NodeConnection(NODE, this.#agentAt, ring, execute);
+    const put: PutAtOnce = (...asked) =>
+      helper.ownPuts!.put(...asked) ? OwnPut.ANSWERED : OwnPut.NOT_MADE;
+    const commit = (words: Int32Array) =>
+      helper.ownCommits!.commit(words) ? OwnPut.ANSWERED : OwnPut.NOT_MADE;
+    this.connection = new NodeConnection(NODE, this.#agentAt, ring, execute, put, commit);
     this.client.carrier.connect(this.connection);
   }
 
@@ -77,9 +92,58 @@ class World {
     }
   }
 
+  /** Issues a request whose caller blocks for it. */
+  issueBlocking(): SyncCompletion {
+    const completion = new SyncCompletion(true);
+    this.#key.encode("a key");
+    this.client.delete(this.#key, completion);
+    return completion;
+  }
+
+  /** Puts a key at once; whether it was made. */
+  putAtOnce(text: string): boolean {
+    const bytes = new Uint8Array(8);
+    this.#key.encode(text);
+    const value = { bytes, start: 0, end: bytes.length };
+    return this.client.putAtOnce(draftPut(this.#key, value, Infinity, Condition.NONE, 0, false)) !==
+      NOT_AT_ONCE;
+  }
+
+  /** Deletes keys in an atomic commit; whether it has ended at once. */
+  commitAtOnce(...texts: string[]): boolean {
+    const completion = new SyncCompletion();
+    completion.reset();
+    const buffer = new EntryBuffer();
+    const entries = texts.map((text) => {
+      const hash = this.#key.encode(text);
+      const at = this.client.writeEntry(draftOfKey(Operation.DELETE, this.#key), buffer);
+      return { at, slot: (hash >>> SLOT_SHIFT) as Slot };
+    });
+    entries.sort((one, other) => one.slot - other.slot);
+    const words = commitRequest(buffer, entries, false);
+    this.client.commit(entries.map(({ slot }) => slot), words, completion);
+    return completion.isSettled;
+  }
+
+  /** Gives the slot of a key to another KN. */
+  moveSlot(text: string, owner: NodeId): void {
+    this.#key.encode(text);
+    assert.ok(tryMoveSlot(this.pool, (this.#key.hash >>> SLOT_SHIFT) as Slot, owner));
+  }
+
+  /** Whether something is to be done at the end of the tick. */
+  get hasScheduled(): boolean {
+    return this.#atTickEnd !== undefined;
+  }
+
+  /** What the client waits for is looked for again. */
+  pollLater(): void {
+    this.#poll?.(true);
+  }
+
   /** The end of the tick. */
   endTick(): void {
-    this.#atTickEnd();
+    this.#atTickEnd?.();
     this.client.poll();
   }
 
@@ -100,7 +164,72 @@ class World {
   enterAsOther(): void {
     assert.ok(enterExecutor(this.pool.control, this.#agentAt + AGENT_EXECUTOR, OTHER));
   }
+
+  leaveAsOther(): void {
+    leaveExecutor(this.pool.control, this.#agentAt + AGENT_EXECUTOR, OTHER);
+  }
 }
+
+test("a put is made at once unless requests are in flight, or another thread executes", () => {
+  const world = new World(true);
+  assert.ok(world.putAtOnce("a"));
+  world.enterAsOther();
+  assert.not(world.putAtOnce("a"));
+  world.leaveAsOther();
+  world.issue(1);
+  assert.not(world.putAtOnce("a"));
+  world.endTick();
+  assert.is(world.settledCount, 1);
+  assert.ok(world.putAtOnce("a"));
+  assert.ok(world.isAsleep && !world.hasUnpublished);
+});
+
+test("a put is not made at once before what is held of its slot", () => {
+  const world = new World(true);
+  world.moveSlot("key 0", OTHER_NODE);
+  world.issue(1);
+  world.moveSlot("key 0", NODE);
+  assert.not(world.putAtOnce("key 0"));
+  world.endTick();
+  world.endTick();
+  assert.is(world.settledCount, 1);
+  assert.ok(world.putAtOnce("key 0"));
+});
+
+test("a commit is made at once unless requests are in flight, or another thread executes", () => {
+  const world = new World(true);
+  assert.ok(world.commitAtOnce("a", "b"));
+  world.enterAsOther();
+  assert.not(world.commitAtOnce("a", "b"));
+  world.leaveAsOther();
+  assert.not(world.commitAtOnce("c", "d"));
+  world.endTick();
+  assert.ok(world.commitAtOnce("a", "b"));
+  assert.ok(world.isAsleep && !world.hasUnpublished);
+});
+
+test("a commit is not made at once before what is held of any of its slots", () => {
+  const world = new World(true);
+  world.moveSlot("key 0", OTHER_NODE);
+  world.issue(1);
+  world.moveSlot("key 0", NODE);
+  assert.not(world.commitAtOnce("key 0", "a"));
+  for (let turn = 0; turn < 4; turn++) world.endTick();
+  assert.is(world.settledCount, 1);
+  assert.ok(world.commitAtOnce("key 0", "a"));
+});
+
+test("a commit that another KN has to make is sent to it", () => {
+  const world = new World(true);
+  world.moveSlot("a", OTHER_NODE);
+  world.moveSlot("b", OTHER_NODE);
+  assert.not(world.commitAtOnce("a", "b"));
+  world.moveSlot("a", NODE);
+  world.moveSlot("b", NODE);
+  world.endTick();
+  world.endTick();
+  assert.ok(world.commitAtOnce("a", "b"));
+});
 
 for (const count of [1, 15, 16, 17, 32, 33, 64, 65, OWN_MAX]) {
   test(`a client executes ${count} requests itself, and the KN's thread sleeps on`, () => {
@@ -138,6 +267,27 @@ test("while another thread executes, the KN is woken and has the requests", () =
   world.issue(3);
   world.endTick();
   assert.not(world.isAsleep || world.hasUnpublished);
+});
+
+test("a call that blocks leaves nothing to the end of the tick", () => {
+  const world = new World(true);
+  const completion = world.issueBlocking();
+  world.client.waitFor(completion);
+  assert.ok(completion.isSettled);
+  assert.not(world.hasScheduled);
+});
+
+test("a call that cannot go on blocking leaves its request to the end of the tick", () => {
+  const world = new World(true);
+  world.enterAsOther();
+  world.whyNotBlock = new Error("planted");
+  const completion = world.issueBlocking();
+  assert.throws(() => world.client.waitFor(completion), "planted");
+  assert.not(completion.isSettled);
+  world.leaveAsOther();
+  world.endTick();
+  world.pollLater();
+  assert.ok(completion.isSettled);
 });
 
 test.run();

@@ -175,6 +175,21 @@ test("latencies belong to the key, not to the entry", () => {
   }
 });
 
+test("writes belong to the key, not to the entry, and are added up over clients", () => {
+  const counted = new Counted();
+  key.encode("written");
+  counted.sketch.offer(key, 8, 8);
+  counted.sketch.offer(key, 8);
+  const copy = counted.copy();
+  assert.equal(copy.counts.map(({ count, writes }) => [count, writes]), [[16, 8]]);
+  const [merged] = mergeSketches([copy, copy]).counts;
+  assert.equal([merged!.count, merged!.writes], [32, 16]);
+  for (let i = 0; i < 2 * HOT_KEY_COUNT; i++) counted.offer(`key ${i}`, 20);
+  for (const { writes } of counted.copy().counts) {
+    assert.is(writes, 0, "it is another key's by now");
+  }
+});
+
 test("each window begins anew, and an older one is not copied", () => {
   const counted = new Counted();
   counted.offer("old", 100);

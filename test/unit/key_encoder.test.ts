@@ -8,6 +8,8 @@ import * as assert from "uvu/assert";
 import { InvalidKeyError } from "../../lib/core/errors.ts";
 import { halfSipHash13 } from "../../lib/core/half_sip_hash.ts";
 import { type Key, keyBehind, KeyEncoder } from "../../lib/core/key_encoder.ts";
+import { KEY_TYPE_NUMBERS } from "../../lib/core/key_types.ts";
+import { joinKeys, PrefixedKeyEncoder } from "../../lib/store/prefixed_keys.ts";
 import { assertThrows, type Refusal } from "../support/errors.ts";
 import { seeded } from "../support/random.ts";
 
@@ -177,6 +179,38 @@ test("a character that straddles the limit is refused, not cut", () => {
     }
   }
 });
+
+test(
+  "behind a prefix a key is the one that both are together, whatever was there before",
+  seeded((random) => {
+    const CHARACTERS = ["a", "0", "\0", "\x7f", "é", "😀"];
+    const textOf = (length: number, kinds: number) =>
+      Array.from({ length }, () => CHARACTERS[random.below(kinds)]).join("");
+    const whole = encoder();
+    for (let round = 0; round < 400; round++) {
+      const prefix = textOf(1 + random.below(9), round % 5 === 0 ? 6 : 4);
+      const key = textOf(1 + random.below(round % 50 === 0 ? 2040 : 20), round % 3 === 0 ? 6 : 4);
+      const behind = new PrefixedKeyEncoder(...HASH_KEY, KEY_TYPE_NUMBERS.mixed, prefix);
+      behind.encode(new Uint8Array(2000).fill(0xff));
+      const both = joinKeys(prefix, key) as string;
+      if (utf8.encode(both).length > 2048) {
+        assert.throws(() => behind.encode(key), (e: unknown) => e instanceof InvalidKeyError);
+        continue;
+      }
+      const context = JSON.stringify([prefix, key]).slice(0, 99);
+      assert.is(behind.encode(key), whole.encode(both), context);
+      assert.is(behind.byteLength, whole.byteLength, context);
+      assert.is(behind.isBinary, false, context);
+      assert.equal(paddedBytes(behind), paddedBytes(whole), context);
+      assert.is(
+        behind.words[behind.byteLength >>> 2],
+        whole.words[whole.byteLength >>> 2],
+        context,
+      );
+      assert.is(behind.key, key, context);
+    }
+  }),
+);
 
 test("empty and long keys are refused", () => {
   const keys: readonly Key[] = ["", new Uint8Array(0), new Uint8Array(2049), "x".repeat(10 ** 6)];

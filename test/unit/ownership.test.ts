@@ -6,6 +6,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { NodeId, OwnerWord, Slot } from "../../lib/core/brands.ts";
+import { SLOT_COUNT } from "../../lib/core/limits.ts";
 import { SLOT_LOCK } from "../../lib/pool/control_layout.ts";
 import {
   firstOwnerWord,
@@ -13,6 +14,7 @@ import {
   HOLDER_MASK,
   holderOf,
   initialiseOwner,
+  initialiseOwners,
   loadOwner,
   Lock,
   lockAnySlot,
@@ -47,6 +49,15 @@ test("a word names its owner and its ownership version", () => {
     assert.is(holderOf(heldBy(word, AGENT)), AGENT);
     assert.is(ownerOf(heldBy(word, AGENT) as OwnerWord), 7);
   }
+});
+
+test("one KN owns all slots as if each was given to it", () => {
+  const owner = 511 as NodeId;
+  const [one, other] = [new PoolFixture(), new PoolFixture()];
+  initialiseOwners(one.pool, owner);
+  initialiseOwners(other.pool, new Array<NodeId>(SLOT_COUNT).fill(owner));
+  assert.is(loadOwner(one.pool, (SLOT_COUNT - 1) as Slot), firstOwnerWord(owner));
+  assert.equal(one.pool.control, other.pool.control);
 });
 
 test("ownership versions wrap after 2^14 changes, and words stay int32", () => {

@@ -3,12 +3,15 @@
  *
  * @module
  */
+import { availableParallelism } from "node:os";
 import * as zlib from "node:zlib";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { builtin } from "../../lib/core/builtin.ts";
 import { crc32 } from "../../lib/core/crc32.ts";
+import { processorCount } from "../../lib/core/processor_count.ts";
 import { fillRandomly } from "../../lib/core/random_bytes.ts";
+import { epochMs, monotonicMs } from "../../lib/core/runtime.ts";
 
 test("a module of the runtime is the one that is imported", () => {
   assert.is(builtin("node:zlib").crc32, zlib.crc32);
@@ -27,6 +30,18 @@ test("the CRC-32 is the one of zlib, in shared memory, and going on", () => {
   }
   const [one, other] = [shared.subarray(5, 99), shared.subarray(99, 500)];
   assert.is(crc32(other, crc32(one)), zlib.crc32(shared.subarray(5, 500)));
+});
+
+test("the number of processors is the one of os", () => {
+  assert.is(processorCount(), availableParallelism());
+});
+
+test("the clocks are those of the system, and go on", () => {
+  const before = Date.now();
+  const now = epochMs();
+  assert.ok(before <= now && now <= Date.now(), `${now} since ${before}`);
+  const [one, other] = [monotonicMs(), monotonicMs()];
+  assert.ok(one <= other, `${one}, then ${other}`);
 });
 
 test("random bits fill all of an array, and are others each time", () => {
