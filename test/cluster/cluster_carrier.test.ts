@@ -217,4 +217,131 @@ test(
   }),
 );
 
+/** A thread in a cluster whose last node owns nothing, and is at an address or is gone. */
+function threadOfSome(random: Random) {
+  const { sim, client, ends, put, until, close } = thread(random);
+  const { carrier } = client;
+  const key = new KeyEncoder(...HASH_KEY);
+  const names = Array.from({ length: 100 }, (_, i) => `key ${i}`);
+  const nameOf = (node: number) =>
+    names.find((name) => (key.encode(name) >>> SLOT_SHIFT) % NODES === node);
+  const putAt = async (node: number) => {
+    const { length } = ends;
+    put(nameOf(node));
+    await until(() => ends.length > length);
+    assert.is(ends.at(-1), String(Status.OK));
+  };
+  const tell = (lastPlace: string | undefined, gone = -1) => {
+    const { owners, addresses, ...view } = sim.view();
+    const told = new Map([...addresses].filter(([node]) => node < LAST && node !== gone));
+    if (lastPlace !== undefined) told.set(LAST, lastPlace);
+    const left = owners.map((owner) => owner === LAST ? LAST - 1 : owner);
+    carrier.update({ ...view, owners: left, addresses: told });
+  };
+  const wait = async () => {
+    for (let i = 0; i < 300; i++) {
+      sim.step([], false);
+      await turn();
+    }
+  };
+  return { sim, carrier, ends, nameOf, put, putAt, tell, until, wait, close };
+}
+
+const LAST = NODES - 1;
+const LAST_PLACE = `127.0.0.1:${NODES}`;
+const OTHER_PLACE = `[::1]:${NODES}`;
+
+test(
+  "who has reached all owners connects ahead to a node that owns nothing, while it is there",
+  seeded(async (random) => {
+    const { carrier, putAt, tell, until, wait, close } = threadOfSome(random);
+    const hasAll = () => carrier.connected().length === NODES;
+    tell(LAST_PLACE);
+    await wait();
+    assert.equal(carrier.connected(), [], "it has not asked for anything");
+    await putAt(0);
+    tell(LAST_PLACE);
+    await wait();
+    assert.equal(carrier.connected(), [0], "it has not reached all owners");
+    await putAt(1);
+    tell(LAST_PLACE);
+    await until(hasAll);
+    tell(OTHER_PLACE);
+    await wait();
+    assert.equal(carrier.connected(), [0, 1], "the node is at another place");
+    tell(OTHER_PLACE);
+    await until(hasAll);
+    tell(undefined);
+    await wait();
+    assert.equal(carrier.connected(), [0, 1], "the node is gone");
+    await close();
+  }),
+);
+
+test(
+  "a connection to a node that is gone from the map ends when nothing is on its way",
+  seeded(async (random) => {
+    const { carrier, nameOf, ends, put, putAt, tell, until, wait, close } = threadOfSome(random);
+    await putAt(0);
+    await putAt(1);
+    put(nameOf(1));
+    await turn();
+    tell(undefined, 1);
+    await turn();
+    assert.equal(carrier.connected(), [0, 1], "an answer is waited for");
+    tell(undefined);
+    await until(() => ends.length === 3);
+    tell(undefined, 1);
+    await wait();
+    assert.equal(carrier.connected(), [0]);
+    await close();
+  }),
+);
+
+test(
+  "a connection ahead that hangs delays no request",
+  seeded(async (random) => {
+    const { sim, carrier, putAt, tell, wait, close } = threadOfSome(random);
+    await putAt(0);
+    await putAt(1);
+    sim.unreachableNode = LAST;
+    tell(LAST_PLACE);
+    await wait();
+    const sinceMs = sim.nowMs;
+    for (let i = 0; i < 20; i++) {
+      await putAt(i % LAST);
+      tell(LAST_PLACE);
+    }
+    assert.equal(carrier.connected(), [0, 1]);
+    assert.ok(sim.nowMs - sinceMs < 20 * 500, `${sim.nowMs - sinceMs} ms`);
+    await close();
+  }),
+);
+
+test(
+  "in the simulation, connections given up at a node that stands still take no turns",
+  seeded(async (random) => {
+    const { sim, client, ends, put, close } = thread(random);
+    sim.freeze([]);
+    const { owners } = sim.view();
+    const frozen = Array.from({ length: NODES }, (_, node) => node).find((node) =>
+      !owners.includes(node)
+    )!;
+    for (let i = 0; i < 300; i++) {
+      assert.is(client.carrier.peerOf(frozen), undefined);
+      sim.cutAll();
+      sim.nowMs += 100;
+      await turn();
+    }
+    client.carrier.update(sim.view());
+    put();
+    for (let i = 0; i < 600 && ends.length === 0; i++) {
+      sim.step([], false);
+      await turn();
+    }
+    await close();
+    assert.is(ends.length, 1, "they take turns");
+  }),
+);
+
 test.run();

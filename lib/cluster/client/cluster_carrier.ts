@@ -176,6 +176,7 @@ export class ClusterCarrier implements Carrier, ReadSource {
   /** The agent knows more of who owns what. */
   update(view: OwnerView): void {
     this.#view = view;
+    this.#peers.follow(view);
     this.#resumeAll();
     this.onChange();
   }

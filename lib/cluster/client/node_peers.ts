@@ -113,6 +113,21 @@ export class NodePeers {
     return undefined;
   }
 
+  /**
+   * The map has changed: ends what leads to nodes that are gone, and connects ahead to those that own
+   * nothing, if all that own something are reached.
+   */
+  follow({ owners, addresses }: OwnerView): void {
+    for (const { node, address, link, sent } of this.#peers.values()) {
+      if (addresses.get(node) !== address && sent.size === 0) link.close();
+    }
+    const isReached = (node: number) => this.#peers.get(node)?.link.isWelcome === true;
+    if (![...new Set(owners)].every(isReached)) return;
+    for (const [node, address] of addresses) {
+      if (!this.#peers.has(node)) this.#connect(node, address);
+    }
+  }
+
   /** Why the owner of a slot cannot be reached; undefined if that is not known. */
   failureOf(slot: Slot, { owners, addresses }: OwnerView): string | undefined {
     const node = owners[slot]!;

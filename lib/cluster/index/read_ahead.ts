@@ -75,14 +75,14 @@ export class ReadAhead {
    */
   took(moves: readonly Move[], node: number): Takeover | undefined {
     const { ahead } = this.#parts.table;
-    const come = new Set(moves.filter(([slot, to]) => to === node && ahead.has(slot)));
+    const coming = moves.filter(([slot, to]) => to === node && ahead.has(slot));
+    const come = new Set(coming.map(([slot]) => slot));
     if (come.size === 0) {
       for (const [slot] of moves) this.#drop(slot);
       return undefined;
     }
     this.#isOver = true;
-    const kept = new Set([...come].map(([slot]) => slot));
-    for (const slot of [...ahead.keys()]) if (!kept.has(slot)) this.#drop(slot);
+    for (const slot of [...ahead.keys()]) if (!come.has(slot)) this.#drop(slot);
     return this.takeover;
   }
 

@@ -8,7 +8,7 @@
  * by a node that cannot read, they are given away, too.
  *
  * An offer decides nothing: what has been read ahead counts as what it is, up to where it was read,
- * whoever gives the slots in the end. See docs/protocols/cluster.md, "Read ahead".
+ * whichever node owns the slots when they are given. See docs/protocols/cluster.md, "Read ahead".
  *
  * @module
  */

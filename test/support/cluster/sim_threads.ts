@@ -199,7 +199,10 @@ export class SimThreads {
     const due = this.#timers.filter(({ atMs }) => atMs <= this.nowMs);
     this.#timers = this.#timers.filter(({ atMs }) => atMs > this.nowMs);
     for (const { task } of due) task();
-    this.#connections = this.#connections.filter(({ isOver }) => !isOver);
+    // Who stands still never takes, nor ends, what threads have given up: that takes no turns.
+    this.#connections = this.#connections.filter(({ isOver, nodeNumber, thread }) =>
+      !isOver && (nodeNumber !== this.#frozen || thread.isOpen)
+    );
     const connection = this.#connections.length > 0 ? random.pick(this.#connections) : undefined;
     const isLate = connection?.nodeNumber === this.unreachableNode ||
       connection?.nodeNumber === this.slowNode && random.below(SLOW) > 0;
