@@ -21,19 +21,14 @@
  *
  * @module
  */
-import { countDone } from "../core/loop_turn.ts";
-import { assertOptions } from "../store/option_names.ts";
-import { putsAtOnce } from "../store/store_nature.ts";
-import type { StoreOperations } from "../store/store_operations.ts";
-import { assertPrefix, type KeyvDinomoOptions } from "./adapter_options.ts";
-import { type StoreOrOptions, StoreSource } from "./store_source.ts";
+import type { KeyvDinomoOptions } from "./adapter_options.ts";
+import { KeyvAdapter } from "./keyv_adapter.ts";
+import type { StoreOrOptions } from "./store_source.ts";
 
 export type { KeyvDinomoOptions } from "./adapter_options.ts";
+export { KeyvAdapter } from "./keyv_adapter.ts";
 export { Keyv6Dinomo, type Keyv6DinomoEntry } from "./keyv6.ts";
 export type { AnyStore, StoreOrOptions } from "./store_source.ts";
-
-/** What `set` resolves to. */
-const STORED = Promise.resolve(true);
 
 /** An entry that Keyv stores among others. */
 export interface KeyvDinomoEntry {
@@ -51,7 +46,7 @@ export interface KeyvDinomoEntry {
  * What Keyv serializes is a string; with `serialize` (in version 6 `serialization`) off, values are
  * stored as the store's codec does it, which is faster, and keeps `Map`, `Date` and the like.
  */
-export class KeyvDinomo {
+export class KeyvDinomo extends KeyvAdapter {
   /** What Keyv 5 puts in front of the keys, and `clear` and `iterator` are about. */
   declare namespace?: string | undefined;
   /**
@@ -60,12 +55,6 @@ export class KeyvDinomo {
    */
   // deno-lint-ignore no-explicit-any
   readonly opts: any = { dialect: "redis", url: "dinomo:" };
-  readonly #source: StoreSource<unknown>;
-  readonly #prefix: string;
-  /** The store, or the part of it whose keys begin with the prefix, as soon as it is open. */
-  #keys: StoreOperations<unknown> | undefined;
-  /** Whether a value is put by this thread at once: where that waits neither for files nor far KNs. */
-  #putsAtOnce = false;
 
   /**
    * Makes an adapter.
@@ -75,111 +64,45 @@ export class KeyvDinomo {
    * @throws {InvalidArgumentError} when it is neither, or an option is not what it must be
    */
   constructor(source: StoreOrOptions, options: KeyvDinomoOptions = {}) {
-    assertOptions(options, ["prefix"]);
-    const { prefix = "" } = options;
-    assertPrefix(prefix);
-    this.#source = new StoreSource("KeyvDinomo", source);
-    this.#prefix = prefix;
-  }
-
-  /** Reads a value; undefined if there is none. */
-  get(key: string): Promise<unknown> {
-    return this.#keys?.get(key) ?? this.#open().then((store) => store.get(key));
-  }
-
-  /** Reads values, in the order of the keys. */
-  async getMany(keys: string[]): Promise<unknown[]> {
-    const store = this.#keys ?? await this.#open();
-    return await store.getMany(keys);
-  }
-
-  /**
-   * Stores a value.
-   *
-   * @param ttl milliseconds after which it is gone; with 0 or less it is gone at once
-   */
-  set(key: string, value: unknown, ttl?: number): Promise<boolean> {
-    if (!this.#putsAtOnce || (ttl !== undefined && ttl <= 0)) return this.#set(key, value, ttl);
-    try {
-      this.#keys!.putSync(key, value, ttl === undefined ? undefined : { ttl });
-      return countDone(STORED);
-    } catch (error) {
-      return Promise.reject(error);
-    }
-  }
-
-  async #set(key: string, value: unknown, ttl: number | undefined): Promise<boolean> {
-    const store = this.#keys ?? await this.#open();
-    if (ttl === undefined) await store.put(key, value);
-    else if (ttl > 0) await store.put(key, value, { ttl });
-    else await store.delete(key);
-    return true;
+    super("KeyvDinomo", source, options);
   }
 
   /** Stores values, and says of each that it did. */
-  async setMany(entries: KeyvDinomoEntry[]): Promise<boolean[]> {
-    const store = this.#keys ?? await this.#open();
-    const isGone = ({ ttl }: KeyvDinomoEntry) => ttl !== undefined && ttl <= 0;
-    await store.putMany(
-      entries.filter((entry) => !isGone(entry)).map(({ key, value, ttl }) =>
-        ttl === undefined ? [key, value] as const : [key, value, { ttl }] as const
-      ),
-    );
-    await store.deleteMany(entries.filter(isGone).map(({ key }) => key));
-    return entries.map(() => true);
-  }
-
-  /** Deletes a key; whether it existed. */
-  async delete(key: string): Promise<boolean> {
-    const store = this.#keys ?? await this.#open();
-    return await store.delete(key);
+  setMany(entries: KeyvDinomoEntry[]): Promise<boolean[]> {
+    return this.setEach(entries.map(({ key, value, ttl }) => [key, value, ttl]));
   }
 
   /** Deletes keys; whether all of them existed. */
   async deleteMany(keys: string[]): Promise<boolean> {
-    const store = this.#keys ?? await this.#open();
-    return (await store.deleteMany(keys)).every(Boolean);
-  }
-
-  /** Whether a key exists. */
-  async has(key: string): Promise<boolean> {
-    const store = this.#keys ?? await this.#open();
-    return await store.has(key);
-  }
-
-  /** Whether keys exist, in their order. */
-  async hasMany(keys: string[]): Promise<boolean[]> {
-    const store = this.#keys ?? await this.#open();
-    return await store.hasMany(keys);
+    return (await this.deleteEach(keys)).every(Boolean);
   }
 
   /** Deletes all keys of the namespace; without one, of the store that the adapter was given. */
-  async clear(): Promise<void> {
-    const store = this.#keys ?? await this.#open();
-    await store.clear(rangeOf(this.namespace));
+  clear(): Promise<void> {
+    return this.clearPrefix(prefixOf(this.namespace));
   }
 
   /** Iterates over the keys of a namespace, which they begin with, and their values. */
-  async *iterator(namespace?: string): AsyncGenerator<[string, unknown], void> {
-    const store = this.#keys ?? await this.#open();
-    for await (const entry of store.entries(rangeOf(namespace))) yield entry;
+  iterator(namespace?: string): AsyncGenerator<[string, unknown], void> {
+    return this.entriesOf(prefixOf(namespace));
   }
 
-  /** Ends the adapter: closes the store if the adapter has opened it. */
-  async disconnect(): Promise<void> {
-    this.#putsAtOnce = false;
-    this.#keys = undefined;
-    await this.#source.close();
+  /** Whether milliseconds are none. */
+  protected override isOver(ttl: number): boolean {
+    return ttl <= 0;
   }
 
-  async #open(): Promise<StoreOperations<unknown>> {
-    const store = await this.#source.open();
-    this.#keys = this.#prefix === "" ? store : store.namespace(this.#prefix);
-    this.#putsAtOnce = putsAtOnce(store);
-    return this.#keys;
+  /** Milliseconds as the store's option. */
+  protected override putOptionsOf(ttl: number): { ttl: number } {
+    return { ttl };
+  }
+
+  /** Keyv puts its namespace in front itself. */
+  protected override get keyPrefix(): string {
+    return "";
   }
 }
 
-function rangeOf(namespace: string | undefined): { prefix?: string } {
-  return namespace === undefined || namespace === "" ? {} : { prefix: `${namespace}:` };
+function prefixOf(namespace: string | undefined): string {
+  return namespace === undefined || namespace === "" ? "" : `${namespace}:`;
 }

@@ -3,16 +3,10 @@
  *
  * @module
  */
-import { countDone } from "../core/loop_turn.ts";
 import { epochMs } from "../core/runtime.ts";
-import { assertOptions } from "../store/option_names.ts";
-import { putsAtOnce } from "../store/store_nature.ts";
-import type { StoreOperations } from "../store/store_operations.ts";
-import { assertPrefix, type KeyvDinomoOptions } from "./adapter_options.ts";
-import { type StoreOrOptions, StoreSource } from "./store_source.ts";
-
-/** What `set` resolves to. */
-const STORED = Promise.resolve(true);
+import type { KeyvDinomoOptions } from "./adapter_options.ts";
+import { KeyvAdapter } from "./keyv_adapter.ts";
+import type { StoreOrOptions } from "./store_source.ts";
 
 /** An entry that Keyv 6 stores among others. */
 export interface Keyv6DinomoEntry {
@@ -41,17 +35,11 @@ export interface Keyv6DinomoEntry {
  * console.log(await keyv.get("1")); // { name: "Ada" }
  * ```
  */
-export class Keyv6Dinomo {
+export class Keyv6Dinomo extends KeyvAdapter {
   /** By this Keyv 6 knows that `set` takes the moment at which a value expires. */
   // deno-lint-ignore no-explicit-any
   readonly capabilities: any = { expires: true };
-  readonly #source: StoreSource<unknown>;
-  readonly #prefix: string;
   #namespace: string | undefined;
-  /** The keys of the namespace, as soon as the store is open. */
-  #keys: StoreOperations<unknown> | undefined;
-  /** See `KeyvDinomo`. */
-  #putsAtOnce = false;
 
   /**
    * Makes an adapter.
@@ -60,11 +48,7 @@ export class Keyv6Dinomo {
    * @throws {InvalidArgumentError} when it is none, or an option is not what it must be
    */
   constructor(source: StoreOrOptions, options: KeyvDinomoOptions = {}) {
-    assertOptions(options, ["prefix"]);
-    const { prefix = "" } = options;
-    assertPrefix(prefix);
-    this.#source = new StoreSource("Keyv6Dinomo", source);
-    this.#prefix = prefix;
+    super("Keyv6Dinomo", source, options);
   }
 
   /** The namespace that everything here is about, as Keyv sets it. */
@@ -74,112 +58,41 @@ export class Keyv6Dinomo {
 
   set namespace(namespace: string | undefined) {
     this.#namespace = namespace;
-    this.#keys = undefined;
-    this.#putsAtOnce = false;
-  }
-
-  /** Reads a value; undefined if there is none. */
-  get(key: string): Promise<unknown> {
-    return this.#keys?.get(key) ?? this.#open().then((store) => store.get(key));
-  }
-
-  /** Reads values, in the order of the keys. */
-  async getMany(keys: string[]): Promise<unknown[]> {
-    const store = this.#keys ?? await this.#open();
-    return await store.getMany(keys);
-  }
-
-  /**
-   * Stores a value.
-   *
-   * @param expires when it is gone, in milliseconds since the epoch; what is past removes the key
-   */
-  set(key: string, value: unknown, expires?: number): Promise<boolean> {
-    if (!this.#putsAtOnce || isPast(expires)) return this.#set(key, value, expires);
-    try {
-      this.#keys!.putSync(key, value, expires === undefined ? undefined : { expiresAt: expires });
-      return countDone(STORED);
-    } catch (error) {
-      return Promise.reject(error);
-    }
-  }
-
-  async #set(key: string, value: unknown, expires: number | undefined): Promise<boolean> {
-    const store = this.#keys ?? await this.#open();
-    if (isPast(expires)) await store.delete(key);
-    else if (expires === undefined) await store.put(key, value);
-    else await store.put(key, value, { expiresAt: expires });
-    return true;
+    this.forgetKeys();
   }
 
   /** Stores values, and says of each that it did. */
-  async setMany(entries: Keyv6DinomoEntry[]): Promise<boolean[]> {
-    const store = this.#keys ?? await this.#open();
-    // Time goes on: an entry is asked once.
-    const past = new Set(entries.filter(({ expires }) => isPast(expires)));
-    await store.putMany(
-      entries.filter((entry) => !past.has(entry)).map(({ key, value, expires }) =>
-        expires === undefined
-          ? [key, value] as const
-          : [key, value, { expiresAt: expires }] as const
-      ),
-    );
-    await store.deleteMany([...past].map(({ key }) => key));
-    return entries.map(() => true);
-  }
-
-  /** Deletes a key; whether it existed. */
-  async delete(key: string): Promise<boolean> {
-    const store = this.#keys ?? await this.#open();
-    return await store.delete(key);
+  setMany(entries: Keyv6DinomoEntry[]): Promise<boolean[]> {
+    return this.setEach(entries.map(({ key, value, expires }) => [key, value, expires]));
   }
 
   /** Deletes keys; of each whether it existed. */
-  async deleteMany(keys: string[]): Promise<boolean[]> {
-    const store = this.#keys ?? await this.#open();
-    return await store.deleteMany(keys);
-  }
-
-  /** Whether a key exists. */
-  async has(key: string): Promise<boolean> {
-    const store = this.#keys ?? await this.#open();
-    return await store.has(key);
-  }
-
-  /** Whether keys exist, in their order. */
-  async hasMany(keys: string[]): Promise<boolean[]> {
-    const store = this.#keys ?? await this.#open();
-    return await store.hasMany(keys);
+  deleteMany(keys: string[]): Promise<boolean[]> {
+    return this.deleteEach(keys);
   }
 
   /** Deletes all keys of the namespace; without one, of the store that the adapter was given. */
-  async clear(): Promise<void> {
-    const store = this.#keys ?? await this.#open();
-    await store.clear();
+  clear(): Promise<void> {
+    return this.clearPrefix("");
   }
 
   /** Iterates over the keys of the namespace, without it, and their values. */
-  async *iterator(): AsyncGenerator<[string, unknown], void> {
-    const store = this.#keys ?? await this.#open();
-    for await (const entry of store.entries()) yield entry;
+  iterator(): AsyncGenerator<[string, unknown], void> {
+    return this.entriesOf("");
   }
 
-  /** Ends the adapter: closes the store if the adapter has opened it. */
-  async disconnect(): Promise<void> {
-    this.#putsAtOnce = false;
-    this.#keys = undefined;
-    await this.#source.close();
+  /** Whether a moment is past. */
+  protected override isOver(expires: number): boolean {
+    return expires <= epochMs();
   }
 
-  async #open(): Promise<StoreOperations<unknown>> {
-    const store = await this.#source.open();
-    const prefix = this.#prefix + (this.#namespace ? `${this.#namespace}::` : "");
-    this.#keys = prefix === "" ? store : store.namespace(prefix);
-    this.#putsAtOnce = putsAtOnce(store);
-    return this.#keys;
+  /** A moment as the store's option. */
+  protected override putOptionsOf(expires: number): { expiresAt: number } {
+    return { expiresAt: expires };
   }
-}
 
-function isPast(expires: number | undefined): boolean {
-  return expires !== undefined && expires <= epochMs();
+  /** Keyv leaves its namespace to the adapter. */
+  protected override get keyPrefix(): string {
+    return this.#namespace ? `${this.#namespace}::` : "";
+  }
 }

@@ -209,6 +209,18 @@ test("a store that the adapter was given stays open", async () => {
   assert.ok(await store.has("keyv:a"));
 });
 
+test("an operation that is on its way when the adapter ends does not begin it again", async () => {
+  await using store = await open({ capacity: "8MiB" });
+  await store.put("a", 1);
+  for (const make of [KeyvDinomo, Keyv6Dinomo]) {
+    const adapter = new make(store);
+    const read = adapter.get("a");
+    await adapter.disconnect();
+    assert.is(await read, 1);
+    await assertRejects(() => adapter.get("a"), { ...CLOSED, says: /Keyv6?Dinomo must not/ });
+  }
+});
+
 test("one that is closed while it opens ends what waits, and leaves no store open", async () => {
   const path = temporaryPath();
   const adapter = new KeyvDinomo({ path, capacity: "8MiB" });
