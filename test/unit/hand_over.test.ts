@@ -105,7 +105,7 @@ class World {
     const bytes = new Uint8Array(8);
     this.#key.encode(text);
     const value = { bytes, start: 0, end: bytes.length };
-    return this.client.putAtOnce(draftPut(this.#key, value, Infinity, Condition.NONE, 0, false)) !==
+    return this.client.own.put(draftPut(this.#key, value, Infinity, Condition.NONE, 0, false)) !==
       NOT_AT_ONCE;
   }
 
