@@ -6,11 +6,10 @@
  *
  * - A put whose caller blocks for it always is: a request would be executed within the call, too.
  * - What is awaited may be followed by more in the same tick, which costs less as requests that are
- *   executed together. So only the first put of a tick is made so, and where changes share a write
- *   to a file, only the first commit. First is what finds no flush scheduled for the tick's end;
- *   it schedules one, as requests do.
+ *   executed together. So a put has to be the first of its tick, and so has a commit where changes
+ *   share a write to a file: no other one was made so, and no request issued.
  * - What is awaited lets its caller go on before the event loop turns. In a turn that has lasted it
- *   is a request, too, which ends in the next one (core/loop_turn.ts).
+ *   becomes a request, too, which ends in the next one (core/loop_turn.ts).
  *
  * @module
  */
@@ -49,6 +48,11 @@ export class OwnChanges {
   readonly #waiter: ClientWaiter;
   readonly #probe: RequestProbe | undefined;
   #madeCount = 0;
+  /** Whether an awaited put has been made in this tick. */
+  #hasPut = false;
+  readonly #endTick = (): void => {
+    this.#hasPut = false;
+  };
 
   /** Makes changes with the parts of a client. */
   constructor({ carrier, sender, waiter, probe }: OwnChangesOptions) {
@@ -83,7 +87,10 @@ export class OwnChanges {
   putFirst(draft: RequestDraft): number {
     if (!this.#mayGoOn(true)) return NOT_AT_ONCE;
     const version = this.put(draft);
-    if (version !== NOT_AT_ONCE) this.#sender.scheduleFlush();
+    if (version === NOT_AT_ONCE) return version;
+    // There is nothing to flush: a flush would cost more than this.
+    this.#hasPut = true;
+    this.#waiter.schedule(this.#endTick);
     return version;
   }
 
@@ -95,13 +102,14 @@ export class OwnChanges {
     if (!this.#mayGoOn(onlyFirst)) return false;
     if (!carrier.commitAtOnce(slots, words, completion)) return false;
     this.#noteMade();
+    // What was written is synced some time after a flush.
     if (onlyFirst) this.#sender.scheduleFlush();
     return true;
   }
 
-  /** Whether a change may end in this tick; if only the first may, whether it is that. */
+  /** Whether an awaited change may end in this tick; if only the first may, whether it is that. */
   #mayGoOn(onlyFirst: boolean): boolean {
-    if (onlyFirst && this.#sender.isFlushScheduled) return false;
+    if (onlyFirst && (this.#hasPut || this.#sender.isFlushScheduled)) return false;
     return !(this.#waiter.isTurnOver?.() ?? false);
   }
 
