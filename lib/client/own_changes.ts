@@ -102,7 +102,7 @@ export class OwnChanges {
     if (!this.#mayGoOn(onlyFirst)) return false;
     if (!carrier.commitAtOnce(slots, words, completion)) return false;
     this.#noteMade();
-    // What was written is synced some time after a flush.
+    // A flush has the file looked after: what was written is synced some time later.
     if (onlyFirst) this.#sender.scheduleFlush();
     return true;
   }
