@@ -1,10 +1,11 @@
 /**
  * The client of one thread: its operations become requests to the KNs that own their slots.
  *
- * Its parts, each in a file of its own: how requests are sent in their order (request_sender.ts),
- * commits (commit_sender.ts), those that must wait (held_slots.ts), are in flight
- * (slots_in_flight.ts) or have ended (ended_requests.ts), how many operations have not ended
- * (pending_operations.ts), and who carries requests to those that execute them (carrier.ts).
+ * Its parts, each in a file of its own: what this thread makes itself (own_changes.ts), how
+ * requests are sent in their order (request_sender.ts), commits (commit_sender.ts), those that must
+ * wait (held_slots.ts), are in flight (slots_in_flight.ts) or have ended (ended_requests.ts), how
+ * many operations have not ended (pending_operations.ts), and who carries requests to those that
+ * execute them (carrier.ts).
  *
  * Reads are one-sided and need no KN. A read of a slot for which this client still has requests in
  * flight waits for them, so that a program sees its own writes in the order in which it issued
@@ -22,13 +23,14 @@ import type { ValueBytes } from "../log/record_writer.ts";
 import type { EntryBuffer } from "../rings/commit_words.ts";
 import type { DerivationWords } from "../rings/derivation_words.ts";
 import { Condition, Operation, operationOf, REQUEST_RECORD } from "../rings/ring_layout.ts";
-import { type Carrier, type Lane, NOT_AT_ONCE, type RequestEnds } from "./carrier.ts";
+import type { Carrier, Lane, RequestEnds } from "./carrier.ts";
 import type { ClientWaiter } from "./client_waiter.ts";
-import { CHANGES_PER_FLUSH, CommitSender } from "./commit_sender.ts";
+import { CommitSender } from "./commit_sender.ts";
 import type { Completion } from "./completions.ts";
 import { EndedRequests } from "./ended_requests.ts";
 import { HeldSlots } from "./held_slots.ts";
 import { JoinableAdditions, type JoinableCompletion } from "./joinable_additions.ts";
+import { OwnChanges } from "./own_changes.ts";
 import { PendingOperations } from "./pending_operations.ts";
 import {
   draftDerived,
@@ -78,6 +80,8 @@ export interface ClientOptions<Carries extends Carrier> {
 export class Client<Carries extends Carrier = Carrier> {
   /** Carries its requests. */
   readonly carrier: Carries;
+  /** What this thread makes itself; what it does not is to be issued, before anything else. */
+  readonly own: OwnChanges;
   readonly #recordBytesMax: number;
   readonly #room: RecordRoom;
   readonly #operations: PendingOperations;
@@ -87,7 +91,7 @@ export class Client<Carries extends Carrier = Carrier> {
   readonly #commits: CommitSender;
   readonly #additions = new JoinableAdditions();
   readonly #probe: RequestProbe | undefined;
-  #changeCount = 0;
+  #issuedCount = 0;
 
   /** Makes a client, and its carrier. */
   constructor(options: ClientOptions<Carries>) {
@@ -101,16 +105,12 @@ export class Client<Carries extends Carrier = Carrier> {
     const ends = new EndedRequests(operations, held, inFlight);
     const carrier = this.carrier = options.carry(inFlight, ends);
     const parts = { operations, held, inFlight, leave: ends.leave, carrier };
-    this.#sender = new RequestSender({ clientId, ...parts, waiter, onFlush, onBlocked, onPoll });
+    const sender = new RequestSender({ clientId, ...parts, waiter, onFlush, onBlocked, onPoll });
+    const probe = this.#probe = options.probe;
+    this.#sender = sender;
+    this.own = new OwnChanges({ carrier, sender, waiter, probe });
     const additions = this.#additions;
-    this.#commits = new CommitSender({
-      segmentBytes,
-      carrier,
-      operations,
-      sender: this.#sender,
-      additions,
-    });
-    this.#probe = options.probe;
+    this.#commits = new CommitSender({ segmentBytes, operations, sender, additions });
   }
 
   /** Requests that have not ended, held ones included, and operations that have begun. */
@@ -118,9 +118,9 @@ export class Client<Carries extends Carrier = Carrier> {
     return this.#operations.count;
   }
 
-  /** How many changes it has issued; those that were refused may be counted, too. */
+  /** How many changes it has issued or made; those that were refused may be counted, too. */
   get changeCount(): number {
-    return this.#changeCount;
+    return this.#issuedCount + this.own.madeCount;
   }
 
   /** Whether this client has requests for a slot that have not ended. */
@@ -151,20 +151,6 @@ export class Client<Carries extends Carrier = Carrier> {
   ): void {
     const draft = draftPut(key, value, expiresAtMs, condition, expectedVersion, mustSync);
     this.issue(draft, completion, sequence);
-  }
-
-  /**
-   * Makes a put without a condition at once; if that is `NOT_AT_ONCE`, {@linkcode issue} is to issue
-   * it, before others.
-   */
-  putAtOnce(draft: RequestDraft): number {
-    const { carrier } = this;
-    if (carrier.putAtOnce === undefined || this.#probe?.isDue) return NOT_AT_ONCE;
-    const version = carrier.putAtOnce(draft);
-    if (version === NOT_AT_ONCE) return version;
-    this.#probe?.skip();
-    if (++this.#changeCount % CHANGES_PER_FLUSH === 0) this.#sender.noteFlush();
-    return version;
   }
 
   /** Issues a delete of an encoded key; for the parameters see {@linkcode put}. */
@@ -265,7 +251,7 @@ export class Client<Carries extends Carrier = Carrier> {
     completion: Completion,
     session = 0,
   ): void {
-    this.#changeCount += 1;
+    this.#issuedCount += 1;
     this.#commits.forward(slots, words, completion, session);
   }
 
@@ -303,8 +289,10 @@ export class Client<Carries extends Carrier = Carrier> {
     completion: Completion,
     begun = 0,
   ): void {
-    this.#changeCount += 1;
-    this.#commits.commit(slots, words, completion, begun);
+    this.#commits.assertFits(words);
+    if (begun === 0 && this.own.commit(slots, words, completion)) return;
+    this.#issuedCount += 1;
+    this.#commits.send(slots, words, completion, begun);
   }
 
   /** Issues the deletion of every key of a slot. */
@@ -415,7 +403,7 @@ export class Client<Carries extends Carrier = Carrier> {
     const completion = this.#probe?.watch(draft.key, isRead, caller) ?? caller;
     const { hash } = draft.key;
     const slot = (hash >>> SLOT_SHIFT) as Slot;
-    if (!isRead) this.#changeCount += 1;
+    if (!isRead) this.#issuedCount += 1;
     const sequence = this.#operations.issue(begun);
     const lane = this.#sender.issue(sequence, slot, length, draft, completion);
     this.#additions.forget(hash);
@@ -425,7 +413,7 @@ export class Client<Carries extends Carrier = Carrier> {
 
   #issueForSlot(operation: number, slot: Slot, completion: Completion): void {
     const words = slotRequest(operation, slot);
-    this.#changeCount += 1;
+    this.#issuedCount += 1;
     this.#sender.issueWords({ slot, sequence: this.#operations.issue(), words, completion });
     this.#additions.forgetAll();
   }

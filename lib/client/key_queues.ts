@@ -181,6 +181,11 @@ export class KeyQueues {
     return this.#byHash.get(key.hash)?.find((queue) => queue.key.equals(key));
   }
 
+  /** Whether an encoded key has a queue. */
+  has(key: KeyEncoder): boolean {
+    return this.count !== 0 && this.find(key) !== undefined;
+  }
+
   /**
    * Adds the turn of an operation that is issued now.
    *
@@ -220,14 +225,14 @@ export class KeyQueues {
     bytes: number,
     issue: (key: KeyEncoder, sequence: number) => void,
   ): void {
-    if (this.count === 0 || this.find(key) === undefined) return issue(key, 0);
+    if (!this.has(key)) return issue(key, 0);
     const run = ({ queue, sequence }: Turn) => issue(queue.key, sequence);
     this.add(key, new InstantTurn(bytes, run, (error) => completion.fail(error as DinomoError)));
   }
 
   /** Resolves when the operations that wait have been issued for an encoded key. */
   whenTurnComes(key: KeyEncoder): Promise<void> {
-    if (this.count === 0 || this.find(key) === undefined) return Promise.resolve();
+    if (!this.has(key)) return Promise.resolve();
     return new Promise((resolve, reject) => {
       const run = ({ sequence }: Turn) => {
         this.client.end(sequence);

@@ -23,9 +23,7 @@ import {
   nodeStateOf,
 } from "../routing/node_directory.ts";
 import type { StatisticsRegion } from "../statistics/statistics_region.ts";
-import type { OwnCommits } from "../node/own_commits.ts";
-import type { OwnPuts } from "../node/own_puts.ts";
-import { type CommitAtOnce, NodeConnection, OwnPut, type PutAtOnce } from "./node_connection.ts";
+import { NodeConnection, OwnPut } from "./node_connection.ts";
 import type { RingCarrier } from "./ring_carrier.ts";
 
 /** What a connector is made of. */
@@ -103,8 +101,10 @@ export class NodeConnector {
     const helper = this.#helpers[agent] = this.#makeHelper(agent, nodeId, ring);
     const execute = (publish: () => void) =>
       helper === undefined ? 0 : this.#help(helper, agent, publish);
-    const put = helper?.ownPuts && this.#putter(helper.ownPuts, agent);
-    const commit = helper?.ownCommits && this.#committer(helper.ownCommits, agent);
+    const puts = helper?.ownPuts;
+    const commits = helper?.ownCommits;
+    const put = puts && this.#maker(agent, puts.put.bind(puts));
+    const commit = commits && this.#maker(agent, commits.commit.bind(commits));
     const agentAt = pool.agentAt(agent);
     const connection = new NodeConnection(nodeId, agentAt, ring, execute, put, commit);
     connection.producer.setConnected(nodeId + 1);
@@ -141,21 +141,14 @@ export class NodeConnector {
     return new KvsNode(parts);
   }
 
-  #putter(ownPuts: OwnPuts, agent: number): PutAtOnce {
-    return (record, length, key, routedBy) => {
+  /** What makes changes of this thread's own in a KN's place. */
+  #maker<Asked extends unknown[]>(
+    agent: number,
+    make: (...asked: Asked) => boolean,
+  ): (...asked: Asked) => number {
+    return (...asked) => {
       try {
-        return ownPuts.put(record, length, key, routedBy) ? OwnPut.ANSWERED : OwnPut.NOT_MADE;
-      } catch (error) {
-        this.#leaveFailed(agent, error);
-        return OwnPut.FAILED;
-      }
-    };
-  }
-
-  #committer(ownCommits: OwnCommits, agent: number): CommitAtOnce {
-    return (words) => {
-      try {
-        return ownCommits.commit(words) ? OwnPut.ANSWERED : OwnPut.NOT_MADE;
+        return make(...asked) ? OwnPut.ANSWERED : OwnPut.NOT_MADE;
       } catch (error) {
         this.#leaveFailed(agent, error);
         return OwnPut.FAILED;

@@ -208,11 +208,6 @@ export class RequestSender {
     this.#onFlush();
   }
 
-  /** Whether operations should wait for the next turn of the event loop, this one counted. */
-  get isTurnOver(): boolean {
-    return this.#waiter.isTurnOver?.() ?? false;
-  }
-
   /** Whether a flush is to be made at the end of the tick. */
   get isFlushScheduled(): boolean {
     return this.#isFlushScheduled;

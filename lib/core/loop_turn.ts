@@ -96,7 +96,11 @@ export class LoopTurn {
 export const loopTurn: LoopTurn = new LoopTurn(monotonicMs);
 
 /**
- * Counts an operation that has been done within the tick.
+ * Counts an operation that has been done within the tick, by a call that blocks.
+ *
+ * Such a call is always done at once, however long the turn has lasted: it has no other one. What
+ * an awaited operation asks before (client/own_changes.ts) its caller asks here afterwards: whether
+ * to go on in this turn.
  *
  * @param done its promise
  * @returns the same, or one that resolves in the next turn when this one has lasted long enough

@@ -334,16 +334,9 @@ export class DpmProcessors {
 
   #keepLog(log: LogPlace): void {
     const { control } = this.#pool;
-    const written = Atomics.load(control, UNITS_WRITTEN);
-    const isUnsynced = written !== Atomics.load(control, UNITS_SYNCED);
-    if (isUnsynced && this.#syncTimer === undefined && !this.#isCheckpointing) {
-      const sync = () => {
-        this.sync(log).catch(() => false).finally(() => this.#syncTimer = undefined);
-      };
-      // What has been written survives the process without it.
-      this.#syncTimer = startTimer(sync, SYNC_INTERVAL_MS, { keepsAlive: false });
-    }
+    this.#keepSynced(log);
     if (this.#isCheckpointing || durabilityFailure(this.#pool) !== DurabilityFailure.NONE) return;
+    const written = Atomics.load(control, UNITS_WRITTEN);
     const bytes = ((written - control[CHECKPOINT_UNITS]) >>> 0) * ADDRESS_UNIT_BYTES;
     const frees = this.#segments.pendingCount > 0 &&
       this.#segments.freeCount < this.#budget.dueCount;
@@ -352,7 +345,29 @@ export class DpmProcessors {
     if (bytes < checkpointBytes && !frees) return;
     this.#isCheckpointing = true;
     // A checkpoint that fails ends durability, which every later write reports.
-    this.checkpoint(log).catch(() => {}).finally(() => this.#isCheckpointing = false);
+    this.checkpoint(log).then(() => true, () => false).then((isWritten) => {
+      this.#isCheckpointing = false;
+      if (isWritten) this.#keepSynced(log);
+    });
+  }
+
+  /**
+   * Has what is written synced some time later. To be called again when a sync or a checkpoint has
+   * ended: what was written meanwhile has found it in progress, and may be the last for long.
+   */
+  #keepSynced(log: LogPlace): void {
+    const { control } = this.#pool;
+    if (Atomics.load(control, UNITS_WRITTEN) === Atomics.load(control, UNITS_SYNCED)) return;
+    if (this.#syncTimer !== undefined || this.#isCheckpointing || this.#isClosing) return;
+    const sync = () => {
+      this.sync(log).then(() => true, () => false).then((isSynced) => {
+        this.#syncTimer = undefined;
+        const hasFailed = durabilityFailure(this.#pool) !== DurabilityFailure.NONE;
+        if (isSynced && !hasFailed) this.#keepSynced(log);
+      });
+    };
+    // What has been written survives the process without it.
+    this.#syncTimer = startTimer(sync, SYNC_INTERVAL_MS, { keepsAlive: false });
   }
 
   #clean(): void {

@@ -9,7 +9,7 @@
  * the ring's next request.
  *
  * Where writes are logged, the commit is a group of its own. So a client has only the first commit of
- * a tick made in this way, and none that is synced (client/commit_sender.ts): what follows shares a
+ * a tick made in this way, and none that is synced (client/own_changes.ts): what follows shares a
  * write.
  *
  * @module

@@ -312,7 +312,7 @@ export class RemoteReads<V> implements StoreReads<V> {
   async #whenReadable(key: Key): Promise<void> {
     this.#lifetime.assertNotFailed();
     const slot = (this.#key.encode(key) >>> SLOT_SHIFT) as Slot;
-    const isQueued = this.#queues.count !== 0 && this.#queues.find(this.#key) !== undefined;
+    const isQueued = this.#queues.has(this.#key);
     // Behind what waits for its turn, and then for what is on its way.
     if (isQueued) await this.#requested.issue(key, false);
     else if (this.#client.isSlotPending(slot)) await this.#client.whenSlotSettled(slot);

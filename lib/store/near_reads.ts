@@ -384,7 +384,7 @@ export class NearReads<V> implements StoreReads<V> {
   /** Whether a read of the encoded key may have to wait for operations of this thread. */
   #mustWait(slot: Slot): boolean {
     return this.#client.isSlotPending(slot) ||
-      (this.#queues.count !== 0 && this.#queues.find(this.#key) !== undefined);
+      this.#queues.has(this.#key);
   }
 
   /** Resolves when all that was issued before for a key can be seen. */

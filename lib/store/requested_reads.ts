@@ -78,7 +78,7 @@ export class RequestedReads {
         resolve(ended);
       });
       const client = this.#client;
-      if (this.#queues.count === 0 || this.#queues.find(this.#key) === undefined) {
+      if (!this.#queues.has(this.#key)) {
         return client.get(this.#key, withValue, completion);
       }
       const turn = new InstantTurn(

@@ -18,13 +18,11 @@ import {
 } from "../client/completions.ts";
 import type { GarbageMeter } from "../client/garbage_meter.ts";
 import type { KeyQueues } from "../client/key_queues.ts";
-import { draftPut } from "../client/request_draft.ts";
+import { draftOfKey, draftPut, type RequestDraft } from "../client/request_draft.ts";
 import type { ValueCodec } from "../codec/codec.ts";
 import type { Key, KeyEncoder } from "../core/key_encoder.ts";
-import { loopTurn } from "../core/loop_turn.ts";
-import { runMicrotask } from "../core/runtime.ts";
 import type { OperationCounters } from "../pool/operation_counters.ts";
-import { Condition } from "../rings/ring_layout.ts";
+import { Condition, Operation } from "../rings/ring_layout.ts";
 import type { AbortOptions } from "./abort.ts";
 import {
   assertChange,
@@ -67,11 +65,6 @@ export class StoreWrites<V> {
   readonly #syncs = new SyncCompletions();
   /** The store's durability, one of `DurabilityLevel`. */
   readonly #level: number;
-  /** Whether a put has been made at once in this tick. */
-  #hasPut = false;
-  readonly #endTick = (): void => {
-    this.#hasPut = false;
-  };
 
   /** Writes with a store's parts; updates read by `reads`. */
   constructor(parts: OperationParts<V>, reads: StoreReads<V>) {
@@ -90,13 +83,11 @@ export class StoreWrites<V> {
   put(key: Key, value: V, options?: PutOptions): Promise<number> {
     try {
       this.#lifetime.assertWritable("put");
-      const expiresAtMs = expiryOf(options);
-      const mustSync = mustSyncOf(options, this.#level);
-      this.#encode(key, value);
-      const made = mustSync ? NOT_AT_ONCE : this.#putFirst(expiresAtMs);
+      const draft = this.#draftPut(key, value, Condition.NONE, 0, options);
+      const made = this.#queues.has(this.#key) ? NOT_AT_ONCE : this.#client.own.putFirst(draft);
       if (made !== NOT_AT_ONCE) return Promise.resolve(made);
       const completion = new PutCompletion<number>();
-      this.#put(expiresAtMs, Condition.NONE, 0, completion, mustSync);
+      this.#issue(draft, completion);
       return completion.promise;
     } catch (error) {
       return Promise.reject(error);
@@ -122,16 +113,8 @@ export class StoreWrites<V> {
     if (this.#queues.count !== 0) this.#settleQueue(key);
     this.#encode(key, value);
     const draft = draftPut(this.#key, this.#codec, expiresAtMs, condition, version, mustSync);
-    if (condition === Condition.NONE && !mustSync) {
-      const made = this.#client.putAtOnce(draft);
-      if (made !== NOT_AT_ONCE) return made;
-    }
-    const completion = this.#syncs.take();
-    this.#client.issue(draft, completion);
-    this.#client.waitFor(completion);
-    this.#syncs.give(completion);
-    completion.throwError();
-    return completion.version;
+    const made = this.#client.own.put(draft);
+    return made !== NOT_AT_ONCE ? made : this.#issueSync(draft);
   }
 
   async putMany(entries: Iterable<PutEntry<V>>, options?: PutManyOptions): Promise<void> {
@@ -142,18 +125,16 @@ export class StoreWrites<V> {
       own.take(entry);
       const { expiresAtMs, mustSync } = own;
       this.#encodePair(entry[0], entry[1]);
-      this.#put(expiresAtMs, Condition.NONE, 0, batch, mustSync);
-      return this.#codec.end - this.#codec.start;
+      const codec = this.#codec;
+      this.#issue(draftPut(this.#key, codec, expiresAtMs, Condition.NONE, 0, mustSync), batch);
+      return codec.end - codec.start;
     }, signal);
   }
 
   delete(key: Key): Promise<boolean> {
     try {
       this.#lifetime.assertWritable("delete");
-      this.#key.encode(key);
-      const completion = new OutcomeCompletion();
-      this.#delete(completion);
-      return completion.promise;
+      return this.#delete(key, Condition.NONE, 0);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -166,11 +147,7 @@ export class StoreWrites<V> {
   compareAndDelete(key: Key, version: number): Promise<boolean> {
     try {
       this.#lifetime.assertWritable("compareAndDelete");
-      const expected = presentVersionOf(version);
-      this.#key.encode(key);
-      const completion = new OutcomeCompletion();
-      this.#delete(completion, Condition.VERSION, expected);
-      return completion.promise;
+      return this.#delete(key, Condition.VERSION, presentVersionOf(version));
     } catch (error) {
       return Promise.reject(error);
     }
@@ -185,22 +162,15 @@ export class StoreWrites<V> {
     this.#lifetime.assertWritable(method);
     this.#lifetime.assertBlocks(method);
     if (this.#queues.count !== 0) this.#settleQueue(key);
-    this.#key.encode(key);
-    this.#counters.delete();
-    const completion = this.#syncs.take();
-    this.#client.delete(this.#key, completion, 0, condition, version);
-    this.#client.waitFor(completion);
-    this.#syncs.give(completion);
-    completion.throwError();
-    return completion.isApplied;
+    return this.#issueSync(this.#draftDelete(key, condition, version)) !== undefined;
   }
 
   async deleteMany(keys: Iterable<Key>, options?: AbortOptions): Promise<boolean[]> {
     this.#lifetime.assertWritable("deleteMany");
     const outcomes: boolean[] = [];
     await this.#issueAll(iterable<Key>("keys", keys), (key, batch) => {
-      this.#key.encode(key);
-      this.#delete(new ItemCompletion(batch, outcomes, outcomes.push(false) - 1));
+      const draft = this.#draftDelete(key, Condition.NONE, 0);
+      this.#issue(draft, new ItemCompletion(batch, outcomes, outcomes.push(false) - 1));
       return 0;
     }, options?.signal);
     return outcomes;
@@ -215,12 +185,10 @@ export class StoreWrites<V> {
     try {
       this.#lifetime.assertWritable("compareAndSet");
       const expected = versionOf(version);
-      const expiresAtMs = expiryOf(options);
-      const mustSync = mustSyncOf(options, this.#level);
-      this.#encode(key, value);
-      const completion = new PutCompletion<number | undefined>();
       const condition = expected === null ? Condition.ABSENT : Condition.VERSION;
-      this.#put(expiresAtMs, condition, expected ?? 0, completion, mustSync);
+      const draft = this.#draftPut(key, value, condition, expected ?? 0, options);
+      const completion = new PutCompletion<number | undefined>();
+      this.#issue(draft, completion);
       return completion.promise;
     } catch (error) {
       return Promise.reject(error);
@@ -372,56 +340,53 @@ export class StoreWrites<V> {
     this.#queues.settle(this.#key, true);
   }
 
-  /**
-   * Makes a put of the encoded key and value at once if it is the tick's first: those that follow
-   * become requests, which cost less together. It ends before the event loop turns, so in a turn
-   * that has lasted it is a request, too, which ends in the next one.
-   *
-   * @returns its version, or `NOT_AT_ONCE`
-   */
-  #putFirst(expiresAtMs: number): number {
-    if (this.#hasPut || loopTurn.count(0)) return NOT_AT_ONCE;
-    if (this.#queues.count !== 0 && this.#queues.find(this.#key) !== undefined) return NOT_AT_ONCE;
-    const draft = draftPut(this.#key, this.#codec, expiresAtMs, Condition.NONE, 0, false);
-    const made = this.#client.putAtOnce(draft);
-    if (made === NOT_AT_ONCE) return made;
-    this.#hasPut = true;
-    runMicrotask(this.#endTick);
-    return made;
-  }
-
-  /** Issues a put of the encoded key and value, or has it wait for its turn. */
-  #put(
-    expiresAtMs: number,
+  /** Encodes a put, as its options say. */
+  #draftPut(
+    key: Key,
+    value: V,
     condition: number,
     version: number,
-    completion: Completion,
-    mustSync: boolean,
-  ): void {
-    const { bytes, start, end } = this.#codec;
+    options: PutOptions | undefined,
+  ): RequestDraft {
+    const expiresAtMs = expiryOf(options);
+    const mustSync = mustSyncOf(options, this.#level);
+    this.#encode(key, value);
+    return draftPut(this.#key, this.#codec, expiresAtMs, condition, version, mustSync);
+  }
+
+  #draftDelete(key: Key, condition: number, version: number): RequestDraft {
+    this.#key.encode(key);
+    this.#counters.delete();
+    return draftOfKey(Operation.DELETE, this.#key, condition, version);
+  }
+
+  #delete(key: Key, condition: number, version: number): Promise<boolean> {
+    const draft = this.#draftDelete(key, condition, version);
+    const completion = new OutcomeCompletion();
+    this.#issue(draft, completion);
+    return completion.promise;
+  }
+
+  /** Issues a request of the encoded key, or has it wait for its turn. */
+  #issue(draft: RequestDraft, completion: Completion): void {
     const client = this.#client;
-    if (this.#queues.count === 0 || this.#queues.find(this.#key) === undefined) {
-      client.put(this.#key, this.#codec, expiresAtMs, condition, version, completion, mustSync);
-      return;
-    }
+    if (!this.#queues.has(this.#key)) return void client.issue(draft, completion);
     // A copy: the codec encodes the next value to the same place. (A Buffer's slice would be none.)
+    const { bytes, start, end } = draft.value;
     const value = { bytes: new Uint8Array(bytes.subarray(start, end)), start: 0, end: end - start };
     this.#queues.issue(this.#key, completion, value.end, (key, sequence) => {
-      client.put(key, value, expiresAtMs, condition, version, completion, mustSync, sequence);
+      client.issue({ ...draft, key, value }, completion, sequence);
     });
   }
 
-  /** Issues a delete of the encoded key, or has it wait for its turn. */
-  #delete(completion: Completion, condition: number = Condition.NONE, version = 0): void {
-    this.#counters.delete();
-    const client = this.#client;
-    if (this.#queues.count === 0 || this.#queues.find(this.#key) === undefined) {
-      client.delete(this.#key, completion, 0, condition, version);
-      return;
-    }
-    this.#queues.issue(this.#key, completion, 0, (key, sequence) => {
-      client.delete(key, completion, sequence, condition, version);
-    });
+  /** Issues a request, and waits until it has ended; returns the version that its key has by it. */
+  #issueSync(draft: RequestDraft): number | undefined {
+    const completion = this.#syncs.take();
+    this.#client.issue(draft, completion);
+    this.#client.waitFor(completion);
+    this.#syncs.give(completion);
+    completion.throwError();
+    return completion.version;
   }
 
   #makeUpdated(reads: StoreReads<V>): UpdatedStore<V> {

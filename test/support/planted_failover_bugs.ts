@@ -18,6 +18,7 @@ const REPAIRS = "test/unit/pool_repair.test.ts";
 const DIRECTORY = "lib/routing/node_directory.ts";
 const OWN_PUTS = "test/simulation/own_puts.test.ts";
 const OWN_PUT = "lib/node/own_puts.ts";
+const OWN_CHANGES = "lib/client/own_changes.ts";
 const CARRIER = "lib/client/ring_carrier.ts";
 const IMMEDIATE = "lib/node/immediate_commit.ts";
 const LOGGED_COMMIT = "lib/node/logged_commit.ts";
@@ -132,6 +133,22 @@ export const FAILOVER_BUGS: readonly PlantedBug[] = [
     file: CARRIER,
     edits: [["if (this.#inFlight.isPending(slot)) return NOT_AT_ONCE;", ""]],
     caughtBy: ["test/unit/hand_over.test.ts"],
+  },
+  {
+    name: "a thread puts itself what has a condition",
+    breaks: "conditions of puts",
+    file: OWN_CHANGES,
+    edits: [["|| draft.operation !== PLAIN_PUT) return NOT_AT_ONCE;", ") return NOT_AT_ONCE;"]],
+    caughtBy: ["test/unit/hand_over.test.ts"],
+    inTest: "with a condition",
+  },
+  {
+    name: "a thread makes each awaited put of a tick itself",
+    breaks: "puts of a tick are executed together",
+    file: OWN_CHANGES,
+    edits: [["this.#hasPut = true;", ""]],
+    caughtBy: ["test/unit/hand_over.test.ts"],
+    inTest: "the first of a tick",
   },
   {
     name: "a thread puts itself while another one executes",

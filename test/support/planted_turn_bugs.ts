@@ -20,10 +20,10 @@ export const TURN_BUGS: readonly PlantedBug[] = [
     caughtBy: [EVENT_LOOP],
   },
   {
-    name: "puts that are made in the call go on however long the turn has lasted",
+    name: "puts and commits that are made in the call go on however long the turn has lasted",
     breaks: "turns of the event loop",
-    file: "lib/store/writes.ts",
-    edits: [["if (this.#hasPut || loopTurn.count(0)) return NOT_AT_ONCE;", ""]],
+    file: "lib/client/own_changes.ts",
+    edits: [["return !(this.#waiter.isTurnOver?.() ?? false);", "return true;"]],
     caughtBy: [EVENT_LOOP],
   },
   {
@@ -31,8 +31,8 @@ export const TURN_BUGS: readonly PlantedBug[] = [
     breaks: "I4",
     file: "lib/store/writes.ts",
     edits: [[
-      "if (this.#queues.count !== 0 && this.#queues.find(this.#key) !== undefined) return NOT_AT_ONCE;",
-      "",
+      "this.#queues.has(this.#key) ? NOT_AT_ONCE : this.#client.own.putFirst(draft);",
+      "this.#client.own.putFirst(draft);",
     ]],
     caughtBy: ["test/api/operation_order.test.ts"],
   },

@@ -273,7 +273,7 @@ export class SimClient implements SimAgent, ClientWaiter {
   /** Makes a put in this thread, if it may; false if it is to be issued. */
   #putAtOnce(value: ValueBytes, expiresAtMs: number, completion: SimCompletion): boolean {
     try {
-      const version = this.client.putAtOnce(
+      const version = this.client.own.put(
         draftPut(this.#encoder, value, expiresAtMs, Condition.NONE, 0, false),
       );
       if (version === NOT_AT_ONCE) return false;

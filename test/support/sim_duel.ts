@@ -127,7 +127,7 @@ export class SimDuel {
       const bytes = makeValue(model.key.number, operation.number, byteLength);
       const value = { bytes, start: 0, end: bytes.length };
       this.#encoder.encode(model.key.text);
-      const version = this.client.putAtOnce(
+      const version = this.client.own.put(
         draftPut(this.#encoder, value, Infinity, Condition.NONE, 0, false),
       );
       if (version === NOT_AT_ONCE) {

@@ -708,7 +708,7 @@ export class SimFailover {
     const condition = step.kind === "put-absent" ? Condition.ABSENT : Condition.NONE;
     const expiresAtMs = step.kind === "put-expiring" ? this.#nowMs + TTL_MS : Infinity;
     if (this.#options.putsAtOnce && condition === Condition.NONE) {
-      const version = this.#client.putAtOnce(
+      const version = this.#client.own.put(
         draftPut(this.#encoder, value, expiresAtMs, Condition.NONE, 0, false),
       );
       if (version !== NOT_AT_ONCE) {

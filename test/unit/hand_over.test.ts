@@ -9,14 +9,13 @@ import { clientExecutor, enterExecutor, leaveExecutor } from "../../lib/agent/ex
 import { makeRingClient, type RingClient } from "../../lib/client/ring_client.ts";
 import { SyncCompletion } from "../../lib/client/completions.ts";
 import { NOT_AT_ONCE } from "../../lib/client/carrier.ts";
-import { draftPut } from "../../lib/client/request_draft.ts";
+import { draftOfKey, draftPut, type RequestDraft } from "../../lib/client/request_draft.ts";
 import { NodeConnection, OwnPut, type PutAtOnce } from "../../lib/client/node_connection.ts";
 import type { NodeId, Slot } from "../../lib/core/brands.ts";
 import { KeyEncoder } from "../../lib/core/key_encoder.ts";
 import { SLOT_COUNT, SLOT_SHIFT } from "../../lib/core/limits.ts";
 import { KvsNode } from "../../lib/node/kvs_node.ts";
 import { AGENT_EXECUTOR, AGENT_SLEEPING } from "../../lib/pool/control_layout.ts";
-import { draftOfKey } from "../../lib/client/request_draft.ts";
 import { geometryOf } from "../../lib/pool/geometry.ts";
 import { Pool } from "../../lib/pool/pool.ts";
 import { RequestConsumer } from "../../lib/rings/request_consumer.ts";
@@ -43,6 +42,8 @@ class World {
   readonly #completions: SyncCompletion[] = [];
   #atTickEnd: (() => void) | undefined;
   #poll: ((mayHelp: boolean) => number) | undefined;
+  /** Whether the turn of the event loop has lasted long. */
+  isTurnOver = false;
   /** Thrown where the client would block, if set. */
   whyNotBlock: Error | undefined;
 
@@ -52,6 +53,7 @@ class World {
     Atomics.store(pool.control, this.#agentAt + AGENT_SLEEPING, isAsleep ? 1 : 0);
     const ring = createRing(64 * 1024, 1024);
     const waiter = {
+      isTurnOver: () => this.isTurnOver,
       schedule: (task: () => void) => void (this.#atTickEnd = task),
       waitLater: (poll: (mayHelp: boolean) => number) => void (this.#poll = poll),
       waitSync: () => {
@@ -101,12 +103,20 @@ class World {
   }
 
   /** Puts a key at once; whether it was made. */
-  putAtOnce(text: string): boolean {
+  putAtOnce(text: string, condition: number = Condition.NONE, mustSync = false): boolean {
+    return this.client.own.put(this.#draftPut(text, condition, mustSync)) !== NOT_AT_ONCE;
+  }
+
+  /** The same for one that is awaited. */
+  putFirst(text: string): boolean {
+    return this.client.own.putFirst(this.#draftPut(text, Condition.NONE, false)) !== NOT_AT_ONCE;
+  }
+
+  #draftPut(text: string, condition: number, mustSync: boolean): RequestDraft {
     const bytes = new Uint8Array(8);
     this.#key.encode(text);
     const value = { bytes, start: 0, end: bytes.length };
-    return this.client.putAtOnce(draftPut(this.#key, value, Infinity, Condition.NONE, 0, false)) !==
-      NOT_AT_ONCE;
+    return draftPut(this.#key, value, Infinity, condition, 0, mustSync);
   }
 
   /** Deletes keys in an atomic commit; whether it has ended at once. */
@@ -194,6 +204,35 @@ test("a put is not made at once before what is held of its slot", () => {
   world.endTick();
   assert.is(world.settledCount, 1);
   assert.ok(world.putAtOnce("key 0"));
+});
+
+test("a put with a condition, or one that is synced, is not made at once", () => {
+  const world = new World(true);
+  assert.not(world.putAtOnce("a", Condition.ABSENT));
+  assert.not(world.putAtOnce("a", Condition.NONE, true));
+  assert.ok(world.putAtOnce("a"));
+});
+
+test("of awaited puts the first of a tick is made at once, unless something was issued before", () => {
+  const world = new World(true);
+  assert.ok(world.putFirst("a"));
+  assert.not(world.putFirst("b"));
+  assert.ok(world.putAtOnce("b"), "one whose caller blocks always is");
+  world.endTick();
+  assert.ok(world.putFirst("b"));
+  world.endTick();
+  world.moveSlot("key 0", OTHER_NODE);
+  world.issue(1);
+  assert.not(world.putFirst("a"));
+  assert.ok(world.putAtOnce("a"));
+});
+
+test("nothing that is awaited is made at once in a turn that has lasted", () => {
+  const world = new World(true);
+  world.isTurnOver = true;
+  assert.not(world.putFirst("a"));
+  assert.ok(world.putAtOnce("a"));
+  assert.not(world.commitAtOnce("b", "c"));
 });
 
 test("a commit is made at once unless requests are in flight, or another thread executes", () => {
