@@ -114,8 +114,8 @@ export class NodePeers {
   }
 
   /**
-   * The map has changed: ends what leads to nodes that are gone, and connects ahead to those that own
-   * nothing, if all that own something are reached.
+   * The map has changed: ends what leads to nodes that are gone, and connects ahead to those that
+   * own nothing, if all that own something are reached.
    */
   follow({ owners, addresses }: OwnerView): void {
     for (const { node, address, link, sent } of this.#peers.values()) {
