@@ -3,7 +3,7 @@
  *
  * ```sh
  * bun bench/ranges.ts
- * node dist/bench/ranges.js --keys 1000000
+ * node dist/bench/ranges.js --keys 5000000 --values object --puts no
  * ```
  *
  * @module
@@ -11,7 +11,7 @@
 import { parseArgs } from "node:util";
 import process from "node:process";
 import { describeEnvironment } from "./environment.ts";
-import { formatRanges, measureRanges } from "./ranges/ranges.ts";
+import { formatRanges, measureRanges, VALUES } from "./ranges/ranges.ts";
 
 const { values } = parseArgs({
   args: process.argv.slice(2),
@@ -19,19 +19,30 @@ const { values } = parseArgs({
     keys: { type: "string", default: "100000" },
     rounds: { type: "string", default: "400" },
     ranges: { type: "string", default: "50" },
+    values: { type: "string", default: "small" },
+    puts: { type: "string", default: "yes" },
   },
 });
+
+function isKind(kind: string): kind is keyof typeof VALUES {
+  return Object.hasOwn(VALUES, kind);
+}
+if (!isKind(values.values)) {
+  throw new Error(`--values must be one of ${Object.keys(VALUES).join(", ")}`);
+}
 
 const { runtime, runtimeVersion, coreCount, loadAverage } = describeEnvironment();
 console.log(
   `${runtime} ${runtimeVersion}, ${coreCount} processors, load ${loadAverage.toFixed(1)}, ` +
-    `${values.keys} keys`,
+    `${values.keys} keys, values: ${values.values}`,
 );
 console.log(formatRanges(
   await measureRanges({
     keyCount: Number(values.keys),
     roundCount: Number(values.rounds),
     rangeCount: Number(values.ranges),
+    values: values.values,
+    withPuts: values.puts === "yes",
     onPhase: (phase) => console.error(`${phase} ...`),
   }),
 ));

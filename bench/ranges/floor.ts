@@ -36,7 +36,7 @@ export class RangeFloor {
   #state = 1;
 
   /** Prepares memory for so many keys, and values like one. */
-  constructor(keyCount: number, key: string, value: object) {
+  constructor(keyCount: number, key: string, value: unknown) {
     this.#buckets = words(keyCount * BUCKET_BYTES / 4);
     this.#records = words(keyCount * RECORD_BYTES / 4 + LINE_WORDS);
     this.#levels = Array.from({ length: LEVELS }, (_, i) => {

@@ -16,6 +16,10 @@ import { RangeFloor } from "./floor.ts";
 /** How much is measured. */
 export interface RangesPlan {
   readonly keyCount: number;
+  /** What the values of ranges are. */
+  readonly values: keyof typeof VALUES;
+  /** Whether puts are measured, too: with many keys that takes most of the time. */
+  readonly withPuts: boolean;
   /** Rounds in which each of the things takes its turn. */
   readonly roundCount: number;
   /** Ranges of a turn. */
@@ -29,8 +33,32 @@ export type RangesFigures = Readonly<Record<string, number>>;
 
 /** Passes over all keys. */
 const PASSES = 5;
+/** Puts that LMDB, or a store, is given before they are waited for. */
+const PUTS_AT_ONCE = 50_000;
 
-type Value = { readonly number: number; readonly name: string };
+/** Values by their numbers; what is no object both stores keep without the names of properties. */
+export const VALUES = {
+  small: (number: number) => ({ number, name: `name ${number}` }),
+  object: (number: number) => ({
+    id: number,
+    name: `name ${number}`,
+    mail: `user${number}@example.org`,
+    city: "Amsterdam",
+    points: number * 7 % 10_000,
+    active: number % 2 === 0,
+    since: 1_700_000_000 + number,
+    level: number % 50,
+  }),
+  text: (number: number) => `value ${number} `.padEnd(100, "x"),
+  bytes: (number: number) => textEncoder.encode(`value ${number} `.padEnd(100, "x")),
+} as const;
+
+type Value = ReturnType<typeof VALUES[keyof typeof VALUES]>;
+
+const textEncoder = new TextEncoder();
+
+/** How LMDB encodes values. */
+type Encoding = "msgpack" | "string" | "binary";
 
 /** What ranges are taken of. */
 interface Subject {
@@ -42,10 +70,6 @@ interface Subject {
 
 function keyOf(number: number): string {
   return `user:${String(number).padStart(8, "0")}`;
-}
-
-function valueOf(number: number): Value {
-  return { number, name: `name ${number}` };
 }
 
 /** A permutation of the numbers below a count. */
@@ -97,12 +121,27 @@ function subjectOf(store: Store<Value>): Subject {
   };
 }
 
-async function openLmdb(numbers: readonly number[]): Promise<[Subject, () => Promise<void>]> {
+/**
+ * Opens LMDB, and fills it.
+ *
+ * @param encoding how it encodes values
+ * @param keepsNames whether it keeps the names of properties apart from the values, as Dinomo does
+ */
+async function openLmdb(
+  numbers: readonly number[],
+  valueOf: (number: number) => Value,
+  encoding: Encoding,
+  keepsNames: boolean,
+): Promise<[Subject, () => Promise<void>]> {
   const lmdb = await import("lmdb");
   const path = mkdtempSync(join(tmpdir(), "dinomo-ranges-"));
-  const database = lmdb.open<Value, string>({ path, noSync: true });
+  const names = keepsNames ? { sharedStructuresKey: Symbol.for("names") } : {};
+  const database = lmdb.open<Value, string>({ path, noSync: true, encoding, ...names });
   let last: Promise<boolean> | undefined;
-  for (const number of numbers) last = database.put(keyOf(number), valueOf(number));
+  for (const [i, number] of numbers.entries()) {
+    last = database.put(keyOf(number), valueOf(number));
+    if (i % PUTS_AT_ONCE === 0) await last;
+  }
   await last;
   const drain = (items: Iterable<unknown>) => {
     let count = 0;
@@ -122,19 +161,54 @@ async function openLmdb(numbers: readonly number[]): Promise<[Subject, () => Pro
   return [subject, close];
 }
 
+/** Opens and fills what ranges are taken of. */
+async function openSubjects(
+  { values, onPhase = () => {} }: RangesPlan,
+  numbers: readonly number[],
+  capacity: number,
+): Promise<[readonly (readonly [string, Subject])[], () => Promise<void>]> {
+  const valueOf: (number: number) => Value = VALUES[values];
+  onPhase("filling the store");
+  const codec = values === "bytes" ? "binary" : "msgpack";
+  const store = await open<Value>({ capacity, ordered: true, codec });
+  for (let at = 0; at < numbers.length; at += PUTS_AT_ONCE) {
+    const some = numbers.slice(at, at + PUTS_AT_ONCE);
+    store.putManySync(some.map((number) => [keyOf(number), valueOf(number)]));
+  }
+  const subjects: [string, Subject][] = [["dinomo", subjectOf(store)]];
+  const closing = [() => store.close()];
+  const addLmdb = async (name: string, encoding: Encoding, keepsNames: boolean) => {
+    onPhase(`filling ${name}`);
+    const [subject, close] = await openLmdb(numbers, valueOf, encoding, keepsNames);
+    subjects.push([name, subject]);
+    closing.push(close);
+  };
+  const encoding = values === "bytes" ? "binary" : values === "text" ? "string" : "msgpack";
+  await addLmdb("lmdb", encoding, false);
+  if (encoding === "msgpack") await addLmdb("lmdb with sharedStructuresKey", encoding, true);
+  const close = async () => {
+    for (const one of closing) await one();
+  };
+  return [subjects, close];
+}
+
 /** Measures everything of a plan. */
 export async function measureRanges(plan: RangesPlan): Promise<RangesFigures> {
-  const { keyCount, roundCount, rangeCount, onPhase = () => {} } = plan;
+  const { keyCount, roundCount, rangeCount, values, onPhase = () => {} } = plan;
   const turns = new Turns();
-  const capacity = Math.max(64 * 2 ** 20, keyCount * 300);
+  const capacity = Math.max(64 * 2 ** 20, keyCount * 400);
   const numbers = scattered(keyCount);
-  await timePuts(turns, plan, numbers, capacity);
-  onPhase("filling both stores");
-  const store = await open<Value>({ capacity, ordered: true });
-  store.putManySync(numbers.map((number) => [keyOf(number), valueOf(number)]));
-  const [lmdb, closeLmdb] = await openLmdb(numbers);
-  const floor = new RangeFloor(keyCount, keyOf(0), valueOf(keyCount));
-  const subjects = Object.entries({ dinomo: subjectOf(store), lmdb });
+  if (plan.withPuts) await timePuts(turns, plan, numbers, capacity);
+  const [subjects, close] = await openSubjects(plan, numbers, capacity);
+  const floor = new RangeFloor(keyCount, keyOf(0), VALUES[values](keyCount));
+  onPhase("passes over all keys");
+  for (let round = 0; round < PASSES; round++) {
+    for (const [of, subject] of subjects) {
+      turns.time(`pass over all with values, per key, ${of}`, keyCount, () => {
+        if (subject.all() !== keyCount) throw new Error("a key is missing");
+      });
+    }
+  }
   onPhase("ranges");
   for (let round = 0; round < roundCount; round++) {
     const from = (i: number) => keyOf(numbers[(i * 31 + round * 7919) % keyCount]!);
@@ -160,16 +234,7 @@ export async function measureRanges(plan: RangesPlan): Promise<RangesFigures> {
     repeat("floor of a range of 10: decoding its values", () => floor.decode());
     repeat("floor of a range of 10: strings of its keys", () => floor.text());
   }
-  onPhase("passes over all keys");
-  for (let round = 0; round < PASSES; round++) {
-    for (const [of, subject] of subjects) {
-      turns.time(`pass over all with values, per key, ${of}`, keyCount, () => {
-        if (subject.all() !== keyCount) throw new Error("a key is missing");
-      });
-    }
-  }
-  await closeLmdb();
-  await store.close();
+  await close();
   return turns.figures();
 }
 
@@ -192,7 +257,7 @@ async function timePuts(
       stores.reverse();
       for (const [of, store] of stores) {
         turns.time(`${name}, ${of}`, some.length, () => {
-          for (const number of some) store.putSync(keyOf(number), valueOf(number));
+          for (const number of some) store.putSync(keyOf(number), VALUES.small(number));
         });
       }
     }

@@ -80,7 +80,7 @@ export class KeyLookahead {
     for (let i = 0; overflows && i < count; i++) {
       if (this.#overflows[i] !== NO_BUCKET) this.#findPairInChain(i, hashes[from + i * stride]);
     }
-    this.#touchRecords(count);
+    this.#touchRecords(count, valueBytesMax === NO_VALUES ? 1 : 2);
     this.#endStep();
     this.#copyKeys(hashes, from, stride, count, valueBytesMax);
     this.#endStep();
@@ -196,21 +196,25 @@ export class KeyLookahead {
     this.#pairs[i] = address === NO_ADDRESS ? 0 : pairAt;
   }
 
-  /** Looks at the records, and at the generations of their segments. */
-  #touchRecords(count: number): void {
+  /**
+   * Looks at the records, and at the generations of their segments.
+   *
+   * @param lines behind the one in which a record begins, in which what is wanted of it mostly ends
+   */
+  #touchRecords(count: number, lines: 1 | 2): void {
     const pool = this.#pool;
     const pairs = this.#pairs;
     const addresses = this.#addresses;
     const first = pool.words[0]!;
-    // Most records end in the line behind the one in which they begin.
-    const end = first.length - CACHE_LINE_WORDS;
+    const lastWord = lines * CACHE_LINE_WORDS;
+    const end = first.length - lastWord;
     let seen = 0;
     for (let i = 0; i < count; i++) {
       const address = addresses[i] as PoolAddress;
       if (pairs[i] === 0) continue;
       const at = pool.wordAt(address);
       const isFirst = address >>> REGION_UNITS_LOG2 === 0 && at < end;
-      if (isFirst) seen ^= first[at] ^ first[at + CACHE_LINE_WORDS];
+      if (isFirst) seen ^= first[at] ^ first[at + CACHE_LINE_WORDS] ^ first[at + lastWord];
       else seen ^= pool.wordsOf(address)[at];
     }
     const { control } = pool;

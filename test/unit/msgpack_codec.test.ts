@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { Buffer } from "node:buffer";
 import process from "node:process";
 import { inspect } from "node:util";
 import { test } from "uvu";
@@ -311,6 +312,27 @@ test("bytes of another format are refused, or are another value; never a crash o
     says: /not a msgpack value/,
   });
   assert.throws(() => types.decode(new Uint8Array(0), 0), (e: unknown) => e instanceof DecodeError);
+});
+
+test("a text alone is the same from a Buffer and from other bytes, whatever is behind it", () => {
+  const types = codec();
+  for (const piece of ["x", "\u00e4", "\u{1f600}", "\ufeff"]) {
+    for (const count of [3, 7, 8, 15, 16, 31, 32, 63, 127, 128, 255, 256]) {
+      const text = piece.repeat(count);
+      const { bytes, length } = encoded(types, text);
+      for (const room of [Buffer.alloc(2000, "x"), new Uint8Array(2000)]) {
+        room.set(bytes.subarray(0, length));
+        assert.is(types.decode(room, length), text, `${piece} ${count} times`);
+      }
+    }
+  }
+  const [short, long] = [Buffer.alloc(40, "x"), Buffer.alloc(40, "x")];
+  short[0] = 0xa0 + 20;
+  long.set([0xd9, 20]);
+  for (const bytes of [short, long]) {
+    assert.throws(() => types.decode(bytes, 18), (e: unknown) => e instanceof DecodeError);
+    assert.throws(() => types.decode(bytes, 30), (e: unknown) => e instanceof DecodeError);
+  }
 });
 
 function corrupt(random: Random, types: MsgpackCodec<unknown>, value: unknown): void {
