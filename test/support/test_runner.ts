@@ -114,6 +114,8 @@ export const TURNS: readonly (readonly [path: string, runtimeCount: number])[] =
   ["test/cluster/real_cluster.test.ts", 1],
   ["test/cluster/cluster_trust.test.ts", 1],
   ["test/cluster/cluster_balance.test.ts", 1],
+  ["test/cluster/cluster_processes.test.ts", 1],
+  ["test/cluster/cluster_hot_key.test.ts", 1],
   ["test/cluster/cluster_large.test.ts", 1],
   ["test/cluster/large_simulation.test.ts", 1],
   ["test/cluster/cluster_chaos.test.ts", 1],

@@ -10,7 +10,9 @@ import {
   type ClusterAnswer,
   type ClusterRequest,
   ClusterStatus,
+  isReading,
 } from "../../../lib/cluster/node/requests.ts";
+import { Operation } from "../../../lib/rings/ring_layout.ts";
 import { addOf, deleteOf, getOf, putOf } from "./cluster_requests.ts";
 import type { Input } from "./explored_engine.ts";
 import { type Begun, SimHistory, valueOf } from "./sim_history.ts";
@@ -160,10 +162,17 @@ export class ExploredClient {
     ];
   }
 
-  /** What is to be sent: what has come back, and the next ones. */
+  /**
+   * What is to be sent: what has come back, and the next ones. No change is sent behind what may leave
+   * no record, as in lib/gateway/request_order.ts: if both came back, a read would find the change.
+   */
   #burst(): Asked[] {
     const open = this.#asked.filter(({ answer }) => answer === undefined);
-    return open.slice(0, this.#script.width);
+    const blocking = open.findIndex(({ request }) => !leavesRecord(request));
+    const end = open.findIndex(({ request }, i) =>
+      i === this.#script.width || (blocking !== -1 && i > blocking && !isReading(request))
+    );
+    return end === -1 ? open : open.slice(0, end);
   }
 
   #send({ owner, routedBy }: { readonly owner: number; readonly routedBy: number }): void {
@@ -220,6 +229,11 @@ export class ExploredClient {
     link.isCut = true;
     for (const asked of this.#asked) asked.isOnItsWay = false;
   }
+}
+
+/** Of the kinds that a script has: a deletion may find nothing. */
+function leavesRecord({ operation }: ClusterRequest): boolean {
+  return operation === Operation.PUT || operation === Operation.ADD;
 }
 
 /** Whether a request has come back: it is to be sent again. */
