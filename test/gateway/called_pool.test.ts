@@ -257,13 +257,17 @@ test("watched parts are told of, again after a connection has ended", async () =
   remote.watches.add(watch);
   await sleep(5);
   assert.equal(told, []);
-  let changed = next();
-  await store.put("watched", BYTES(1));
-  await changed;
-  assert.equal(told.splice(0), [part]);
+  // What was changed before the host has heard of the watch is not told.
+  for (let i = 0; told.length === 0; i++) {
+    assert.ok(i < 1000, "a change is told");
+    await store.put("watched", BYTES(1));
+    await sleep(5);
+  }
+  assert.ok(told.every((one) => one === part));
   remote.disconnect();
+  told.length = 0;
   await store.put("watched", BYTES(2));
-  changed = next();
+  const changed = next();
   remote.reconnect();
   await changed;
   assert.ok(told.includes(part));
