@@ -250,13 +250,31 @@ export class RemoteReads<V> implements StoreReads<V> {
     });
   }
 
-  /** Reads a key; until it has been decoded, the operation is pending. */
-  async #readDecoded<Result>(
+  /** Reads a key: here, if that can be done at once. */
+  #readDecoded<Result>(
     key: Key,
     withValue: boolean,
     decode: (ended: ReadCompletion, key: Key) => Result,
   ): Promise<Result> {
-    this.#lifetime.assertOpen();
+    try {
+      this.#lifetime.assertOpen();
+      const here = this.#requested.readHere(key, withValue);
+      if (here === undefined) return this.#request(key, withValue, decode);
+      const ended = this.#requested.counted(here);
+      const result = decodeWhole(this.#source.structures, () => decode(ended, key));
+      if (loopTurn.count(ended.value?.bytes.length ?? 0)) return loopTurn.next().then(() => result);
+      return Promise.resolve(result);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** Has a key be read; until it has been decoded, the operation is pending. */
+  async #request<Result>(
+    key: Key,
+    withValue: boolean,
+    decode: (ended: ReadCompletion, key: Key) => Result,
+  ): Promise<Result> {
     const client = this.#client;
     const operation = client.begin();
     try {

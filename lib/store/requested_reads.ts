@@ -9,7 +9,9 @@
  */
 import type { Client } from "../client/client.ts";
 import { InstantTurn, type KeyQueues } from "../client/key_queues.ts";
+import type { Slot } from "../core/brands.ts";
 import type { Key, KeyEncoder } from "../core/key_encoder.ts";
+import { SLOT_SHIFT } from "../core/limits.ts";
 import { loopTurn } from "../core/loop_turn.ts";
 import { ReadCompletion, type ReadSource } from "../far/client/routed_reads.ts";
 import type { OperationCounters } from "../pool/operation_counters.ts";
@@ -68,6 +70,24 @@ export class RequestedReads {
         gone;
   }
 
+  /** Reads a key without a request, if that can be done now; undefined: it is to be issued. */
+  readHere(key: Key, withValue: boolean): ReadCompletion | undefined {
+    if (this.#source.readHere === undefined) return undefined;
+    this.#lifetime.assertNotFailed();
+    this.#key.encode(key);
+    return this.#queues.has(this.#key) ? undefined : this.#findHere(withValue);
+  }
+
+  /** The same for the key that is encoded, of which nothing waits for its turn. */
+  #findHere(withValue: boolean): ReadCompletion | undefined {
+    const source = this.#source;
+    // Behind what is on its way a read is issued, too: so it finds what this thread has changed.
+    const slot = (this.#key.hash >>> SLOT_SHIFT) as Slot;
+    if (source.readHere === undefined || this.#client.isSlotPending(slot)) return undefined;
+    const found = source.readHere(this.#key, withValue);
+    return found && new ReadCompletion(source).found(found, withValue);
+  }
+
   /** Issues a read, or has it wait for its turn. */
   issue(key: Key, withValue: boolean): Promise<ReadCompletion> {
     return new Promise((resolve, reject) => {
@@ -79,6 +99,8 @@ export class RequestedReads {
       });
       const client = this.#client;
       if (!this.#queues.has(this.#key)) {
+        const here = this.#findHere(withValue);
+        if (here !== undefined) return resolve(here);
         return client.get(this.#key, withValue, completion);
       }
       const turn = new InstantTurn(

@@ -229,6 +229,7 @@ function session() {
       execute: (_words, facts, done) => void begun.push({ facts, done }),
     },
     rules: { hashKey: HASH_KEY, keyTypes: 1 },
+    isOwn: false,
     write: (bytes) => {
       frames.push(bytes);
       return false;

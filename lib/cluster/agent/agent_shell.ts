@@ -6,6 +6,7 @@
 import type { MessagePort } from "node:worker_threads";
 import { isDinomoError } from "../../core/any_error.ts";
 import type { DinomoErrorCode } from "../../core/errors.ts";
+import { monotonicMs } from "../../core/runtime.ts";
 import type { ClusterNodeStats, NodeLoads } from "../../core/cluster_figures.ts";
 import type { OwnerView } from "../client/owner_view.ts";
 import { ThreadStream, type ThreadStreamEnd } from "../../wire/thread_stream.ts";
@@ -20,6 +21,8 @@ export type AgentReport =
     readonly figures: ClusterNodeStats | undefined;
     readonly loads: NodeLoads;
   }
+  /** What its monotonic clock shows, between question and answer. */
+  | { readonly kind: "clock"; readonly ms: number }
   | { readonly kind: "failed"; readonly code: DinomoErrorCode | ""; readonly message: string }
   | { readonly kind: "closed" };
 
@@ -27,6 +30,7 @@ export type AgentReport =
 export type AgentOrder =
   /** That thread wants to send requests, by a connection of which this is the agent's end. */
   | { readonly kind: "connect"; readonly end: ThreadStreamEnd }
+  | { readonly kind: "clock" }
   | { readonly kind: "close" };
 
 /** Runs until the thread that has started it terminates it. */
@@ -40,6 +44,7 @@ export async function runAgent(options: AgentOptions, port: MessagePort): Promis
     });
     port.on("message", (order: AgentOrder) => {
       if (order.kind === "connect") return agent.take(new ThreadStream(order.end));
+      if (order.kind === "clock") return report({ kind: "clock", ms: monotonicMs() });
       void agent.close().finally(() => report({ kind: "closed" }));
     });
     report({ kind: "joined", facts });

@@ -12,13 +12,14 @@ import {
   UnavailableError,
 } from "../../core/errors.ts";
 import { GATEWAY_CLOSE_MS_MAX, THREAD_START_MS_MAX } from "../../core/limits.ts";
-import { startTimer } from "../../core/runtime.ts";
+import { epochMs, monotonicMs, startTimer } from "../../core/runtime.ts";
 import { settlesWithin } from "../../core/settles_within.ts";
 import { startUrlOf, type WorkerCode } from "../../core/worker_loader.ts";
 import { assertThreadFits, workerOptions } from "../../core/worker_options.ts";
 import { makeThreadStream, ThreadStream } from "../../wire/thread_stream.ts";
 import type { OwnerView } from "../client/owner_view.ts";
 import { parseAddress } from "../network/node_address.ts";
+import { SharedReads } from "../shared/shared_reads.ts";
 import type { AgentOrder, AgentReport } from "./agent_shell.ts";
 import {
   type AgentEars,
@@ -29,6 +30,8 @@ import {
 
 /** Whom the thread tells. */
 export interface AgentEnds extends Omit<AgentEars, "onFailure"> {
+  /** What its node shares with this thread can be read from now on; undefined: not any more. */
+  onShared(reads: SharedReads | undefined): void;
   /** The thread has ended by itself, or cannot go on. */
   onLost(error: DinomoError): void;
 }
@@ -69,7 +72,12 @@ export class AgentThread {
     ends: AgentEnds,
   ): Promise<AgentThread> {
     const worker = makeWorker(code, options);
-    const known: { view?: OwnerView; isStarted?: true; cause?: unknown } = {};
+    const known: {
+      view?: OwnerView;
+      isStarted?: true;
+      cause?: unknown;
+      onClock?: (ms: number) => void;
+    } = {};
     const ended = new Promise<void>((resolve) => {
       worker.on("error", (error) => {
         known.cause = error;
@@ -86,6 +94,7 @@ export class AgentThread {
       };
       worker.on("message", (message: AgentReport) => {
         if (message.kind === "figures") return ends.onFigures(message.figures, message.loads);
+        if (message.kind === "clock") return known.onClock!(message.ms);
         if (message.kind === "failed" && known.isStarted) {
           known.cause = message.message;
           return void worker.terminate();
@@ -103,10 +112,17 @@ export class AgentThread {
     const { facts } = report;
     worker.unref();
     known.isStarted = true;
-    // What was told last is newest.
-    const begin = () => ends.onView(known.view ?? facts.view);
+    const begin = () => {
+      // What was told last is newest.
+      ends.onView(known.view ?? facts.view);
+      if (facts.shared === undefined) return;
+      const askedMs = monotonicMs();
+      known.onClock = (ms) => ends.onShared(sharedReads(facts.shared!, ms - askedMs));
+      worker.postMessage({ kind: "clock" } satisfies AgentOrder);
+    };
     const thread = new AgentThread(worker, ended, facts, begin);
     void ended.then(() => {
+      ends.onShared(undefined);
       if (!thread.#isClosing) ends.onLost(lost(known.cause));
     });
     return thread;
@@ -151,6 +167,16 @@ function makeWorker(code: WorkerCode, options: AgentOptions): Worker {
   } catch (cause) {
     throw lost(cause);
   }
+}
+
+/**
+ * Reads what the thread shares, by its clocks.
+ *
+ * @param aheadMs by how much its monotonic clock is ahead of that of this thread, or more: it had not
+ *   shown that yet when it was asked, and both go alike
+ */
+function sharedReads(memory: SharedArrayBuffer, aheadMs: number): SharedReads {
+  return new SharedReads(memory, { monotonicMs: () => monotonicMs() + aheadMs, epochMs });
 }
 
 function failureOf(report: AgentReport | undefined, cause: unknown): DinomoError {

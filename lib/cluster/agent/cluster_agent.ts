@@ -30,6 +30,8 @@ import { COPIES } from "../node/key_meter.ts";
 import type { LeaseTimes } from "../node/lease.ts";
 import { BALANCE } from "../node/load_plan.ts";
 import { surplusMoves } from "../node/succession.ts";
+import { makeShared, ringBytesFor } from "../shared/shared_layout.ts";
+import { SharedValues } from "../shared/shared_values.ts";
 import { connectEngine, listenForThreads } from "./agent_places.ts";
 import { assertAgreed, LEASE_MS_DEFAULT, propose, settingsFor } from "./agreement.ts";
 import { answerCalls } from "./called_node.ts";
@@ -78,6 +80,8 @@ export interface ClusterFacts {
   readonly node: number | undefined;
   /** Where it takes connections. */
   readonly address: string | undefined;
+  /** Values that it shares with the thread that has started this one; undefined: none. */
+  readonly shared: SharedArrayBuffer | undefined;
 }
 
 /** Whom an agent tells. */
@@ -117,6 +121,7 @@ export class ClusterAgent {
   #node: ClusterNode | undefined;
   #number: number | undefined;
   #address: string | undefined;
+  #shared: SharedArrayBuffer | undefined;
   #server: NodeServer | undefined;
   #failure: unknown;
   #refused: RefusedConnections = NONE_REFUSED;
@@ -163,18 +168,18 @@ export class ClusterAgent {
       if (options.node !== false) await agent.#join(settings, options.node);
       const view = agent.#view();
       agent.#tellFigures();
-      const facts = { settings, messageBytes, view, node: agent.#number, address: agent.#address };
-      return { agent, facts };
+      const own = { node: agent.#number, address: agent.#address, shared: agent.#shared };
+      return { agent, facts: { settings, messageBytes, view, ...own } };
     } catch (error) {
       await agent.close();
       throw error;
     }
   }
 
-  /** Takes a connection of a thread of this process. */
+  /** Takes a connection of the thread that has started this one. */
   take(stream: ByteStream): void {
     if (this.#server === undefined) stream.destroy();
-    else this.#server.take(stream);
+    else this.#server.take(stream, true);
   }
 
   /** Gives the node's slots to others, leaves the cluster, and ends all connections. */
@@ -280,6 +285,10 @@ export class ClusterAgent {
     address: string,
     watches: NodeWatches,
   ): ClusterNode {
+    const { cacheBytes } = this.#options;
+    const ringBytes = ringBytesFor(cacheBytes);
+    const shared = this.#shared = ringBytes === 0 ? undefined : makeShared(ringBytes);
+    const ownBytes = cacheBytes - (shared?.byteLength ?? 0);
     return new ClusterNode({
       engine: this.#engine,
       clock: RUNTIME_CLOCK,
@@ -296,7 +305,8 @@ export class ClusterAgent {
       address,
       balance: this.#options.balance ? BALANCE : undefined,
       copies: this.#options.copies ? COPIES : undefined,
-      index: { cacheBytes: this.#options.cacheBytes, ...this.#options.index },
+      shared: shared && new SharedValues(shared),
+      index: { cacheBytes: ownBytes, ...this.#options.index },
       settled: () => this.#server?.resume(),
       written: (record) => watches.written(record),
       failed: (error) => this.#fail(error),
@@ -394,11 +404,11 @@ export class ClusterAgent {
   }
 }
 
-function figuresOf({ indexStats, copiedReads }: ClusterNode): ClusterNodeStats {
+function figuresOf({ indexStats, copiedReads, sharedReads }: ClusterNode): ClusterNodeStats {
   const stats = indexStats!;
-  const { valueHits, shortcutHits, misses, absent, changes, roundTrips, cacheBytes } = stats;
+  const { shortcutHits, misses, absent, changes, roundTrips, cacheBytes } = stats;
   return {
-    valueHits,
+    valueHits: stats.valueHits + sharedReads,
     shortcutHits,
     misses,
     absent,

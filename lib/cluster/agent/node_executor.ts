@@ -87,6 +87,7 @@ function requestOf(words: Int32Array, facts: RequestFacts): ClusterRequest {
     untilMs: facts.untilMs,
     borrower: facts.borrower,
     copiedReads: facts.copiedReads,
+    isOwn: facts.isOwn,
     room: operation === Operation.GET ? facts.room : undefined,
   };
 }

@@ -34,6 +34,7 @@ import { assert } from "../../core/assert.ts";
 import type { Slot } from "../../core/brands.ts";
 import type { TlsIdentity } from "../../core/cluster_identity.ts";
 import { type DinomoError, StoreClosedError } from "../../core/errors.ts";
+import type { EncodedKey } from "../../core/key_encoder.ts";
 import { REMOTE_REQUESTS_MAX, SESSION_REQUESTS_MAX, SLOT_COUNT } from "../../core/limits.ts";
 import { runMicrotask, type Timer } from "../../core/runtime.ts";
 import type { ReadSource } from "../../far/client/routed_reads.ts";
@@ -50,6 +51,7 @@ import type { Connect } from "../network/node_link.ts";
 import type { ClusterClock } from "../node/cluster_clock.ts";
 import { isOfNode, isReturned, LENT, RECALL } from "../network/cluster_frames.ts";
 import { clientSegmentBytes } from "../network/record_sizes.ts";
+import type { SharedReads } from "../shared/shared_reads.ts";
 import { AnswerTurns, LentCopies } from "./lent_copies.ts";
 import { askOnce, ClusterParcel, NodePeers, type Peer, PeerLostError } from "./node_peers.ts";
 import { NO_VIEW, type OwnerView } from "./owner_view.ts";
@@ -93,6 +95,7 @@ export class ClusterCarrier implements Carrier, ReadSource {
   readonly #turns: AnswerTurns;
   #view: OwnerView = NO_VIEW;
   #peers: NodePeers;
+  #shared: SharedReads | undefined;
   /** Requests that have not been settled. */
   readonly #open: OpenParcels<ClusterParcel>;
   #newest!: ClusterParcel;
@@ -138,6 +141,15 @@ export class ClusterCarrier implements Carrier, ReadSource {
   /** Reads that were answered from copies. */
   get copiedReads(): number {
     return this.#copies.readCount;
+  }
+
+  /** What this process's node shares can be read; undefined: nothing. */
+  share(reads: SharedReads | undefined): void {
+    this.#shared = reads;
+  }
+
+  readHere(key: EncodedKey, withValue: boolean): ReadValue | undefined {
+    return this.#isOpen ? this.#shared?.read(key, withValue) : undefined;
   }
 
   /** Nodes to which there are connections. */

@@ -42,6 +42,8 @@ export interface NodeConnectionParts {
   readonly answer: CallServerOptions["answer"];
   /** A connection has shown that it may send requests: false if it has come too late for that. */
   readonly onBegin: (hello: ClusterHello) => boolean;
+  /** Whether it is of the thread with which the node shares values. */
+  readonly isOwn: boolean;
   /** Who has connected, from an address, is not trusted, or does not trust the node. */
   readonly onDistrust: (from: string, reason: string) => void;
 }
@@ -165,11 +167,11 @@ export class NodeConnection {
   }
 
   #begin(): void {
-    const { executor, rules, answer, onBegin, messageBytes } = this.#parts;
+    const { executor, rules, answer, onBegin, messageBytes, isOwn } = this.#parts;
     const { session } = this.#hello!;
     if (!onBegin(this.#hello!)) return this.close();
     const write = (bytes: Uint8Array) => this.#write(bytes);
-    this.#session = new NodeSession({ session, executor, rules, write });
+    this.#session = new NodeSession({ session, executor, rules, isOwn, write });
     this.#calls = new CallServer({ answer, failureOf: encodeFailure, write });
     this.#reader.bodyBytesMax = clusterFrameBytesMax(messageBytes);
     this.#write(encodeMessage(RequestFrame.WELCOME, {}));

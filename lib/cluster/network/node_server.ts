@@ -23,7 +23,7 @@ import { TurningStream } from "./turning_stream.ts";
 const LOOK_MS = 10;
 
 /** What a server is made of. */
-export interface NodeServerParts extends Omit<NodeConnectionParts, "onBegin"> {
+export interface NodeServerParts extends Omit<NodeConnectionParts, "onBegin" | "isOwn"> {
   /** Undefined if connections are not encrypted. */
   readonly tls: TlsIdentity | undefined;
 }
@@ -64,15 +64,19 @@ export class NodeServer {
     this.#near = await listenNear(place, (socket) => this.take(new TurningStream(socket)));
   }
 
-  /** Takes a connection, by the port or of a thread of this process. */
-  take(socket: ByteStream): void {
+  /**
+   * Takes a connection.
+   *
+   * @param isOwn whether it is of the thread with which the node shares values
+   */
+  take(socket: ByteStream, isOwn = false): void {
     if (this.#connections.size >= GATEWAY_CONNECTIONS_MAX) {
       socket.destroy();
       return;
     }
     const onClosed = () => void this.#connections.delete(connection);
     const onBegin = (hello: ClusterHello) => this.#endEarlier(hello);
-    const parts = { ...this.#parts, onBegin };
+    const parts = { ...this.#parts, onBegin, isOwn };
     const connection: NodeConnection = new NodeConnection(socket, parts, onClosed);
     this.#connections.add(connection);
   }

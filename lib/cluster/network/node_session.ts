@@ -68,6 +68,8 @@ export interface RequestFacts {
   readonly copiedReads: number;
   /** Asked before a value is read that is not in memory. */
   readonly room: ReadRoom;
+  /** Whether the sender reads what the node shares. */
+  readonly isOwn: boolean;
 }
 
 /** Executes requests: a node. */
@@ -85,6 +87,8 @@ export interface NodeSessionParts {
   readonly session: number;
   readonly executor: RequestExecutor;
   readonly rules: RequestRules;
+  /** Whether the other side is the thread with which the node shares values. */
+  readonly isOwn: boolean;
   /** Sends a frame; false if {@linkcode NodeSession.drain} is to be called before the next ones. */
   readonly write: (bytes: Uint8Array) => boolean;
 }
@@ -153,7 +157,7 @@ export class NodeSession implements Borrower {
       this.#parts.rules,
     );
     if (returned > this.#returned) throw new FrameError("no more can come back than was sent");
-    const { session, executor } = this.#parts;
+    const { session, executor, isOwn } = this.#parts;
     const nowMs = executor.clockMs();
     const lastMs = nowMs + RESEND_MS;
     this.#checkTransit(nowMs - this.#welcomedMs - welcomeMs);
@@ -163,7 +167,7 @@ export class NodeSession implements Borrower {
       const number = numberOf(words, 0);
       const untilMs = lastMs - ageMs;
       const sent = { session, number, confirmed, borrower: this, copiedReads };
-      const facts = { assignedAt, untilMs, ...sent, room: this.#room };
+      const facts = { assignedAt, untilMs, ...sent, room: this.#room, isOwn };
       this.#come.push({ words, facts, slot, returned });
     }
     this.#takeReturned(recalled);

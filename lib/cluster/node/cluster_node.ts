@@ -62,6 +62,7 @@ export const WAITING_BYTES_MAX: number = 16 * PLAIN_MESSAGE_BYTES_MAX;
 export class ClusterNode {
   readonly #options: ClusterNodeOptions;
   readonly #limits: MessageLimits;
+  readonly #encoder: KeyEncoder;
   readonly #loader: SlotLoader;
   readonly #evidence: SessionEvidence;
   readonly #requestClock: RequestClock;
@@ -97,9 +98,10 @@ export class ClusterNode {
       requestClock: this.#requestClock,
       table: this.#loader.table,
       lent: this.#lent,
+      shared: options.shared,
       executes: (slot) => this.#sharing?.count(slot),
     });
-    const encoder = new KeyEncoder(...options.hashKey);
+    const encoder = this.#encoder = new KeyEncoder(...options.hashKey);
     const parts = {
       table: this.#loader.table,
       epochMs: () => options.clock.epochMs(),
@@ -206,6 +208,7 @@ export class ClusterNode {
   /** Leaves the cluster when what it has to write is written. The others need not wait. */
   leave(): void {
     this.#isLeaving = true;
+    this.#options.shared?.endAll();
     this.#step();
   }
 
@@ -217,6 +220,7 @@ export class ClusterNode {
   /** Does nothing any more, like one that was killed. */
   stop(): void {
     this.#isStopped = true;
+    this.#options.shared?.endAll();
     this.#timer?.stop();
     // What waits here, or for the engine, is not answered from slots that are not read, or have gone.
     this.#control?.lease.end();
@@ -229,6 +233,11 @@ export class ClusterNode {
   /** How reads and changes went, with an index. */
   get indexStats(): KeeperStats | undefined {
     return this.#loader instanceof IndexKeeper ? this.#loader.stats : undefined;
+  }
+
+  /** Reads that the thread of its process has answered from what is shared. */
+  get sharedReads(): number {
+    return this.#options.shared?.readCount ?? 0;
   }
 
   /** Reads of its keys that others have answered from copies, as they have said. */
@@ -285,7 +294,9 @@ export class ClusterNode {
 
   /** A record counts. */
   #take(record: LogRecord, address: RecordAddress): void {
+    const { shared } = this.#options;
     this.#loader.table.merge(record, address);
+    shared?.change(hashOf(this.#encoder, record.key), record);
     this.#evidence.note(record);
     this.#sweep.note(record);
   }
@@ -318,7 +329,8 @@ export class ClusterNode {
       emptied: () => this.#options.settled?.(),
       failed: (error) => this.#fail(error),
     });
-    const moves = new SlotMoves(node, control.state, (log) => this.#loader.readUpTo(log));
+    const readUpTo = (log: number) => this.#loader.readUpTo(log);
+    const moves = new SlotMoves(node, control.state, readUpTo, this.#options.shared);
     this.#moves = moves;
     this.#sharing = new SlotSharing({ node, clock, control, moves, loader: this.#loader, balance });
     this.#succession = new Succession(engine, control, node);
@@ -344,6 +356,8 @@ export class ClusterNode {
       return;
     }
     control.renew();
+    const { span } = control.lease;
+    if (span !== undefined) this.#options.shared?.prolong(span);
     if (!this.isActive) {
       // Nobody else might be there to end the lease of an earlier life of this node.
       control.revokeEnded();

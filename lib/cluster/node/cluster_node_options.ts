@@ -7,6 +7,7 @@ import type { LogEngine } from "../engine/log_engine.ts";
 import type { IndexOptions } from "../index/index_keeper.ts";
 import type { LogRecord } from "../messages/log_codec.ts";
 import type { MessageLimits } from "../messages/message_limits.ts";
+import type { SharedValues } from "../shared/shared_values.ts";
 import type { ClusterClock } from "./cluster_clock.ts";
 import type { CopySettings } from "./key_meter.ts";
 import type { LeaseTimes } from "./lease.ts";
@@ -61,6 +62,12 @@ export interface ClusterNodeOptions {
    * @default it does not
    */
   readonly copies?: CopySettings | undefined;
+  /**
+   * Shares values with a thread of its process.
+   *
+   * @default it does not
+   */
+  readonly shared?: SharedValues | undefined;
   /**
    * After so many messages of the control stream its state is written into it.
    *

@@ -26,6 +26,14 @@ export interface LeaseTimes {
   readonly marginMs: number;
 }
 
+/** For how long a node may answer. */
+export interface LeaseSpan {
+  /** Before the renewal was sent that counts. */
+  readonly since: Moment;
+  /** After that, by whichever clock has moved further, in milliseconds. */
+  readonly ms: number;
+}
+
 /** Renewals of which it is not known yet whether they count; older ones are forgotten. */
 const RENEWALS_MAX = 64;
 
@@ -70,6 +78,11 @@ export class HeldLease {
     for (const earlier of this.#sentAt.keys()) {
       if (earlier <= number) this.#sentAt.delete(earlier);
     }
+  }
+
+  /** For how long this node may answer if the lease is not renewed; undefined: it is not held. */
+  get span(): LeaseSpan | undefined {
+    return this.#since && { since: this.#since, ms: this.#msMax };
   }
 
   /** Whether this node may answer now. */

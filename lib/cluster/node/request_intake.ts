@@ -5,6 +5,7 @@
  * @module
  */
 import type { LogRecord } from "../messages/log_codec.ts";
+import type { SharedValues } from "../shared/shared_values.ts";
 import type { ClusterClock } from "./cluster_clock.ts";
 import { HeldRequests } from "./held_requests.ts";
 import type { LentKeys } from "./lent_keys.ts";
@@ -48,6 +49,8 @@ export interface RequestIntakeParts {
   readonly table: RecordTable;
   /** What is lent: before a change of it all copies are returned. */
   readonly lent: LentKeys;
+  /** What is shared with a thread of this process, if anything is. */
+  readonly shared: SharedValues | undefined;
   /** A request of a slot is executed. */
   readonly executes: (slot: number) => void;
 }
@@ -143,14 +146,17 @@ export class RequestIntake {
     isNewest: boolean,
     done: Answered,
   ): void {
-    const { standing, clock, lent } = this.#parts;
+    const { standing, clock, lent, shared } = this.#parts;
     if (!standing.isActive() || !this.#isFor(request)) return this.#execute(request, done);
     const isPut = record?.value !== undefined;
     const old = lent.isThere(record, request.hash, clock.epochMs()) ? record : undefined;
     // That it has expired is written before it is told.
     if (isPut && old === undefined) return standing.writer()!.add(request, done);
     const { answer } = outcomeOf(request, old);
-    const lentMs = isNewest && old !== undefined ? lent.lend(request, old) : 0;
+    const isThere = isNewest && old !== undefined;
+    const { key, hash, isOwn } = request;
+    const isShared = isThere && isOwn === true && shared?.share(key, hash, old) === true;
+    const lentMs = isThere && !isShared ? lent.lend(request, old) : 0;
     done(lentMs > 0 ? { ...answer, lentMs } : answer);
   }
 }

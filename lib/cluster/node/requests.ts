@@ -56,6 +56,8 @@ export interface ClusterRequest {
   readonly borrower?: Borrower | undefined;
   /** How many reads of the key its sender has answered from copies since it has said so last. */
   readonly copiedReads?: number;
+  /** Whether it comes from the thread with which the node shares values. */
+  readonly isOwn?: boolean;
   /** Of GET: asked before a value is read that is not in memory; undefined: there always is. */
   readonly room?: ReadRoom | undefined;
 }

@@ -11,20 +11,35 @@
 import type { Move } from "../control/command.ts";
 import type { ControlState } from "../control/control_state.ts";
 
+/** Is told of slots that are not served any more, before another node may serve them. */
+export interface ServedSlots {
+  /** One is not. */
+  end(slot: number): void;
+  /** None is. */
+  endAll(): void;
+}
+
 /** The slots of one node that are on the move. */
 export class SlotMoves {
   readonly #node: number;
   readonly #state: ControlState;
+  readonly #served: ServedSlots | undefined;
   /** How far this node has read a log. */
   readonly #sequenceOf: (node: number) => number;
   #coming = new Set<number>();
   #barriers: ReadonlyMap<number, number> = new Map();
   #leaving = new Map<number, number>();
 
-  constructor(node: number, state: ControlState, sequenceOf: (node: number) => number) {
+  constructor(
+    node: number,
+    state: ControlState,
+    sequenceOf: (node: number) => number,
+    served?: ServedSlots,
+  ) {
     this.#node = node;
     this.#state = state;
     this.#sequenceOf = sequenceOf;
+    this.#served = served;
   }
 
   /** Slots that leave, with the node that each is for. */
@@ -51,7 +66,10 @@ export class SlotMoves {
   /** An assignment counts. */
   assigned(moves: readonly Move[]): void {
     const come = moves.filter(([, to]) => to === this.#node).map(([slot]) => slot);
-    for (const [slot] of moves) this.#leaving.delete(slot);
+    for (const [slot, to] of moves) {
+      this.#leaving.delete(slot);
+      if (to !== this.#node) this.#served?.end(slot);
+    }
     if (come.length === 0) return;
     for (const slot of come) this.#coming.add(slot);
     this.#barriers = new Map(this.#state.barriers);
@@ -68,7 +86,9 @@ export class SlotMoves {
   /** Gives away slots that are served; others stay. */
   leave(moves: readonly Move[]): void {
     for (const [slot, to] of moves) {
-      if (to !== this.#node && this.isServed(slot)) this.#leaving.set(slot, to);
+      if (to === this.#node || !this.isServed(slot)) continue;
+      this.#leaving.set(slot, to);
+      this.#served?.end(slot);
     }
   }
 
@@ -82,6 +102,7 @@ export class SlotMoves {
   clear(): void {
     this.#coming = new Set();
     this.#leaving = new Map();
+    this.#served?.endAll();
   }
 
   #isRead(): boolean {

@@ -20,6 +20,7 @@ import { NO_VIEW } from "../client/owner_view.ts";
 import { NearConnector } from "../network/near_connector.ts";
 import { type Connect, connectTcp } from "../network/node_link.ts";
 import { RUNTIME_CLOCK } from "../node/cluster_clock.ts";
+import type { SharedReads } from "../shared/shared_reads.ts";
 import { type ClusterClient, makeClusterClient } from "./cluster_client.ts";
 import { ClusterEvents } from "./cluster_events.ts";
 import { type BackUp, ClusterMaintenance } from "./cluster_maintenance.ts";
@@ -59,6 +60,7 @@ export async function openCluster<V, K extends Key>(
   let view = NO_VIEW;
   let served: ClusterNodeStats | undefined;
   let loads: NodeLoads = new Map();
+  let shared: SharedReads | undefined;
   const opening: { client?: ClusterClient; store?: Store<V, K> } = {};
   const events = new ClusterEvents((type, detail) => {
     if (opening.store !== undefined) controlsOf(opening.store).emit(type, detail);
@@ -75,6 +77,10 @@ export async function openCluster<V, K extends Key>(
       loads = newest;
       events.served(loads);
     },
+    onShared: (reads) => {
+      shared = reads;
+      opening.client?.carrier.share(shared);
+    },
     onLost: (error) => {
       opening.client?.failAll(error);
       if (opening.store !== undefined) controlsOf(opening.store).fail(error);
@@ -89,6 +95,7 @@ export async function openCluster<V, K extends Key>(
     connect: (host, port, tls) => agent.connect(host, port) ?? connect(host, port, tls),
   });
   client.carrier.update(view);
+  client.carrier.share(shared);
   const counters = OperationCounters.apart();
   const used = makeCodec(codec, () => NO_STRUCTURES);
   const backup: BackUp = async (directory, options) => {

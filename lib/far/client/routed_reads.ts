@@ -6,6 +6,7 @@
  */
 import type { PoolAddress } from "../../core/brands.ts";
 import type { DinomoError } from "../../core/errors.ts";
+import type { EncodedKey } from "../../core/key_encoder.ts";
 import {
   RECORD_META,
   RECORD_VALUE_BYTES,
@@ -27,6 +28,14 @@ export interface ReadSource {
    * nothing.
    */
   take(status: number, address: number, end: number, agent: number): ReadValue | undefined;
+
+  /**
+   * Reads a key without a request, if this thread can; nothing of its slot may be on its way.
+   *
+   * @param withValue if not, what is found has no bytes
+   * @returns undefined: a request is needed
+   */
+  readHere?(key: EncodedKey, withValue: boolean): ReadValue | undefined;
 }
 
 /** A client's ends of its response rings, by the KNs' agent blocks. */
@@ -96,6 +105,14 @@ export class ReadCompletion implements Completion {
 
   fail(error: DinomoError): void {
     this.#end(error);
+  }
+
+  /** It was read without a request. */
+  found(value: ReadValue, withValue: boolean): this {
+    this.value = withValue ? value : undefined;
+    this.exists = true;
+    this.#end(undefined);
+    return this;
   }
 
   #end(error: DinomoError | undefined): void {

@@ -54,6 +54,8 @@ export interface SimClientWorld {
   readonly expires: boolean;
   /** Bytes of the values of some puts, at most; 0: there are numbers only. */
   readonly largeBytes: number;
+  /** Whether nodes share what some of the requests find. */
+  readonly shares: boolean;
   delayMs(): number;
 }
 
@@ -176,13 +178,14 @@ export class SimClient {
 
   /** Issues some requests of a key, and goes on when all of them have ended. */
   operate(): void {
-    const { time, random, keys, ms, history } = this.#world;
+    const { time, random, keys, ms, history, shares } = this.#world;
     if (time.nowMs > ms) return;
     const key = random.pick(keys);
     this.#issuedAtMs = time.nowMs;
     this.#burst = this.#requestsOf(key).map((request) => {
       const number = ++this.#number;
-      const named = { ...request, session: this.#session, number };
+      const isOwn = shares && random.below(2) === 0;
+      const named = { ...request, session: this.#session, number, isOwn };
       return {
         begun: history.begin(this.#client, key, named),
         number,

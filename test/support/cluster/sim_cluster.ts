@@ -5,7 +5,12 @@
  * @module
  */
 import { ClusterNode, type ClusterNodeOptions } from "../../../lib/cluster/node/cluster_node.ts";
-import { ClusterStatus } from "../../../lib/cluster/node/requests.ts";
+import { answerOf, ClusterStatus } from "../../../lib/cluster/node/requests.ts";
+import { makeShared } from "../../../lib/cluster/shared/shared_layout.ts";
+import { SharedReads } from "../../../lib/cluster/shared/shared_reads.ts";
+import { SharedValues } from "../../../lib/cluster/shared/shared_values.ts";
+import { KeyEncoder } from "../../../lib/core/key_encoder.ts";
+import { Status } from "../../../lib/rings/ring_layout.ts";
 import type { MessageLimits } from "../../../lib/cluster/messages/message_limits.ts";
 import { Random } from "../random.ts";
 import { ask, getOf, HASH_KEY } from "./cluster_requests.ts";
@@ -18,6 +23,11 @@ export const SIM_LEASE = { leaseMs: 3000, marginMs: 300 } as const;
 
 /** What a message of a log has in front of its records. */
 const LOG_HEAD_BYTES = 32;
+
+/** Bytes of what a node shares: entries are overwritten all the time. */
+const SHARED_BYTES = 1024;
+/** Numbers of the threads that read it, in the history. */
+const SHARING_CLIENT = 50;
 
 /** What a run is. */
 export interface SimPlan {
@@ -39,6 +49,8 @@ export interface SimPlan {
   readonly largeBytes?: number;
   /** What messages of logs may have; servers take no longer ones. */
   readonly limits?: MessageLimits;
+  /** Whether each node shares values with a thread, which reads them all the time, also when the node stands still or is gone. */
+  readonly shares?: boolean;
   /** More of what a node is made of. */
   readonly partsOf?: (node: number) => Partial<ClusterNodeOptions>;
 }
@@ -91,6 +103,8 @@ export interface SimResult {
   readonly operationCount: number;
   /** Operations that were answered. */
   readonly answeredCount: number;
+  /** Reads of what nodes shared. */
+  readonly sharedCount: number;
   readonly failures: readonly unknown[];
   /** Messages that were longer than servers take. */
   readonly overlong: readonly string[];
@@ -127,6 +141,7 @@ export class SimCluster {
   readonly #plan: SimPlan;
   readonly #ms: number;
   #lives = 0;
+  #sharedCount = 0;
   #unserved: string[] = [];
 
   constructor(plan: SimPlan) {
@@ -160,6 +175,7 @@ export class SimCluster {
       // In some runs who stands still for a while finds that what it has not read was purged.
       stateEvery: this.#plan.seed % 3 === 0 ? 20 : 1000,
       ...(this.#plan.limits && { limits: this.#plan.limits }),
+      shared: this.#plan.shares === true ? this.#share(process, number) : undefined,
       ...this.#plan.partsOf?.(number),
     });
     this.nodes[number] = { process, node, links: new Map<number, SimLink>() };
@@ -174,7 +190,7 @@ export class SimCluster {
     const ms = this.#ms;
     const { largeBytes = 0 } = this.#plan;
     const common = { time, random, history, keys, servers, ms, resendMs, expires };
-    const world = { ...common, largeBytes, delayMs };
+    const world = { ...common, largeBytes, shares: this.#plan.shares === true, delayMs };
     for (let number = 0; number < clientCount; number++) {
       const client = new SimClient(world, number);
       time.after(random.between(500, 2500), () => client.operate());
@@ -196,9 +212,32 @@ export class SimCluster {
       unserved: this.#unserved,
       operationCount: operations.length,
       answeredCount: operations.filter(({ returnAt }) => returnAt < Infinity).length,
+      sharedCount: this.#sharedCount,
       failures: failures.filter((failure) => failure !== undefined),
       overlong: this.engine.overlong,
     };
+  }
+
+  /** Memory of a node, and a thread that reads it. */
+  #share(clocks: SimProcess, number: number): SharedValues {
+    const memory = makeShared(SHARED_BYTES);
+    const reads = new SharedReads(memory, clocks);
+    const key = new KeyEncoder(...HASH_KEY);
+    const read = () => {
+      if (this.time.nowMs > this.#ms) return;
+      const name = this.random.pick(this.keys);
+      key.encode(name);
+      const found = reads.read(key, true);
+      if (found !== undefined) {
+        const { bytes: value, ...ends } = found;
+        const begun = this.history.begin(SHARING_CLIENT + number, name, getOf(name));
+        this.history.end(begun, answerOf(Status.FOUND, { value, ...ends }));
+        this.#sharedCount += 1;
+      }
+      this.time.after(this.random.between(1, 80), read);
+    };
+    read();
+    return new SharedValues(memory);
   }
 
   /** Something goes wrong, and then the next thing. */

@@ -133,6 +133,27 @@ export const LOAD_WORLDS: readonly SimWorldKind[] = [
   },
 ];
 
+/** Nodes that share values with threads, which read them all the time. */
+export const SHARED_WORLDS: readonly SimWorldKind[] = [
+  {
+    name: "what is shared is what the node would answer, whatever goes wrong",
+    runs: 16,
+    plan: { faults: USUAL_FAULTS, nemeses: ALL_NEMESES, shares: true, expires: true },
+  },
+  {
+    name: "what is shared ends with the slot, and with the lease",
+    runs: 16,
+    plan: {
+      nodeCount: 2,
+      keyCount: 2,
+      faults: LATE_FAULTS,
+      nemeses: ["move", "move", "leave", "suspend", "cut", "kill"],
+      shares: true,
+      partsOf: () => ({ index: { ...INDEX, cacheBytes: 100_000 } }),
+    },
+  },
+];
+
 const FAULTS: readonly EngineFaults[] = [NO_FAULTS, USUAL_FAULTS, LATE_FAULTS];
 const NEMESES: readonly Nemesis[] = [...ALL_NEMESES, "interrupt"];
 
@@ -174,6 +195,7 @@ export function anyPlan(random: Random): Omit<SimPlan, "seed"> {
     faults: random.pick(FAULTS),
     nemeses,
     expires: random.below(4) === 0,
+    shares: random.below(3) === 0,
     partsOf: () => parts,
   };
 }
