@@ -12,6 +12,8 @@ import { makeShared, ringBytesFor } from "../../lib/cluster/shared/shared_layout
 import { SharedReads } from "../../lib/cluster/shared/shared_reads.ts";
 import { SharedValues } from "../../lib/cluster/shared/shared_values.ts";
 import { KeyEncoder } from "../../lib/core/key_encoder.ts";
+import type { ReadCompletion, ReadSource } from "../../lib/far/client/routed_reads.ts";
+import { RequestedReads } from "../../lib/store/requested_reads.ts";
 import { SLOT_SHIFT } from "../../lib/core/limits.ts";
 import { forEachSeed } from "../support/sim_seeds.ts";
 import { type Random, seeded } from "../support/random.ts";
@@ -26,6 +28,7 @@ function sharing({ ringBytes = 4096, next }: { ringBytes?: number; next?: number
   const memory = makeShared(ringBytes);
   const values = new SharedValues(memory, next);
   const key = new KeyEncoder(...HASH_KEY);
+  const nodesKey = new KeyEncoder(...HASH_KEY);
   const clock = { monotonicMs: 1000, epochMs: 5000 };
   /** What happens when a read has copied what it has found. */
   const middle = { run: () => {} };
@@ -46,7 +49,7 @@ function sharing({ ringBytes = 4096, next }: { ringBytes?: number; next?: number
     expiresAtMs,
     origin: NO_ORIGIN,
   });
-  const hashOf = (name: string) => key.encode(name);
+  const hashOf = (name: string) => nodesKey.encode(name);
   const share = (name: string, value: string, expiresAtMs?: number) => {
     const made = record(name, value, expiresAtMs);
     return values.share(made.key, hashOf(name), made);
@@ -176,6 +179,107 @@ test("what happens in the middle of a read is noticed", () => {
   }
 });
 
+type Access = (...parts: unknown[]) => unknown;
+
+/** Runs something, and another thing just before its access of a number to memory; returns whether there was one. */
+function interrupt(run: () => void, at: number, other: () => void): boolean {
+  const bytes = Object.getPrototypeOf(Uint8Array.prototype) as object;
+  const accesses = [
+    ...["load", "store", "add"].map((name) => [Atomics, name] as const),
+    ...["set", "subarray"].map((name) => [bytes, name] as const),
+  ];
+  const originals = accesses.map(([owner, name]) => Reflect.get(owner, name) as Access);
+  let count = 0;
+  let isInside = false;
+  accesses.forEach(([owner, name], i) => {
+    const interrupted = function (this: unknown, ...parts: unknown[]): unknown {
+      if (!isInside && count++ === at) {
+        isInside = true;
+        other();
+        isInside = false;
+      }
+      return originals[i]!.apply(this, parts);
+    };
+    Reflect.set(owner, name, interrupted);
+  });
+  try {
+    run();
+  } finally {
+    accesses.forEach(([owner, name], i) => Reflect.set(owner, name, originals[i]));
+  }
+  return count > at;
+}
+
+test("wherever a read is interrupted, it finds what was shared before or afterwards, or nothing", () => {
+  const others: [expected: string[], (of: ReturnType<typeof sharing>) => void][] = [
+    [["1", "2"], ({ change }) => change("a", "2")],
+    [["1"], ({ change }) => change("a", undefined)],
+    [["1"], ({ values, slotOf }) => values.end(slotOf("a"))],
+    [["1"], ({ share }) => {
+      for (let i = 0; i < 12; i++) share(`a${i}`, "x".repeat(i));
+    }],
+  ];
+  for (const [expected, other] of others) {
+    let isReached = true;
+    for (let at = 0; isReached; at++) {
+      const made = sharing({ ringBytes: 512 });
+      made.share("a", "1");
+      let found: string | undefined;
+      isReached = interrupt(() => found = made.get("a"), at, () => other(made));
+      assert.ok(found === undefined || expected.includes(found), `${at}: ${found}`);
+      assert.ok(at > 4 || isReached);
+    }
+  }
+});
+
+test("a node whose lease was over when a read began answers nothing by its next one", () => {
+  let isReached = true;
+  for (let at = 0; isReached; at++) {
+    const { values, clock, share, get } = sharing();
+    share("a", "1");
+    clock.monotonicMs += 1000;
+    let found: string | undefined;
+    isReached = interrupt(() => found = get("a"), at, () => {
+      values.endAll();
+      values.prolong({ since: { ...clock }, ms: 100 });
+    });
+    assert.is(found, undefined, `access ${at}`);
+  }
+});
+
+test("wherever the node is interrupted, what is found is what it has answered last, or is about to", () => {
+  let isReached = true;
+  for (let at = 0; isReached; at++) {
+    // The ring has room for these keys exactly: the place of an entry is that of the one before it.
+    const { change, read, share, values } = sharing({ ringBytes: 512 });
+    const keys = Array.from({ length: 8 }, (_, i) => `key ${i}`);
+    const valueOf = (name: string, version: number) => `${name}: ${version}`.padEnd(24, ".");
+    let version = 0;
+    const known = new Map<string, [number, number]>();
+    const put = (name: string, put: (name: string, value: string) => void) => {
+      const [, last = 0] = known.get(name) ?? [];
+      known.set(name, [last, ++version]);
+      put(name, valueOf(name, version));
+      known.set(name, [version, version]);
+    };
+    for (const name of keys) put(name, share);
+    const node = () => {
+      for (let round = 0; round < 2; round++) for (const name of keys) put(name, change);
+      put(keys[2]!, share);
+      values.prolong(LEASE);
+    };
+    isReached = interrupt(node, at, () => {
+      for (const name of keys) {
+        const found = read(name);
+        if (found === undefined) continue;
+        assert.ok(known.get(name)!.includes(found.version), `${at}: ${name} of ${found.version}`);
+        assert.is(text(found.bytes), valueOf(name, found.version));
+      }
+    });
+    assert.ok(at > 60 || isReached);
+  }
+});
+
 test("what a read has found may be overwritten a moment later, and is whole", () => {
   const { share, read } = sharing({ ringBytes: 512 });
   share("a", "1");
@@ -235,6 +339,49 @@ test("a node with little memory shares nothing, others a quarter of it at most",
     assert.ok(ringBytes >= 65_536 && ringBytes <= bytes / 4);
     if (bytes < 2 ** 30) assert.ok(makeShared(ringBytes).byteLength < bytes / 3);
   }
+});
+
+test("a thread reads what it has changed, and only what nobody is asked for", async () => {
+  const key = new KeyEncoder(...HASH_KEY);
+  const issued: string[] = [];
+  const state = { isPending: false, shared: "1" as string | undefined };
+  const carrier: ReadSource = {
+    take: () => undefined,
+    readHere: () => {
+      if (state.shared === undefined) return undefined;
+      return { bytes: new TextEncoder().encode(state.shared), version: 1, expiresAtMs: Infinity };
+    },
+  };
+  const queues = { has: () => state.isPending };
+  const client = {
+    begin: () => 1,
+    end: () => {},
+    isSlotPending: () => state.isPending,
+    get: (asked: KeyEncoder, _withValue: boolean, completion: ReadCompletion) => {
+      issued.push(String(asked.key));
+      completion.settle(0, 0, 0, 0);
+    },
+  };
+  const lifetime = { assertNotFailed: () => {}, assertOpen: () => {} };
+  const counters = { read: () => {} };
+  const parts = { client, queues: { has: () => false }, counters, lifetime };
+  const reads = new RequestedReads(parts as never, key, carrier, 10);
+  assert.is(text(reads.readHere("a", true)?.value?.bytes), "1");
+  assert.is(reads.readHere("a", false)?.exists, true);
+  assert.is(reads.readHere("a", false)?.value, undefined);
+  assert.is(text((await reads.issue("a", true)).value?.bytes), "1");
+  assert.equal(issued, []);
+  state.isPending = true;
+  assert.is(reads.readHere("a", true), undefined, "something of its slot is on its way");
+  await reads.issue("a", true);
+  state.isPending = false;
+  state.shared = undefined;
+  assert.is(reads.readHere("a", true), undefined);
+  await reads.issue("b", true);
+  assert.equal(issued, ["a", "b"]);
+  const queued = new RequestedReads({ ...parts, queues } as never, key, carrier, 10);
+  state.isPending = true;
+  assert.is(queued.readHere("a", true), undefined, "it waits for its turn");
 });
 
 for (const { name, runs, plan } of SHARED_WORLDS) {

@@ -340,6 +340,30 @@ function isRefusal(error: Error): boolean {
     /^[\w ]+ must be called on a store of one/.test(error.message);
 }
 
+test("a thread reads keys of its own node at once, when it has read them before", async () => {
+  await store.put("read here", { of: "a node" });
+  await store.get("read here");
+  let hasTurned = false;
+  setImmediate(() => hasTurned = true);
+  // Nothing is sent: that would take a turn of the event loop.
+  for (let i = 0; i < 3; i++) {
+    assert.equal(await store.get("read here"), { of: "a node" });
+    assert.equal((await store.getMany(["read here"]))[0], { of: "a node" });
+    assert.ok(await store.has("read here"));
+  }
+  assert.not(hasTurned);
+  // What is on its way is waited for.
+  void store.put("read here", 1);
+  assert.is(await store.get("read here"), 1);
+  void store.increment("read here", 4);
+  assert.is(await store.get("read here"), 5);
+  const { version } = (await store.getEntry("read here"))!;
+  await store.delete("read here");
+  assert.is(await store.get("read here"), undefined);
+  await store.put("read here", 6);
+  assert.ok((await store.getEntry("read here"))!.version > version);
+});
+
 test("its figures say who owns what", async () => {
   await store.get("a");
   const { cluster: told, pending, operations } = store.stats();

@@ -1,9 +1,10 @@
 /**
- * The tests of what owners of a cluster lend are tested, see planted_trials.ts.
+ * The tests of what owners of a cluster lend and share are tested, see planted_trials.ts.
  *
  * @module
  */
 import { LENDING_BUGS } from "../support/planted_lending_bugs.ts";
+import { SHARING_BUGS } from "../support/planted_sharing_bugs.ts";
 import { definePlantedTests } from "../support/planted_trials.ts";
 
-definePlantedTests(LENDING_BUGS, "bun");
+definePlantedTests([...LENDING_BUGS, ...SHARING_BUGS], "bun");

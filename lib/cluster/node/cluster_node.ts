@@ -12,7 +12,6 @@
  * @module
  */
 import { KeyEncoder, type StoredKey } from "../../core/key_encoder.ts";
-import { SLOT_COUNT } from "../../core/limits.ts";
 import type { Timer } from "../../core/runtime.ts";
 import type { Command, Move } from "../control/command.ts";
 import { CONTROL_STREAM, ControlLog } from "../control/control_log.ts";
@@ -20,7 +19,6 @@ import { NO_OWNER } from "../control/control_state.ts";
 import { Shortening } from "../control/shortening.ts";
 import { IndexKeeper, type KeeperStats } from "../index/index_keeper.ts";
 import type { ClusterNodeOptions } from "./cluster_node_options.ts";
-import { ExpirySweep } from "./expiry_sweep.ts";
 import { hashOf } from "./key_table.ts";
 import type { LogRecord } from "../messages/log_codec.ts";
 import {
@@ -28,7 +26,7 @@ import {
   type MessageLimits,
   PLAIN_MESSAGE_BYTES_MAX,
 } from "../messages/message_limits.ts";
-import { type KeyPage, type KeyPageParts, type KeyPageRequest, readPage } from "./key_pages.ts";
+import type { KeyPage, KeyPageRequest } from "./key_pages.ts";
 import { LentKeys } from "./lent_keys.ts";
 import { LogFollowing } from "./log_following.ts";
 import { logStream } from "./log_streams.ts";
@@ -45,6 +43,7 @@ import {
   readOf,
 } from "./requests.ts";
 import { EVIDENCE_MS, SessionEvidence } from "./session_evidence.ts";
+import { ServedKeys } from "./served_keys.ts";
 import type { SlotLoader } from "./slot_loader.ts";
 import { SlotMoves } from "./slot_moves.ts";
 import { SlotSharing } from "./slot_sharing.ts";
@@ -68,8 +67,7 @@ export class ClusterNode {
   readonly #requestClock: RequestClock;
   readonly #lent: LentKeys;
   readonly #intake: RequestIntake;
-  readonly #pages: KeyPageParts;
-  readonly #sweep: ExpirySweep;
+  readonly #keys: ServedKeys;
   #control: ControlLog | undefined;
   #succession: Succession | undefined;
   #shortening: Shortening | undefined;
@@ -107,8 +105,7 @@ export class ClusterNode {
       epochMs: () => options.clock.epochMs(),
       servedSince: (slot: number) => this.servedSince(slot),
     };
-    this.#pages = { ...parts, expired: ({ key }) => this.#expire(key, hashOf(encoder, key)) };
-    this.#sweep = new ExpirySweep(parts, encoder, (key, hash) => this.#expire(key, hash));
+    this.#keys = new ServedKeys(parts, encoder, (key, hash) => this.#expire(key, hash));
   }
 
   /** Joins the cluster as soon as the engine can be reached. */
@@ -186,16 +183,12 @@ export class ClusterNode {
 
   /** Lists keys of slots. */
   page(request: KeyPageRequest, done: (page: KeyPage) => void): void {
-    readPage(this.#pages, request, done);
+    this.#keys.page(request, done);
   }
 
   /** About how many keys there are in the slots that it serves, those included that have expired. */
   get keyCount(): number {
-    let count = 0;
-    for (let slot = 0; slot < SLOT_COUNT; slot++) {
-      if (this.servedSince(slot) !== 0) count += this.#loader.table.keyCount(slot);
-    }
-    return count;
+    return this.#keys.count;
   }
 
   /** Gives slots to other members, who may read ahead first; those that it does not serve stay. */
@@ -298,7 +291,7 @@ export class ClusterNode {
     this.#loader.table.merge(record, address);
     shared?.change(hashOf(this.#encoder, record.key), record);
     this.#evidence.note(record);
-    this.#sweep.note(record);
+    this.#keys.note(record);
   }
 
   #join(): void {
@@ -368,7 +361,7 @@ export class ClusterNode {
     this.#sharing!.step();
     this.#sendLeaving();
     this.#loader.step(this.#writer!);
-    this.#sweep.step();
+    this.#keys.deleteExpired();
   }
 
   #sendLeaving(): void {
