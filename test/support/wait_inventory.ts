@@ -756,7 +756,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "remote_structures.ts RemoteStructures.#saveWanted": 3,
       "remote_maintenance.ts RemoteMaintenance.close": 3,
       "remote_reads.ts RemoteReads.hasMany": 1,
-      "remote_reads.ts RemoteReads.#readDecoded": 2,
+      "remote_reads.ts RemoteReads.#request": 2,
       "remote_reads.ts RemoteReads.#readMany": 2,
     },
   },
