@@ -29,7 +29,7 @@ import { ClusterNode } from "../node/cluster_node.ts";
 import { COPIES } from "../node/key_meter.ts";
 import type { LeaseTimes } from "../node/lease.ts";
 import { BALANCE } from "../node/load_plan.ts";
-import { surplusMoves } from "../node/succession.ts";
+import { LEAVE_MS_MAX } from "../node/slot_sharing.ts";
 import { connectEngine, listenForThreads } from "./agent_places.ts";
 import { assertAgreed, LEASE_MS_DEFAULT, propose, settingsFor } from "./agreement.ts";
 import { answerCalls } from "./called_node.ts";
@@ -102,8 +102,8 @@ const LOOK_MS = 10;
 const VIEW_MS = 5;
 /** Figures are told so often, if they have changed. */
 const FIGURES_MS = 500;
-/** How long a node that leaves waits for others to own its slots, and for its lease to end. */
-const LEAVE_MS_MAX = 2000;
+/** How long a node that has given its slots away waits for its lease to end. */
+const RESIGN_MS_MAX = 2000;
 
 /** The agent of a process. */
 export class ClusterAgent {
@@ -317,19 +317,9 @@ export class ClusterAgent {
   }
 
   async #leave(node: ClusterNode): Promise<void> {
-    const { state } = this.#control;
-    const isEmpty = () => !state.owners.includes(this.#number!);
-    const others = this.#control.liveMembers().filter((member) => member !== this.#number);
-    if (others.length > 0) {
-      const deadlineMs = monotonicMs() + LEAVE_MS_MAX;
-      while (!isEmpty() && node.isActive && monotonicMs() < deadlineMs) {
-        node.handOver(surplusMoves(state.owners, this.#number!, others));
-        await sleep(LOOK_MS, { keepsAlive: true });
-      }
-    }
-    await this.#server?.close();
     node.leave();
-    await settlesWithin(this.#wait(() => node.hasLeft), LEAVE_MS_MAX);
+    await settlesWithin(this.#wait(() => node.hasLeft), LEAVE_MS_MAX + RESIGN_MS_MAX);
+    await this.#server?.close();
     node.stop();
   }
 

@@ -203,9 +203,10 @@ export class ClusterNode {
     this.#step();
   }
 
-  /** Leaves the cluster when what it has to write is written. The others need not wait. */
+  /** Leaves the cluster when others have its slots, or soon, and all is written: nobody waits. */
   leave(): void {
-    this.#isLeaving = true;
+    if (this.isActive) this.#sharing!.leave();
+    else this.#isLeaving = true;
     this.#step();
   }
 
@@ -338,6 +339,7 @@ export class ClusterNode {
     const control = this.#control;
     this.#intake.release();
     if (control === undefined || this.#failure !== undefined) return;
+    this.#isLeaving ||= this.#sharing!.mayGo;
     if (this.#isLeaving) {
       const isLent = this.#lent.recallAll();
       if (this.#writer?.isIdle !== false && !isLent) control.resign();
