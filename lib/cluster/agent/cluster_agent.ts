@@ -98,7 +98,7 @@ const MARGIN_SHARE = 0.1;
 export const JOIN_MS_MAX = 30_000;
 /** How often is looked for what is waited for. */
 const LOOK_MS = 10;
-/** Views are told after so many milliseconds: many commands come at a time. */
+/** What nobody waits for is told after so many milliseconds: many commands come at a time. */
 const VIEW_MS = 5;
 /** Figures are told so often, if they have changed. */
 const FIGURES_MS = 500;
@@ -368,19 +368,20 @@ export class ClusterAgent {
     );
   }
 
-  /** A command counts: tells what has changed, together with what comes soon. */
+  /** A command counts: tells what has changed; if nobody waits for it, with what comes soon. */
   #changed(command?: Command): void {
     if (command !== undefined) this.#news.note(command);
     this.#checkNumber();
-    this.#timer ??= startTimer(
-      () => {
-        this.#timer = undefined;
-        const view = this.#news.take(this.#refused);
-        if (view !== undefined) this.#tell.onView(view);
-      },
-      VIEW_MS,
-      { keepsAlive: false },
-    );
+    // Requests wait for it.
+    if (command?.kind === "assign") return this.#tellView();
+    this.#timer ??= startTimer(() => this.#tellView(), VIEW_MS, { keepsAlive: false });
+  }
+
+  #tellView(): void {
+    this.#timer?.stop();
+    this.#timer = undefined;
+    const view = this.#news.take(this.#refused);
+    if (view !== undefined) this.#tell.onView(view);
   }
 }
 

@@ -385,8 +385,9 @@ export class ClusterNode {
         const { term, state } = this.#control!;
         const isNew = state.leaseOf(command.node)!.term === state.sequence;
         if (command.node === node && term !== undefined) this.#beginTerm(term);
-        if (isNew && command.node !== node) this.#sharing!.joined(command.node);
-        if (isNew) this.#sharing!.share();
+        if (isNew) this.#sharing!.joined(command.node);
+        // Who gives and who reads ahead do not wait for each other longer than they have to.
+        if (command.offer !== undefined || command.ahead !== undefined) this.#step();
         return;
       }
       case "revoke":
@@ -395,11 +396,8 @@ export class ClusterNode {
       case "assign":
         this.#loader.assigned(command);
         this.#moves!.assigned(command.moves);
-        this.#intake.release();
-        return;
-      case "checkpoint":
-      case "settings":
-      case "state":
+        return this.#sharing!.mayGo ? this.#step() : this.#intake.release();
+      default:
     }
   }
 

@@ -28,9 +28,9 @@ import { SlotOffers } from "./slot_offers.ts";
 import { surplusMoves } from "./succession.ts";
 
 /** How long a node that leaves has its slots read ahead, before it gives them away without that. */
-const LEAVE_READ_MS_MAX = 2000;
-/** After so long it leaves, whatever it still has: nobody may take it. */
-export const LEAVE_MS_MAX: number = 2 * LEAVE_READ_MS_MAX;
+const LEAVE_READ_MS_MAX = 3000;
+/** After so long it leaves, whatever it still has, as slots that came last, or that nobody takes. */
+export const LEAVE_MS_MAX = 6000;
 
 /** What it looks at. */
 export interface SlotSharingParts {
@@ -67,9 +67,10 @@ export class SlotSharing {
     this.#meter.count(slot);
   }
 
-  /** Another node has joined. */
+  /** A node has joined, this one or another. */
   joined(node: number): void {
-    this.#newcomers.add(node);
+    if (node !== this.#parts.node) this.#newcomers.add(node);
+    this.share();
   }
 
   /** Whether there is something to say before it is time to renew the lease. */
