@@ -140,7 +140,10 @@ export const CLUSTER_LOAD_BUGS: readonly PlantedBug[] = [
     name: "a node that leaves resigns, and others read what it had when nobody serves it",
     breaks: "planned moves are not felt",
     file: NODE,
-    edits: [["if (this.isActive) this.#sharing!.leave();\n    else this.#isLeaving", "this.#isLeaving"]],
+    edits: [[
+      "if (this.isActive) this.#sharing!.leave();\n    else this.#isLeaving",
+      "this.#isLeaving",
+    ]],
     caughtBy: [INDEX],
     inTest: LEAVES,
   },

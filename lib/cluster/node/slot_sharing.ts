@@ -147,7 +147,8 @@ export class SlotSharing {
 
   #balance(): void {
     const { node, balance, moves, control: { state } } = this.#parts;
-    const isQuiet = this.#leavesSinceMs === undefined && !state.hasOrphans && !moves.hasComing && moves.leaving.size === 0 &&
+    const isQuiet = this.#leavesSinceMs === undefined && !state.hasOrphans && !moves.hasComing &&
+      moves.leaving.size === 0 &&
       !this.#offers.isOpen;
     const loads = balance !== undefined && isQuiet ? this.#loads() : undefined;
     const mayMove = loads !== undefined && this.#meter.requests >= balance!.requestsMin;
