@@ -68,7 +68,8 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
     },
   },
   {
-    ends: "LEAVE_MS_MAX for each step, and GATEWAY_CLOSE_MS_MAX for connections; the thread that " +
+    ends:
+      "LEAVE_MS_MAX and RESIGN_MS_MAX, and GATEWAY_CLOSE_MS_MAX for connections; the thread that " +
       "has started it ends it after twice that",
     places: {
       "cluster_agent.ts ClusterAgent.#leave": 2,
