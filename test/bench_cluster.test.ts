@@ -17,9 +17,9 @@ test("a cluster is timed beside JetStream's own store, and while nodes come and 
     assert.equal(Object.keys(figures), all);
     for (const name of all) assert.ok(figures[name]! > 0, name);
   }
-  const { killedMs, joinedMs, calmMs, failed } = results.changes;
+  const { killedMs, joinedMs, closedMs, calmMs, failed } = results.changes;
   assert.is(failed, 0);
-  for (const ms of [killedMs, joinedMs]) assert.ok(ms > 0);
+  for (const ms of [killedMs, joinedMs, closedMs]) assert.ok(ms > 0);
   assert.ok(calmMs >= 0);
   const table = formatCluster(results);
   for (const { way } of results.figures) assert.ok(table.includes(way), table);

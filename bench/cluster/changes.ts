@@ -1,5 +1,5 @@
 /**
- * How long operations wait when an owner is killed, and when a node joins.
+ * How long operations wait when an owner is killed, and when a node joins or closes.
  *
  * @module
  */
@@ -15,6 +15,8 @@ export interface ChangeFigures {
   readonly killedMs: number;
   /** The longest time that a key could not be changed while a node joined. */
   readonly joinedMs: number;
+  /** The same while a node closed. */
+  readonly closedMs: number;
   /** The same for as long when nothing happened. */
   readonly calmMs: number;
   readonly failed: number;
@@ -67,7 +69,7 @@ class Load {
   }
 }
 
-/** Starts two nodes, has a third one join, and kills the first one. */
+/** Starts two nodes, has a third one join, kills the first one, and has the third one close. */
 export async function measureChanges(
   servers: readonly string[],
   calmMs: number,
@@ -91,12 +93,18 @@ export async function measureChanges(
       await owners(store, 2);
       await load.goOn();
     });
+    const closed = await load.during(async () => {
+      await nodes[1]!.close();
+      await owners(store, 1);
+      await load.goOn();
+    });
     await load.stop();
     await delay(600);
     const { changes = 0, changeRoundTrips = 0 } = store.stats().cluster!.served ?? {};
     return {
       killedMs: killed,
       joinedMs: joined,
+      closedMs: closed,
       calmMs: calm,
       failed: load.failed,
       changeRoundTrips: changes > 0 ? changeRoundTrips / changes : undefined,

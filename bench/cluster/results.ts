@@ -108,7 +108,7 @@ export function formatCluster({ environment, figures, changes }: ClusterResults)
     ]);
     return [`${way}, ${unit}`, ...beside, threeDigits(figures[plain]!)];
   });
-  const { killedMs, joinedMs, calmMs, failed, changeRoundTrips } = changes;
+  const { killedMs, joinedMs, closedMs, calmMs, failed, changeRoundTrips } = changes;
   const { runtime, runtimeVersion } = environment;
   const single = names.filter((name) => !(NAMES as readonly string[]).includes(name));
   const atOnce = figures.at(-1)!;
@@ -125,7 +125,9 @@ export function formatCluster({ environment, figures, changes }: ClusterResults)
       threeDigits(killedMs)
     } ms when an owner is killed (lease ${LEASE_MS} ms), ${
       threeDigits(joinedMs)
-    } ms when a node joins, ${threeDigits(calmMs)} ms without either; ${failed} failed`,
+    } ms when a node joins, ${threeDigits(closedMs)} ms when one closes, ${
+      threeDigits(calmMs)
+    } ms without any of it; ${failed} failed`,
     changeRoundTrips === undefined
       ? "no change was written by this process's node"
       : `${threeDigits(changeRoundTrips)} round trips to the servers for each change`,

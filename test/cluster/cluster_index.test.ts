@@ -302,6 +302,38 @@ test("slots that are read ahead come with the pages that are the last ones then"
   }
 });
 
+test("a node that leaves serves its slots until others have read ahead what there is of them", () => {
+  const made = cluster(3);
+  const [giver, other] = [nodeOf(made, 0), nodeOf(made, 1)];
+  const keys = KEYS.filter((key) => ownerOf(giver, key) === 0);
+  writeAll(made, 7);
+  // Who begins to read its log gets what is there some time later, and then what is new at once.
+  made.engine.slowMs.set(logStream(0), 1500);
+  giver.leave();
+  let [longestMs, count] = [0, 0];
+  let askedMs: number | undefined;
+  for (const beganMs = made.time.nowMs; made.time.nowMs < beganMs + 4000;) {
+    if (made.time.nowMs > beganMs + 1400) made.engine.slowMs.clear();
+    askedMs ??= made.time.nowMs;
+    const sinceMs = askedMs;
+    const number = 10 + count % 200;
+    const owner = ownerOf(other, keys[0]!);
+    if (owner >= 0) {
+      ask(nodeOf(made, owner), putOf(keys[0]!, value(number)), ({ status }) => {
+        if (status !== Status.OK || askedMs !== sinceMs) return;
+        longestMs = Math.max(longestMs, made.time.nowMs - sinceMs);
+        askedMs = undefined;
+        count += 1;
+      });
+    }
+    made.time.run(20);
+  }
+  assert.ok(giver.hasLeft);
+  assert.ok(count > 50, `${count} changes`);
+  assert.ok(longestMs > 0 && longestMs < 500, `a change has waited for ${longestMs} ms`);
+  assert.equal(readAll(made, keys.slice(1), 1), keys.slice(1).map(() => 7));
+});
+
 /** Goes on until a node has read that all slots of some keys are its own. */
 function untilOwner(made: SimCluster, number: number, keys: readonly string[]): void {
   const isOwner = (key: string) => ownerOf(nodeOf(made, number), key) === number;

@@ -6,9 +6,12 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { decodeEntry, encodeBatch, NO_ORIGIN } from "../../lib/cluster/messages/log_codec.ts";
+import { decode } from "../../lib/cluster/control/command.ts";
+import { CONTROL_STREAM } from "../../lib/cluster/control/control_log.ts";
 import { logStream } from "../../lib/cluster/node/log_streams.ts";
 import type { ClusterNode } from "../../lib/cluster/node/cluster_node.ts";
 import { type ClusterAnswer, ClusterStatus } from "../../lib/cluster/node/requests.ts";
+import { LEAVE_MS_MAX } from "../../lib/cluster/node/slot_sharing.ts";
 import { SLOT_COUNT } from "../../lib/core/limits.ts";
 import { Status } from "../../lib/rings/ring_layout.ts";
 import {
@@ -126,6 +129,58 @@ test("a node that leaves gives up its lease, and the others need not wait for it
   assert.ok(nodeOf(made, 1).hasLeft);
   assert.ok(isAllWritten(outcomes));
   assert.equal(readAll(nodeOf(made, 0)), allOf(9));
+});
+
+/** Which nodes were given slots, as they come, after some message of the control stream. */
+function takersAfter(made: SimCluster, sequence: number): number[] {
+  const commands = made.engine.messagesOf(CONTROL_STREAM).slice(sequence).map(({ body }) =>
+    decode(body)
+  );
+  const moves = commands.flatMap((command) => command.kind === "assign" ? command.moves : []);
+  return [...new Set(moves.map(([, to]) => to))];
+}
+
+test("nodes that leave at the same time give to those that stay, and never to each other", () => {
+  for (const stayCount of [2, 1, 0]) {
+    const made = cluster(2 + stayCount);
+    writeAll(made, 9);
+    made.time.run(500);
+    const before = made.engine.messagesOf(CONTROL_STREAM).length;
+    for (const number of [0, 1]) nodeOf(made, number).leave();
+    made.time.run(LEAVE_MS_MAX / 2);
+    assert.ok(nodeOf(made, 0).hasLeft && nodeOf(made, 1).hasLeft, `${stayCount} stay`);
+    const takers = takersAfter(made, before);
+    assert.equal(takers.sort(), [2, 3].slice(0, stayCount), "who gets slots");
+  }
+});
+
+test("a node that leaves gets nothing that was offered to it before", () => {
+  const made = cluster(2);
+  writeAll(made, 9);
+  made.time.run(500);
+  const before = made.engine.messagesOf(CONTROL_STREAM).length;
+  // Both know of it before the slots are given.
+  nodeOf(made, 0).handOver(Array.from({ length: SLOT_COUNT }, (_, slot) => [slot, 1]), true);
+  nodeOf(made, 1).leave();
+  made.time.run(SIM_LEASE.leaseMs / 2);
+  assert.ok(nodeOf(made, 1).hasLeft);
+  assert.equal(takersAfter(made, before), [0]);
+  assert.equal(readAll(nodeOf(made, 0)), allOf(9));
+});
+
+test("a node that leaves and cannot give its slots away leaves all the same", () => {
+  const made = cluster(2);
+  // It never comes to read what it gets.
+  made.engine.slowMs.set(logStream(0), 60_000);
+  writeAll(made, 9);
+  made.time.run(100);
+  giveAll(nodeOf(made, 0), 1);
+  made.time.run(500);
+  nodeOf(made, 1).leave();
+  made.time.run(LEAVE_MS_MAX - 500);
+  assert.not.ok(nodeOf(made, 1).hasLeft, "it may get what it waits for");
+  made.time.run(1500);
+  assert.ok(nodeOf(made, 1).hasLeft);
 });
 
 test("an owner that is killed is succeeded when its lease has ended, and not before", () => {

@@ -437,6 +437,38 @@ test("a thread that only asks has a store of its own, and both see the same", as
   await assertClosed(() => asking.get("both"));
 });
 
+test("a node that closes gives its keys away first, and no change fails or is made twice", async () => {
+  const leaving = await open({ cluster });
+  const { node } = leaving.stats().cluster!;
+  const slots = () => store.stats().cluster!.nodes.find((one) => one.node === node)?.slots ?? 0;
+  await until("a node that joins gets slots", () => slots() > 1000);
+  const failed: number[] = [];
+  const onFailed = ({ detail }: { detail: { node: number } }) => void failed.push(detail.node);
+  store.addEventListener("nodefailed", onFailed);
+  const sums = new Map(Array.from({ length: 32 }, (_, i) => [`changed ${i}`, 0]));
+  let isOver = false;
+  let longestMs = 0;
+  const running = Promise.all([...sums.keys()].map(async (key) => {
+    while (!isOver) {
+      const beganMs = performance.now();
+      const sum = await store.increment(key);
+      longestMs = Math.max(longestMs, performance.now() - beganMs);
+      assert.is(sum, sums.get(key)! + 1);
+      sums.set(key, sum as number);
+    }
+  }));
+  await until("keys of both are changed", () => [...sums.values()].every((sum) => sum > 5));
+  await leaving.close();
+  const before = new Map(sums);
+  await until("the others go on", () => [...sums].every(([key, sum]) => sum > before.get(key)!));
+  isOver = true;
+  await running;
+  store.removeEventListener("nodefailed", onFailed);
+  assert.is(slots(), 0);
+  assert.equal(failed, [], "nodes that had slots when their leases ended");
+  assert.ok(longestMs < 10_000, `a change has waited for ${longestMs} ms`);
+});
+
 async function assertClosed(ask: () => Promise<unknown>): Promise<void> {
   const error = await ask().then(() => undefined, (error) => error as Error);
   assert.match(String(error), "the store must be open, and has been closed");

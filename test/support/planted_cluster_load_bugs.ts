@@ -8,9 +8,14 @@ import type { PlantedBug } from "./planted_bug.ts";
 const METER = "lib/cluster/node/load_meter.ts";
 const PLAN = "lib/cluster/node/load_plan.ts";
 const SHARING = "lib/cluster/node/slot_sharing.ts";
+const OFFERS = "lib/cluster/node/slot_offers.ts";
+const NODE = "lib/cluster/node/cluster_node.ts";
 const TOLD = "lib/cluster/store/cluster_events.ts";
 const TEST = "test/cluster/cluster_load.test.ts";
 const EVENTS = "test/cluster/cluster_events.test.ts";
+const INDEX = "test/cluster/cluster_index.test.ts";
+const NODES = "test/cluster/cluster_node.test.ts";
+const LEAVES = "a node that leaves serves its slots";
 
 /** Bugs by which slots go to and fro, or stay where there is too much to do. */
 export const CLUSTER_LOAD_BUGS: readonly PlantedBug[] = [
@@ -130,5 +135,51 @@ export const CLUSTER_LOAD_BUGS: readonly PlantedBug[] = [
     file: TOLD,
     edits: [[" && !isFailed.get(from)", ""]],
     caughtBy: [EVENTS],
+  },
+  {
+    name: "a node that leaves resigns, and others read what it had when nobody serves it",
+    breaks: "planned moves are not felt",
+    file: NODE,
+    edits: [[
+      "if (this.isActive) this.#sharing!.leave();\n    else this.#isLeaving",
+      "this.#isLeaving",
+    ]],
+    caughtBy: [INDEX],
+    inTest: LEAVES,
+  },
+  {
+    name: "a node that leaves does not wait for those who read ahead",
+    breaks: "planned moves are not felt",
+    file: SHARING,
+    edits: [["const LEAVE_READ_MS_MAX = 3000;", "const LEAVE_READ_MS_MAX = 0;"]],
+    caughtBy: [INDEX],
+    inTest: LEAVES,
+  },
+  {
+    name: "a node that leaves waits for ever for slots that do not come",
+    breaks: "leaving ends",
+    file: SHARING,
+    edits: [["export const LEAVE_MS_MAX = 6000;", "export const LEAVE_MS_MAX = 6e6;"]],
+    caughtBy: [NODES],
+    inTest: "leaves all the same",
+  },
+  {
+    name: "nodes that leave give each other their slots",
+    breaks: "planned moves are not felt",
+    file: SHARING,
+    edits: [["member !== node && !control.state.leaving.has(member)", "member !== node"]],
+    caughtBy: [NODES],
+    inTest: "nodes that leave at the same time",
+  },
+  {
+    name: "a node that leaves is given what was offered to it",
+    breaks: "planned moves are not felt",
+    file: OFFERS,
+    edits: [
+      ["?.holder !== undefined && !state.leaving.has(to);", "?.holder !== undefined;"],
+      ["const takes = !state.leaving.has(node);", "const takes = true;"],
+    ],
+    caughtBy: [NODES],
+    inTest: "gets nothing that was offered",
   },
 ];

@@ -65,6 +65,14 @@ export const NEAR_BUGS: readonly PlantedBug[] = [
     inTest: "who is not the node",
   },
   {
+    name: "who says nothing at a socket is waited for as by TCP",
+    breaks: "a node is reached",
+    file: "lib/cluster/network/turning_stream.ts",
+    edits: [["const HELLO_MS_MAX = 1000;", "const HELLO_MS_MAX = 10_000;"]],
+    caughtBy,
+    inTest: "who is not the node",
+  },
+  {
     name: "a node does not take the name that a killed process has left",
     breaks: "a node is reached",
     file: PLACE,

@@ -38,7 +38,7 @@ export const SHARING_BUGS: readonly PlantedBug[] = [
     name: "a node that leaves goes on to share",
     breaks,
     file: NODE,
-    edits: [["this.#isLeaving = true;", "this.#isLeaving = true; return this.#step();"]],
+    edits: [["if (this.#isLeaving) {", "if (this.#isLeaving) { return control.resign();"]],
     caughtBy,
     inTest: "what is shared",
   },

@@ -68,10 +68,11 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
     },
   },
   {
-    ends: "LEAVE_MS_MAX for each step, and GATEWAY_CLOSE_MS_MAX for connections; the thread that " +
+    ends:
+      "LEAVE_MS_MAX and RESIGN_MS_MAX, and GATEWAY_CLOSE_MS_MAX for connections; the thread that " +
       "has started it ends it after twice that",
     places: {
-      "cluster_agent.ts ClusterAgent.#leave": 4,
+      "cluster_agent.ts ClusterAgent.#leave": 2,
       "cluster_agent.ts ClusterAgent.close": 2,
       "node_server.ts NodeServer.close": 2,
       "agent_thread.ts AgentThread.close": 3,

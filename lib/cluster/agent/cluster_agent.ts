@@ -29,7 +29,7 @@ import { ClusterNode } from "../node/cluster_node.ts";
 import { COPIES } from "../node/key_meter.ts";
 import type { LeaseTimes } from "../node/lease.ts";
 import { BALANCE } from "../node/load_plan.ts";
-import { surplusMoves } from "../node/succession.ts";
+import { LEAVE_MS_MAX } from "../node/slot_sharing.ts";
 import { makeShared, ringBytesFor } from "../shared/shared_layout.ts";
 import { SharedValues } from "../shared/shared_values.ts";
 import { connectEngine, listenForThreads } from "./agent_places.ts";
@@ -102,12 +102,12 @@ const MARGIN_SHARE = 0.1;
 export const JOIN_MS_MAX = 30_000;
 /** How often is looked for what is waited for. */
 const LOOK_MS = 10;
-/** Views are told after so many milliseconds: many commands come at a time. */
+/** What nobody waits for is told after so many milliseconds: many commands come at a time. */
 const VIEW_MS = 5;
 /** Figures are told so often, if they have changed. */
 const FIGURES_MS = 500;
-/** How long a node that leaves waits for others to own its slots, and for its lease to end. */
-const LEAVE_MS_MAX = 2000;
+/** How long a node that has given its slots away waits for its lease to end. */
+const RESIGN_MS_MAX = 2000;
 
 /** The agent of a process. */
 export class ClusterAgent {
@@ -327,19 +327,9 @@ export class ClusterAgent {
   }
 
   async #leave(node: ClusterNode): Promise<void> {
-    const { state } = this.#control;
-    const isEmpty = () => !state.owners.includes(this.#number!);
-    const others = this.#control.liveMembers().filter((member) => member !== this.#number);
-    if (others.length > 0) {
-      const deadlineMs = monotonicMs() + LEAVE_MS_MAX;
-      while (!isEmpty() && node.isActive && monotonicMs() < deadlineMs) {
-        node.handOver(surplusMoves(state.owners, this.#number!, others));
-        await sleep(LOOK_MS, { keepsAlive: true });
-      }
-    }
-    await this.#server?.close();
     node.leave();
-    await settlesWithin(this.#wait(() => node.hasLeft), LEAVE_MS_MAX);
+    await settlesWithin(this.#wait(() => node.hasLeft), LEAVE_MS_MAX + RESIGN_MS_MAX);
+    await this.#server?.close();
     node.stop();
   }
 
@@ -388,19 +378,20 @@ export class ClusterAgent {
     );
   }
 
-  /** A command counts: tells what has changed, together with what comes soon. */
+  /** A command counts: tells what has changed; if nobody waits for it, with what comes soon. */
   #changed(command?: Command): void {
     if (command !== undefined) this.#news.note(command);
     this.#checkNumber();
-    this.#timer ??= startTimer(
-      () => {
-        this.#timer = undefined;
-        const view = this.#news.take(this.#refused);
-        if (view !== undefined) this.#tell.onView(view);
-      },
-      VIEW_MS,
-      { keepsAlive: false },
-    );
+    // Requests wait for it.
+    if (command?.kind === "assign") return this.#tellView();
+    this.#timer ??= startTimer(() => this.#tellView(), VIEW_MS, { keepsAlive: false });
+  }
+
+  #tellView(): void {
+    this.#timer?.stop();
+    this.#timer = undefined;
+    const view = this.#news.take(this.#refused);
+    if (view !== undefined) this.#tell.onView(view);
   }
 }
 

@@ -51,10 +51,12 @@ export interface Renew {
   readonly offer?: Offer;
   /** For whose offer it reads ahead, if for any; decides as little. */
   readonly ahead?: Ahead;
+  /** That it leaves: it gives all of its slots away, and takes none; decides as little. */
+  readonly leaves?: true;
 }
 
 /** What a renewal says beside that it is one. */
-export type Told = Pick<Renew, "load" | "offer" | "ahead">;
+export type Told = Pick<Renew, "load" | "offer" | "ahead" | "leaves">;
 
 /** A node ends a lease that is over, or its own. */
 export interface Revoke {
@@ -155,7 +157,7 @@ export function decode(bytes: Uint8Array): Command {
 
 function isCommand(value: Record<string, unknown>): value is Command & Record<string, unknown> {
   const { kind, node, holder, number, follows, moves, barriers, fenced, address } = value;
-  const { index, tails, floors, load, offer, ahead } = value;
+  const { index, tails, floors, load, offer, ahead, leaves } = value;
   if (kind === "settings") return isSettings(value);
   if (kind === "state") return isWhole(value["at"]) && isPicture(value["state"], isSettings);
   if (!isBelow(node, NODE_ID_COUNT) || !isWhole(follows)) return false;
@@ -163,7 +165,8 @@ function isCommand(value: Record<string, unknown>): value is Command & Record<st
     case "renew":
       return typeof holder === "string" && isWhole(number) &&
         (address === undefined || isAddress(address)) && (load === undefined || isLoad(load)) &&
-        (offer === undefined || isOffer(offer)) && (ahead === undefined || isAhead(ahead));
+        (offer === undefined || isOffer(offer)) && (ahead === undefined || isAhead(ahead)) &&
+        (leaves === undefined || leaves === true);
     case "revoke":
       return true;
     case "assign":

@@ -76,6 +76,8 @@ export class ControlState {
   /** What they are going to give away, and for whose offer they read ahead; likewise. */
   readonly offers = new Map<number, Offer>();
   readonly ahead = new Map<number, Ahead>();
+  /** Those that leave, and take nothing; likewise. */
+  readonly leaving = new Map<number, true>();
   /** What all must have alike; undefined before the first command that says it. */
   settings: Settings | undefined;
   /** Up to where a new owner has to have read each log, by the node that writes it. */
@@ -88,6 +90,8 @@ export class ControlState {
   pictureAt = 0;
   earlierPictureAt = 0;
   readonly #leases = new Map<number, LeaseState>();
+  /** What renewals say beside that they are some. */
+  readonly #said = [this.loads, this.offers, this.ahead, this.leaving];
 
   /** The lease of a node; undefined if it never had one. */
   leaseOf(node: number): LeaseState | undefined {
@@ -173,7 +177,7 @@ export class ControlState {
       for (const end = slot + count; slot < end; slot++) keepers.push({ node, sequence });
     }
     this.#leases.clear();
-    for (const said of [this.loads, this.offers, this.ahead]) said.clear();
+    for (const said of this.#said) said.clear();
     for (const [node, sequence, term, holder, address] of picture.leases) {
       const held = holder === null
         ? { holder: undefined }
@@ -194,7 +198,7 @@ export class ControlState {
   }
 
   #renew(sequence: number, command: Renew): boolean {
-    const { node, holder, follows, address, load, offer, ahead } = command;
+    const { node, holder, follows, address, load, offer, ahead, leaves } = command;
     const lease = this.#leases.get(node);
     if (follows !== (lease?.sequence ?? 0)) return false;
     const isFree = lease?.holder === undefined;
@@ -204,6 +208,7 @@ export class ControlState {
     if (load !== undefined) this.loads.set(node, load);
     say(this.offers, node, offer);
     say(this.ahead, node, ahead);
+    say(this.leaving, node, leaves);
     return true;
   }
 
@@ -211,7 +216,7 @@ export class ControlState {
     const lease = this.#leases.get(node);
     if (lease?.holder === undefined || follows !== lease.sequence) return false;
     this.#leases.set(node, { sequence, holder: undefined, term: sequence });
-    for (const said of [this.loads, this.offers, this.ahead]) said.delete(node);
+    for (const said of this.#said) said.delete(node);
     for (let slot = 0; slot < SLOT_COUNT; slot++) {
       if (this.owners[slot] === node) this.#assignSlot(slot, NO_OWNER, sequence);
     }

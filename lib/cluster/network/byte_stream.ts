@@ -10,6 +10,8 @@ export interface ByteStream {
   /** Bytes that were written and are on their way in no way yet. */
   readonly writableLength: number;
   readonly remoteAddress?: string | undefined;
+  /** How long a thread waits for a node to welcome it, in milliseconds, if not as by TCP. */
+  readonly helloMsMax?: number;
   on(event: "connect" | "secureConnect" | "drain" | "close", listener: () => void): unknown;
   on(event: "data", listener: (bytes: Uint8Array) => void): unknown;
   on(event: "error", listener: (error: Error) => void): unknown;

@@ -102,10 +102,11 @@ export class NodeLink {
     const { address, node, session, number } = options;
     this.#options = options;
     this.#hello = { format: CLUSTER_FORMAT, session, number, node, nonce: makeNonce() };
-    const onLate = () => this.#fail(`it has not answered within ${HELLO_MS_MAX} ms`, false);
-    this.#timer = startTimer(onLate, HELLO_MS_MAX, { keepsAlive: false });
     const { host, port } = this.#place = parseAddress(address);
     const socket = this.#socket = options.connect(host, port, options.tls);
+    const { helloMsMax = HELLO_MS_MAX } = socket;
+    const onLate = () => this.#fail(`it has not answered within ${helloMsMax} ms`, false);
+    this.#timer = startTimer(onLate, helloMsMax, { keepsAlive: false });
     socket.unref();
     socket.on("error", ({ message }) => this.#fail(message, false));
     socket.on(isEncrypted(socket) ? "secureConnect" : "connect", () => this.#begin());

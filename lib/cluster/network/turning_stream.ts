@@ -12,9 +12,16 @@ import { TurningWait } from "../../gateway/turning_wait.ts";
 import { LOOK_MS } from "../../wire/wait_choice.ts";
 import type { ByteStream } from "./byte_stream.ts";
 
+/**
+ * Nothing is lost on the way to a process of this machine, and there is TCP beside it: who has not
+ * answered by then is not waited for.
+ */
+const HELLO_MS_MAX = 1000;
+
 /** Such a socket. */
 export class TurningStream implements ByteStream {
   readonly remoteAddress = "this machine";
+  readonly helloMsMax = HELLO_MS_MAX;
   readonly #socket: Socket;
   readonly #turns: TurningWait;
 

@@ -198,10 +198,10 @@ export class ClusterNode {
     this.#step();
   }
 
-  /** Leaves the cluster when what it has to write is written. The others need not wait. */
+  /** Leaves the cluster when others have its slots, or soon, and all is written: nobody waits. */
   leave(): void {
-    this.#isLeaving = true;
-    this.#options.shared?.endAll();
+    if (this.isActive) this.#sharing!.leave();
+    else this.#isLeaving = true;
     this.#step();
   }
 
@@ -343,7 +343,9 @@ export class ClusterNode {
     const control = this.#control;
     this.#intake.release();
     if (control === undefined || this.#failure !== undefined) return;
+    this.#isLeaving ||= this.#sharing!.mayGo;
     if (this.#isLeaving) {
+      this.#options.shared?.endAll();
       const isLent = this.#lent.recallAll();
       if (this.#writer?.isIdle !== false && !isLent) control.resign();
       return;
@@ -390,8 +392,9 @@ export class ClusterNode {
         const { term, state } = this.#control!;
         const isNew = state.leaseOf(command.node)!.term === state.sequence;
         if (command.node === node && term !== undefined) this.#beginTerm(term);
-        if (isNew && command.node !== node) this.#sharing!.joined(command.node);
-        if (isNew) this.#sharing!.share();
+        if (isNew) this.#sharing!.joined(command.node);
+        // Who gives and who reads ahead do not wait for each other longer than they have to.
+        if (command.offer !== undefined || command.ahead !== undefined) this.#step();
         return;
       }
       case "revoke":
@@ -400,11 +403,8 @@ export class ClusterNode {
       case "assign":
         this.#loader.assigned(command);
         this.#moves!.assigned(command.moves);
-        this.#intake.release();
-        return;
-      case "checkpoint":
-      case "settings":
-      case "state":
+        return this.#sharing!.mayGo ? this.#step() : this.#intake.release();
+      default:
     }
   }
 

@@ -36,6 +36,7 @@ export class SlotOffers {
   #offer: Offer | undefined;
   #number = 0;
   #sinceMs = 0;
+  #msMax = OFFER_MS_MAX;
   /** Whose offer is read ahead for. */
   #giver: readonly [giver: number, number: number] | undefined;
   #told = "";
@@ -49,8 +50,12 @@ export class SlotOffers {
     return this.#offer !== undefined;
   }
 
-  /** Offers slots that are served to other nodes, in place of what was offered before. */
-  make(moves: readonly Move[]): void {
+  /**
+   * Offers slots that are served to other nodes, in place of what was offered before.
+   *
+   * @param msMax after so long they are given to who has not read ahead, and reads for nobody else
+   */
+  make(moves: readonly Move[], msMax = OFFER_MS_MAX): void {
     const { node, clock, state, moves: own } = this.#parts;
     const served = moves.filter(([slot, to]) => to !== node && own.isServed(slot));
     if (served.length === 0) return;
@@ -58,6 +63,7 @@ export class SlotOffers {
     this.#number = Math.max(state.sequence, this.#number + 1);
     this.#offer = { number: this.#number, moves: served };
     this.#sinceMs = clock.monotonicMs();
+    this.#msMax = msMax;
   }
 
   /** What a renewal says of it. */
@@ -90,7 +96,8 @@ export class SlotOffers {
     const offer = this.#offer;
     if (offer === undefined) return;
     const isHere = ([slot, to]: Move) =>
-      state.owners[slot] === node && state.leaseOf(to)?.holder !== undefined;
+      state.owners[slot] === node && state.leaseOf(to)?.holder !== undefined &&
+      !state.leaving.has(to);
     const left = offer.moves.filter(isHere);
     if (left.length === 0) return void (this.#offer = undefined);
     const takers = new Set(left.map(([, to]) => to));
@@ -99,7 +106,7 @@ export class SlotOffers {
     if (aheads.some(([, ahead]) => ahead !== undefined && ahead[0] !== node)) {
       this.#sinceMs = clock.monotonicMs();
     }
-    const isOver = clock.monotonicMs() - this.#sinceMs >= OFFER_MS_MAX;
+    const isOver = clock.monotonicMs() - this.#sinceMs >= this.#msMax;
     const ready = new Set(
       aheads.filter(([, ahead]) => isReady(ahead, node, offer)).map(([to]) => to),
     );
@@ -109,8 +116,9 @@ export class SlotOffers {
   /** Has what the first one offers that offers something be read ahead. */
   #lookForOffers(): void {
     const { node, state, loader } = this.#parts;
+    const takes = !state.leaving.has(node);
     const coming = ([giver, { moves }]: readonly [number, Offer]) =>
-      moves.filter(([slot, to]) => to === node && state.owners[slot] === giver);
+      moves.filter(([slot, to]) => takes && to === node && state.owners[slot] === giver);
     const known = this.#giver;
     if (known !== undefined) {
       const offer = state.offers.get(known[0]);

@@ -27,6 +27,11 @@ import type { SlotMoves } from "./slot_moves.ts";
 import { SlotOffers } from "./slot_offers.ts";
 import { surplusMoves } from "./succession.ts";
 
+/** How long a node that leaves has its slots read ahead, before it gives them away without that. */
+const LEAVE_READ_MS_MAX = 3000;
+/** After so long it leaves, whatever it still has, as slots that came last, or that nobody takes. */
+export const LEAVE_MS_MAX = 6000;
+
 /** What it looks at. */
 export interface SlotSharingParts {
   readonly node: number;
@@ -46,6 +51,8 @@ export class SlotSharing {
   /** Nodes that have joined and have not got their share. */
   readonly #newcomers = new Set<number>();
   #isWindowOver = false;
+  /** Since when this node leaves; undefined if it stays. */
+  #leavesSinceMs: number | undefined;
   /** Windows in a row in which there was something to move. */
   #calls = 0;
 
@@ -60,14 +67,30 @@ export class SlotSharing {
     this.#meter.count(slot);
   }
 
-  /** Another node has joined. */
+  /** A node has joined, this one or another. */
   joined(node: number): void {
-    this.#newcomers.add(node);
+    if (node !== this.#parts.node) this.#newcomers.add(node);
+    this.share();
   }
 
   /** Whether there is something to say before it is time to renew the lease. */
   get hasNews(): boolean {
     return this.#offers.hasNews;
+  }
+
+  /** This node leaves: all of its slots are offered to those that stay. */
+  leave(): void {
+    if (this.#leavesSinceMs !== undefined) return;
+    this.#leavesSinceMs = this.#parts.clock.monotonicMs();
+    this.#offerAll();
+  }
+
+  /** Whether this node leaves and has no slots, or nobody to give them to, or no time left for it. */
+  get mayGo(): boolean {
+    const { node, clock, control: { state } } = this.#parts;
+    if (this.#leavesSinceMs === undefined) return false;
+    return !state.owners.includes(node) || this.#takers().length === 0 ||
+      clock.monotonicMs() - this.#leavesSinceMs >= LEAVE_MS_MAX;
   }
 
   /** Gives slots that are served to others when these have read ahead what there is of them. */
@@ -85,7 +108,8 @@ export class SlotSharing {
     const { clock, control: { state }, moves } = this.#parts;
     this.#meter.endWindow(clock.monotonicMs(), moves.hasComing ? 0 : state.mapSequence);
     this.#isWindowOver = true;
-    return { load: this.#meter.load, ...this.#offers.told() };
+    const leaves = this.#leavesSinceMs !== undefined && { leaves: true as const };
+    return { load: this.#meter.load, ...this.#offers.told(), ...leaves };
   }
 
   /** Does what can be done now, when this node may answer. */
@@ -99,16 +123,32 @@ export class SlotSharing {
   /** Gives nodes that have joined what the ring says, when all slots have owners that have them. */
   share(): void {
     const { node, control: { state }, moves } = this.#parts;
-    if (this.#newcomers.size === 0 || this.#offers.isOpen) return;
-    if (state.hasOrphans || moves.hasComing) return;
+    if (this.#offers.isOpen || moves.hasComing) return;
+    if (this.#leavesSinceMs !== undefined) return this.#offerAll();
+    if (this.#newcomers.size === 0 || state.hasOrphans) return;
     const surplus = surplusMoves(state.owners, node, state.members());
     this.#offers.make(surplus.filter(([, to]) => this.#newcomers.has(to)));
     this.#newcomers.clear();
   }
 
+  #offerAll(): void {
+    const { node, control: { state } } = this.#parts;
+    const takers = this.#takers();
+    if (takers.length === 0) return;
+    this.#offers.make(surplusMoves(state.owners, node, takers), LEAVE_READ_MS_MAX);
+  }
+
+  /** The others that stay. */
+  #takers(): number[] {
+    const { node, control } = this.#parts;
+    const stays = (member: number) => member !== node && !control.state.leaving.has(member);
+    return control.liveMembers().filter(stays);
+  }
+
   #balance(): void {
     const { node, balance, moves, control: { state } } = this.#parts;
-    const isQuiet = !state.hasOrphans && !moves.hasComing && moves.leaving.size === 0 &&
+    const isQuiet = this.#leavesSinceMs === undefined && !state.hasOrphans && !moves.hasComing &&
+      moves.leaving.size === 0 &&
       !this.#offers.isOpen;
     const loads = balance !== undefined && isQuiet ? this.#loads() : undefined;
     const mayMove = loads !== undefined && this.#meter.requests >= balance!.requestsMin;
@@ -123,7 +163,7 @@ export class SlotSharing {
   #loads(): Map<number, number> | undefined {
     const { node, control } = this.#parts;
     const loads = new Map<number, number>();
-    for (const member of control.liveMembers()) {
+    for (const member of [node, ...this.#takers()]) {
       const load = member === node ? this.#meter.load : control.state.loads.get(member);
       if (load === undefined) return undefined;
       const [perSecond, map, windows] = load;

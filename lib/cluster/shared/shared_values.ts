@@ -182,7 +182,7 @@ export class SharedValues implements ServedSlots {
     words[at + ENTRY_VALUE_BYTES] = value!.length;
     doubles[at / 2 + ENTRY_VERSION] = version;
     doubles[at / 2 + ENTRY_EXPIRY] = expiresAtMs;
-    words[start - 1] = 0;
+    if ((keyBytes & 3) !== 0) words[start - 1] = 0;
     bytes.set(key.bytes, (at + ENTRY_KEY) * 4);
     bytes.set(value!, start * 4);
     // Publishes the entry; where there was an older one of the key, that is not found any more.

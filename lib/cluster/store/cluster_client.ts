@@ -24,7 +24,7 @@ const HIGH = 2 ** 32;
  * @param way how nodes are reached, and by which clock they are waited for
  */
 export function makeClusterClient(
-  { messageBytes = PLAIN_MESSAGE_BYTES_MAX, ...trust }:
+  { messageBytes = PLAIN_MESSAGE_BYTES_MAX, secret, tls }:
     & Pick<ClusterCarrierOptions, "secret" | "tls">
     & { readonly messageBytes?: number | undefined },
   way: Pick<ClusterCarrierOptions, "clock" | "connect" | "lentCopies">,
@@ -45,7 +45,8 @@ export function makeClusterClient(
     carry: (_inFlight, ends) =>
       new ClusterCarrier(ends, {
         ...way,
-        ...trust,
+        secret,
+        tls,
         messageBytes,
         makeSession,
         onArrival: () => waiter.arrive(),

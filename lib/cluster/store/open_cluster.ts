@@ -87,10 +87,11 @@ export async function openCluster<V, K extends Key>(
     },
   });
   const { messageBytes, settings } = agent.facts;
+  const { secret, tls } = cluster;
   const near = new NearConnector(settings.hashKey);
   const connect: Connect = (...place) =>
     cluster.near ? near.connect(...place) : connectTcp(...place);
-  const client = opening.client = makeClusterClient({ ...cluster, messageBytes }, {
+  const client = opening.client = makeClusterClient({ secret, tls, messageBytes }, {
     clock: RUNTIME_CLOCK,
     connect: (host, port, tls) => agent.connect(host, port) ?? connect(host, port, tls),
   });
