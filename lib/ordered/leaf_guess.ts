@@ -39,6 +39,8 @@ export function guessLeaf(memory: OrderedMemory, key: KeyText, side: Side): numb
   for (let above = Infinity;;) {
     const word = memory.peekPage(page);
     if (word < 0) return NO_PAGE;
+    // In a large tree most of the pages just above the leaves are not in the cache.
+    memory.touch(word);
     const words = memory.regionOf(word);
     const at = memory.wordOf(word);
     const level = kindLevel(words[at + BLOCK_KIND]);
