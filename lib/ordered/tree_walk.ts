@@ -62,8 +62,8 @@ export class TreeWalk {
    * not on its way in or out.
    */
   findLeaf(key: KeyText, side: Side): PageView {
-    const page = guessLeaf(this.#memory, key, side);
     const memory = this.#memory;
+    const page = guessLeaf(memory, key, side);
     const word = memory.loadPage(page);
     const { view } = this;
     // As most leaves are not in the cache.
