@@ -132,10 +132,10 @@ export class OrderedWriter {
   /** Shows and holds a page if it is the leaf of a key: its fences say so. */
   #holdLeaf(key: RecordKey, page: number): boolean {
     const view = this.#view;
+    if (!this.#editor.hold(HAZARD_REPLACED, view, page) || view.level !== 0) return false;
     // One that this thread has just written is in the cache.
-    if (page !== this.#lastPage) this.#memory.touch(this.#memory.peekPage(page));
-    return this.#editor.hold(HAZARD_REPLACED, view, page) && view.level === 0 &&
-      this.#walk.contains(view, key, Side.AT);
+    if (page !== this.#lastPage) this.#memory.touch(view.word);
+    return this.#walk.contains(view, key, Side.AT);
   }
 
   /** Inserts into the leaf of the key, which is held. */

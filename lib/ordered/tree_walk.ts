@@ -63,7 +63,7 @@ export class TreeWalk {
    */
   findLeaf(key: KeyText, side: Side): PageView {
     const memory = this.#memory;
-    const page = guessLeaf(memory, key, side);
+    const page = guessLeaf(memory, key, side, true);
     const word = memory.loadPage(page);
     const { view } = this;
     // As most leaves are not in the cache.
