@@ -134,7 +134,7 @@ export class OrderedWriter {
     const view = this.#view;
     if (!this.#editor.hold(HAZARD_REPLACED, view, page) || view.level !== 0) return false;
     // One that this thread has just written is in the cache.
-    if (page !== this.#lastPage) view.touch();
+    if (page !== this.#lastPage) this.#memory.touch(view.word);
     return this.#walk.contains(view, key, Side.AT);
   }
 

@@ -37,9 +37,6 @@ import {
 /** Whether plain loads can be delayed past a later atomic load on this processor. */
 const NEEDS_FENCE = !["x64", "ia32"].includes(process.arch);
 
-/** Words of a cache line. */
-const CACHE_LINE_WORDS = 16;
-
 /** A key to look for. */
 export interface KeyText {
   readonly words: Int32Array;
@@ -69,8 +66,6 @@ export class PageView {
   /** Where the low fence begins; the high fence and the prefix stand behind it. */
   text: Int32Array = this.words;
   textAt = 0;
-  /** What has been touched, which means nothing: so no compiler leaves it out. */
-  touched = 0;
   readonly #memory: OrderedMemory;
   readonly #fence = new Int32Array(1);
   /** Texts that are in blocks of their own. */
@@ -95,13 +90,6 @@ export class PageView {
     if (memory.loadPage(page) !== word) return false;
     this.show(page, word);
     return this.hasWholeTexts;
-  }
-
-  /** The same of a page whose lines are not in the cache, as those of most leaves. */
-  beginAhead(page: number, word: number): boolean {
-    const block = word & ~DORMANT;
-    this.#touch(this.#memory.regionOf(block), this.#memory.wordOf(block));
-    return this.begin(page, word);
   }
 
   /**
@@ -145,11 +133,6 @@ export class PageView {
     if (this.textBlocks !== 0) return this.#gather();
     this.text = words;
     this.textAt = at + BLOCK_WORDS - this.textWords;
-  }
-
-  /** Looks at each line of the block; see {@linkcode #touch}. */
-  touch(): void {
-    this.#touch(this.words, this.at);
   }
 
   /** Words of the texts. */
@@ -257,16 +240,6 @@ export class PageView {
   /** Whether an entry is that of a key that has the prefix. */
   hasEntry(index: number, key: KeyText, value: number): boolean {
     return index < this.count && this.childOf(index) === value && this.hasSlice(index, key);
-  }
-
-  /**
-   * Looks at each line of a block: the processor then waits for all of them at one time, where a
-   * search would have it wait for one after the other.
-   */
-  #touch(words: Int32Array, at: number): void {
-    let seen = 0;
-    for (let i = 0; i < BLOCK_WORDS; i += CACHE_LINE_WORDS) seen ^= words[at + i];
-    this.touched ^= seen;
   }
 
   #gather(): void {

@@ -62,10 +62,13 @@ export class TreeWalk {
    * not on its way in or out.
    */
   findLeaf(key: KeyText, side: Side): PageView {
-    const page = guessLeaf(this.#memory, key, side);
-    const word = this.#memory.loadPage(page);
+    const memory = this.#memory;
+    const page = guessLeaf(memory, key, side, true);
+    const word = memory.loadPage(page);
     const { view } = this;
-    const isFound = word > 0 && view.beginAhead(page, word) && view.level === 0 && !view.isFrozen &&
+    // As most leaves are not in the cache.
+    memory.touch(word);
+    const isFound = word > 0 && view.begin(page, word) && view.level === 0 && !view.isFrozen &&
       this.contains(view, key, side);
     return isFound ? view : this.find(key, 0, side);
   }
@@ -155,8 +158,8 @@ export class TreeWalk {
     const memory = this.#memory;
     const target = this.#other;
     const word = memory.loadPage(page);
+    if (level === 0) memory.touch(word);
     if (!target.begin(page, word) || target.level !== level) return false;
-    if (level === 0) target.touch();
     if (word < 0) {
       // It is about to be born; or it was once, and this thread has come too late.
       const isReferred = !from.isFrozen && memory.loadPage(from.page) === from.word &&

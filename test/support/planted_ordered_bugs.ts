@@ -69,7 +69,10 @@ export const ORDERED_BUGS: readonly PlantedBug[] = [
     name: "a key goes to a guessed page without a look at the fences",
     breaks: "a key that exists has an entry",
     file: WRITER,
-    edits: [["view.touch(); return this.#walk.contains(view, key, Side.AT);", "return true;"]],
+    edits: [[
+      "this.#memory.touch(view.word); return this.#walk.contains(view, key, Side.AT);",
+      "return true;",
+    ]],
     caughtBy: [KEYS],
   },
   {
