@@ -274,7 +274,7 @@ suite("a commit has 1,024 keys at most", (store) => {
 suite.run();
 
 test("a commit has its keys as they were given, also where it waits for an update", async () => {
-  await using whole = await open<number, string | Uint8Array>({ keys: "mixed", capacity: "16MiB" });
+  await using whole = await open<number>({ keys: "mixed", capacity: "16MiB" });
   for (const store of [whole, whole.namespace("n\u00fcmber:"), whole.namespace("ascii:")]) {
     const given = Uint8Array.of(1, 2, 3, 4);
     const begun: Promise<unknown>[] = [];
