@@ -47,8 +47,8 @@ const BIGINT_BYTES_MAX = 255;
 const SIGN = 0x80;
 const INVERTED = 0xff;
 const ASCII_MAX = 0x7f;
-/** Most keys have fewer bytes; the memory that a longer one took is let go. */
-const USUAL_BYTES = KEY_BYTES_MAX;
+/** Enough for many keys, and little for one of them to keep; that of a longer one is let go. */
+const MEMORY_BYTES = 4 * KEY_BYTES_MAX;
 
 const textEncoder = new TextEncoder();
 const textDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
@@ -149,25 +149,36 @@ export function decodeKey(bytes: Uint8Array): KvKeyPart[] {
   return parts;
 }
 
-/** Where keys are encoded, one after the other, and the end of what is there of the present one. */
-let scratch = new Uint8Array(USUAL_BYTES);
+/**
+ * Memory of keys: each is encoded behind the last one, and is a view. Nothing is written twice, so a
+ * key stays as it is. To give each memory of its own would take longer than to encode it: on Deno,
+ * where arrays of a few bytes are not in the heap either, seven times as long as a view.
+ */
+let memory = new Uint8Array(MEMORY_BYTES);
+/** Where the present key begins, and the end of what is there of it. */
+let start = 0;
 let end = 0;
 
 function encodeParts(key: KvKey, count: number): Uint8Array {
   if (!Array.isArray(key)) throw new TypeError(`key must be an array, got ${describe(key)}`);
-  end = 0;
+  start = end;
   for (let i = 0; i < count; i++) encodePart(key[i]);
-  const bytes = scratch.slice(0, end);
-  if (scratch.length > USUAL_BYTES) scratch = new Uint8Array(USUAL_BYTES);
+  const bytes = memory.subarray(start, end);
+  if (memory.length > MEMORY_BYTES) {
+    memory = new Uint8Array(MEMORY_BYTES);
+    end = 0;
+  }
   return bytes;
 }
 
-/** Sees to it that there is room for some bytes more. */
+/** Sees to it that there is room for some bytes more of the present key. */
 function makeRoom(count: number): void {
-  if (end + count <= scratch.length) return;
-  const larger = new Uint8Array(2 * (end + count));
-  larger.set(scratch.subarray(0, end));
-  scratch = larger;
+  if (end + count <= memory.length) return;
+  const begun = memory.subarray(start, end);
+  memory = new Uint8Array(Math.max(MEMORY_BYTES, 2 * (begun.length + count)));
+  memory.set(begun);
+  start = 0;
+  end = begun.length;
 }
 
 function encodePart(part: unknown): void {
@@ -180,12 +191,12 @@ function encodePart(part: unknown): void {
       return pushBigInt(part);
     case "boolean":
       makeRoom(1);
-      scratch[end++] = part ? TRUE : FALSE;
+      memory[end++] = part ? TRUE : FALSE;
       return;
   }
   if (ArrayBuffer.isView(part)) {
     makeRoom(1);
-    scratch[end++] = BYTES;
+    memory[end++] = BYTES;
     return pushEscaped(new Uint8Array(part.buffer, part.byteOffset, part.byteLength));
   }
   throw new TypeError(
@@ -198,7 +209,7 @@ function encodePart(part: unknown): void {
 function pushString(part: string): void {
   const { length } = part;
   makeRoom(length + 2);
-  const bytes = scratch;
+  const bytes = memory;
   let at = end;
   bytes[at++] = STRING;
   end = at;
@@ -220,18 +231,18 @@ function pushText(part: string): void {
 function pushEscaped(content: Uint8Array): void {
   makeRoom(2 * content.length + 1);
   for (const byte of content) {
-    scratch[end++] = byte;
-    if (byte === 0) scratch[end++] = ESCAPED;
+    memory[end++] = byte;
+    if (byte === 0) memory[end++] = ESCAPED;
   }
-  scratch[end++] = 0;
+  memory[end++] = 0;
 }
 
 function pushNumber(number: number): void {
   makeRoom(9);
-  scratch[end++] = NUMBER;
+  memory[end++] = NUMBER;
   double.setFloat64(0, number);
   const isNegative = (double.getUint8(0) & SIGN) !== 0;
-  for (let i = 0; i < 8; i++) scratch[end++] = double.getUint8(i) ^ maskOf(isNegative, i);
+  for (let i = 0; i < 8; i++) memory[end++] = double.getUint8(i) ^ maskOf(isNegative, i);
 }
 
 /** What the bytes of a double are changed by, so that they sort as the numbers do. */
@@ -251,12 +262,12 @@ function pushBigInt(value: bigint): void {
   }
   const mask = isNegative ? INVERTED : 0;
   makeRoom(length + 2);
-  if (length <= SHORT_BYTES) scratch[end++] = isNegative ? ZERO - length : ZERO + length;
+  if (length <= SHORT_BYTES) memory[end++] = isNegative ? ZERO - length : ZERO + length;
   else {
-    scratch[end++] = isNegative ? LARGE_NEGATIVE : LARGE_POSITIVE;
-    scratch[end++] = length ^ mask;
+    memory[end++] = isNegative ? LARGE_NEGATIVE : LARGE_POSITIVE;
+    memory[end++] = length ^ mask;
   }
-  for (const byte of magnitude) scratch[end++] = byte ^ mask;
+  for (const byte of magnitude) memory[end++] = byte ^ mask;
 }
 
 /** Bytes of a positive number, the most significant one first. */

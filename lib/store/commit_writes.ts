@@ -20,21 +20,29 @@ import {
 } from "../core/errors.ts";
 import type { Key, KeyEncoder } from "../core/key_encoder.ts";
 import { COMMIT_KEYS_MAX, SLOT_SHIFT } from "../core/limits.ts";
-import { keyEquals } from "../log/record_layout.ts";
+import { RecordKey } from "../log/record_key.ts";
+import { FLAG_BINARY_KEY, keyEquals, RECORD_META } from "../log/record_layout.ts";
 import type { OperationCounters } from "../pool/operation_counters.ts";
-import { commitRequest, EntryBuffer, versionLeft } from "../rings/commit_words.ts";
+import {
+  commitHeadWords,
+  commitRequest,
+  EntryBuffer,
+  entryCount,
+  versionLeft,
+} from "../rings/commit_words.ts";
 import { DerivationWords } from "../rings/derivation_words.ts";
 import {
   Condition,
   Operation,
   packOperation,
+  REQUEST_LENGTH,
   REQUEST_OPERATION,
   REQUEST_RECORD,
   REQUEST_VERSION_HIGH,
   REQUEST_VERSION_LOW,
   Status,
 } from "../rings/ring_layout.ts";
-import { askToAdd, expiryOf, mustSyncOf, ownKey, versionOf } from "./arguments.ts";
+import { askToAdd, expiryOf, mustSyncOf, versionOf } from "./arguments.ts";
 import { CommitTurns, hasQueue } from "./commit_turns.ts";
 import type {
   Commit,
@@ -52,6 +60,7 @@ const INCREMENT_OPTIONS = [...PUT_OPTIONS, "ttlIfNew", "min", "max"];
 
 /** What a commit is to do about one key. */
 interface KeyChange {
+  /** As it was given. Only errors name it: an array may hold other bytes by now. */
   readonly key: Key;
   /** The slot, and what it is sorted by. */
   readonly hash: number;
@@ -218,7 +227,7 @@ export class CommitWrites<V> {
   /** Issues a commit some of whose keys may be being updated. */
   #issueInTurn(slots: readonly Slot[], words: Int32Array, completion: CommitCompletion): void {
     const client = this.#client;
-    const keys = completion.changes.map(({ key }) => key);
+    const keys = keysOf(words, this.#key);
     if (!hasQueue(this.#queues, keys, this.#key)) return client.commit(slots, words, completion);
     const own = words.slice();
     const turns = new CommitTurns(this.#queues, completion, (sequence) => {
@@ -270,14 +279,7 @@ export class CommitWrites<V> {
     }
     const { hash } = this.#key;
     const condition = Condition.NONE;
-    const change: KeyChange = {
-      key: ownKey(key),
-      hash,
-      at,
-      condition,
-      expectedVersion: 0,
-      number: -1,
-    };
+    const change = { key, hash, at, condition, expectedVersion: 0, number: -1 };
     draft.keys.push(change);
     if (draft.keys.length >= LOOKED_UP_MIN) noteByHash(draft, change);
     return change;
@@ -295,6 +297,24 @@ export class CommitWrites<V> {
   #write(draft: CommitDraft, request: RequestDraft): number {
     return this.#client.writeEntry(request, draft.buffer);
   }
+}
+
+/** The keys of a commit, as the application writes them. */
+function keysOf(words: Int32Array, encoder: KeyEncoder): Key[] {
+  const keys: Key[] = [];
+  const record = new RecordKey();
+  const end = words[REQUEST_LENGTH]!;
+  for (
+    let at = commitHeadWords(entryCount(words, 0));
+    at < end;
+    at += words[at + REQUEST_LENGTH]!
+  ) {
+    const { hash, start, byteLength } = record.show(words, at + REQUEST_RECORD);
+    const isBinary = (words[at + REQUEST_RECORD + RECORD_META]! & FLAG_BINARY_KEY) !== 0;
+    encoder.take(words, start, byteLength, isBinary, hash);
+    keys.push(encoder.key);
+  }
+  return keys;
 }
 
 /** Enters a key that was added, or, for the first time, all of them. */

@@ -15,8 +15,11 @@ import type { KeyRange } from "./key_range.ts";
 /** A key that is collected costs as much as so many bytes that are copied. */
 const COLLECTED_BYTES = 512;
 
-/** Cursors that are kept when no walk has them. */
-const CURSORS_KEPT = 4;
+/**
+ * Cursors that are kept when no walk has them: some 30 KiB each. To make one takes as long as to go
+ * through hundreds of keys.
+ */
+const CURSORS_KEPT = 64;
 
 /** A way through some keys, some of which may have expired. */
 export interface KeyWalk {

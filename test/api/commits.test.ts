@@ -273,6 +273,24 @@ suite("a commit has 1,024 keys at most", (store) => {
 
 suite.run();
 
+test("a commit has its keys as they were given, also where it waits for an update", async () => {
+  await using whole = await open<number>({ keys: "mixed", capacity: "16MiB" });
+  for (const store of [whole, whole.namespace("n\u00fcmber:"), whole.namespace("ascii:")]) {
+    const given = Uint8Array.of(1, 2, 3, 4);
+    const begun: Promise<unknown>[] = [];
+    for (const updated of ["t\u00e9xt", given.slice()]) {
+      begun.push(store.update(updated, () => 1));
+      const commit = store.atomic().put(given, 2).put("t\u00e9xt", 2).increment("sum", 1);
+      given.fill(9);
+      begun.push(commit.commit(), store.update(updated, (value = 0) => value + 1));
+      given.set([1, 2, 3, 4]);
+    }
+    await Promise.all(begun);
+    assert.equal(await store.getMany([given, "t\u00e9xt", "sum"]), [3, 2, 2]);
+    assert.is(await store.has(Uint8Array.of(9, 9, 9, 9)), false);
+  }
+});
+
 test("1,024 keys can be committed together", async () => {
   await using store = await open<number>({ capacity: "64MiB", nodes: 3 });
   const keys = Array.from({ length: 1024 }, (_, i) => `key ${i}`);

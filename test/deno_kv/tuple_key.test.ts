@@ -85,6 +85,20 @@ test("keys come back as they were", () => {
   );
 });
 
+test("bytes stay what they are when others are encoded", () => {
+  const long = "x".repeat(100_000);
+  const keys = Array.from(
+    { length: 3000 },
+    (_, i): KvKey => ["user", i, i % 500 === 0 ? long : ""],
+  );
+  keys.splice(1234, 0, []);
+  const all = keys.map((parts, i) => {
+    if (i % 7 === 0) assert.throws(() => encodeKey([i, "begun", null as never]), TypeError);
+    return encodeKey(parts);
+  });
+  assert.equal(all.map(decodeKey), keys);
+});
+
 test("bytes sort as keys do", () => {
   fc.assert(
     fc.property(key, key, (a, b) => {

@@ -264,6 +264,17 @@ export const COMMIT_BUGS: readonly PlantedBug[] = [
     inTest: "order of their issue",
   },
   {
+    name: "a commit waits for the keys that its arrays hold by then",
+    breaks: "I4",
+    file: "lib/store/commit_writes.ts",
+    edits: [[
+      "const keys = keysOf(words, this.#key);",
+      "const keys = completion.changes.map(({ key }) => key);",
+    ]],
+    caughtBy: [COMMITS],
+    inTest: "as they were given",
+  },
+  {
     name: "a commit is made although a check does not hold",
     breaks: "I4",
     file: "lib/node/atomic_commits.ts",
