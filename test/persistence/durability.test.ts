@@ -117,13 +117,15 @@ test("the only change there is is synced by itself, within a second or two", asy
     (store: Store<unknown>) => store.put("a", 1),
     (store: Store<unknown>) => store.atomic().put("a", 1).commit(),
   ];
-  await Promise.all(changes.map((change) =>
-    withStore({ path: temporaryPath(), ...SIZES }, async (store) => {
-      await change(store);
-      assert.ok(store.stats().durability.unsyncedBytes > 0);
-      await isSynced(store);
-    })
-  ));
+  await Promise.all(
+    changes.map((change) =>
+      withStore({ path: temporaryPath(), ...SIZES }, async (store) => {
+        await change(store);
+        assert.ok(store.stats().durability.unsyncedBytes > 0);
+        await isSynced(store);
+      })
+    ),
+  );
 });
 
 test("what is written last, while a sync is in progress, is synced by itself", async () => {
