@@ -104,13 +104,20 @@ export const QUICK_PATHS: readonly string[] = [
 /**
  * Files that the runtimes take turns with, and how many of them run each in one run: the tools of
  * development, which are no part of the library; long searches on real threads, which differ by
- * their seeds from run to run anyhow; and what kills, stalls and starts most threads.
+ * their seeds from run to run anyhow; and what kills, stalls and starts most threads. Planted bugs
+ * are each tried on one runtime, which their files name.
  */
-export const TURNS: readonly (readonly [path: string, runtimeCount: number])[] = [
+export const TURNS: readonly (readonly [path: string, where: number | Runtime])[] = [
   ["test/bench", 1],
   ["test/experiments/", 1],
   ["test/runner.test.ts", 1],
   ["test/planted/planted_texts.test.ts", 1],
+  ["test/planted/planted_durability_bugs.test.ts", "deno"],
+  ["test/planted/planted_mnode_bugs.test.ts", "node"],
+  ["test/planted/planted_opening_bugs.test.ts", "node"],
+  ["test/planted/planted_standby_bugs.test.ts", "node"],
+  ["test/planted/planted_start_bugs.test.ts", "node"],
+  ["test/planted/", "bun"],
   ["test/cluster/real_cluster.test.ts", 1],
   ["test/cluster/cluster_agents.test.ts", 1],
   ["test/cluster/cluster_backup.test.ts", 1],
@@ -265,8 +272,10 @@ export function runtimesOf(
 ): readonly Runtime[] {
   const own = TURNS.find(([path]) => file.startsWith(path));
   if (turn === undefined || own === undefined) return runtimes;
+  const where = own[1];
+  if (typeof where === "string") return runtimes.filter((runtime) => runtime === where);
   const order = runtimes.map((_, i) => runtimes[(index + turn + i) % runtimes.length]!);
-  return order.slice(0, own[1]);
+  return order.slice(0, where);
 }
 
 /** Paths of the test files under `root`/test, relative to `root`, with forward slashes, sorted. */
