@@ -4,7 +4,15 @@
  *
  * @module
  */
-import { mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
@@ -160,6 +168,11 @@ test("files take turns through the runtimes, and everything else runs on all", (
   const twice = RUNTIMES.flatMap((runtime) => [runtime, runtime]);
   assert.equal(runs("test/api/batches.test.ts").sort(), twice);
   assert.equal(runtimesOf("test/bench.test.ts", 7, RUNTIMES, undefined), RUNTIMES);
+  for (const file of findTestFiles(PROJECT_ROOT, ["test/planted/"])) {
+    const text = readFileSync(join(PROJECT_ROOT, file), "utf8");
+    const runtime = /^definePlantedTests\(.*, "(\w+)"\);$/m.exec(text)?.[1];
+    if (runtime !== undefined) assert.equal(runtimesOf(file, 7, RUNTIMES, 1), [runtime], file);
+  }
   assert.equal(runtimesOf("test/api/bad_input.test.ts", 7, RUNTIMES, 1), RUNTIMES);
 });
 

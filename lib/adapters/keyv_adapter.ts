@@ -140,7 +140,7 @@ export abstract class KeyvAdapter {
     const store = await this.#source.open();
     const prefix = this.#prefix + this.keyPrefix;
     const keys = prefix === "" ? store : store.namespace(prefix);
-    // Whoever has disconnected meanwhile lets this operation end, and no other begin.
+    // The application may have disconnected meanwhile: this operation ends, and no other begins.
     if (this.#source.isClosed) return keys;
     this.#putsAtOnce = putsAtOnce(store);
     return this.#keys = keys;

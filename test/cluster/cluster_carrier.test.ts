@@ -14,8 +14,8 @@ import { UnavailableError } from "../../lib/core/errors.ts";
 import { KeyEncoder } from "../../lib/core/key_encoder.ts";
 import { SLOT_SHIFT } from "../../lib/core/limits.ts";
 import { Condition, Status } from "../../lib/rings/ring_layout.ts";
-import { CAMPAIGN_FACTOR } from "../support/campaign.ts";
-import { type Random, seeded } from "../support/random.ts";
+import { Random, seeded } from "../support/random.ts";
+import { forEachFreshSeedInTurn } from "../support/sim_seeds.ts";
 import { simulateProgram, turn } from "../support/cluster/sim_program.ts";
 import { NODES, SimThreads } from "../support/cluster/sim_threads.ts";
 
@@ -24,9 +24,11 @@ const MIB = 1024 * 1024;
 
 test(
   "each request is applied once, and those of a key in their order",
-  seeded(async (random) => {
-    for (let i = 0; i < 60 * Math.max(1, CAMPAIGN_FACTOR); i++) await simulateProgram(random);
-  }),
+  async () => {
+    await forEachFreshSeedInTurn(60, async (seed) => {
+      await simulateProgram(new Random(seed));
+    });
+  },
 );
 
 test(

@@ -34,6 +34,10 @@ const SHORT_RUNS: Edited = {
   edits: [
     ["write(FAIL);", "write(FAIL); break;"],
     [
+      "state.__test__ = test.name;",
+      'state.__test__ = test.name; write(`\\nBEGUN "${test.name}"\\n`);',
+    ],
+    [
       "hook, test, arr = only.length ? only : tests;",
       "hook, test, arr = (only.length ? only : tests)" +
       '.filter(({ name }) => name.includes(process.env["DINOMO_IN_TEST"]));',
@@ -49,6 +53,8 @@ const SHORT_RUNS: Edited = {
 const NAMES_PROGRAM = "test/support/planted_names.ts";
 /** Time that it has. */
 const NAMES_TIMEOUT_MS = 100_000;
+/** What a copy prints of each test that begins. */
+const BEGUN = /^BEGUN "(.*)"$/gm;
 /** What a test file prints at its end that has no test which it was told to run. */
 const SUMMARY_OF_NONE = /Total: +0\n/;
 
@@ -60,6 +66,8 @@ export interface CopyRun {
   readonly exitCode: number | null;
   readonly timedOut: boolean;
   readonly output: string;
+  /** The test that was begun last: the one that has failed, or hung, if one has. Undefined: none was. */
+  readonly lastTest: string | undefined;
 }
 
 /** How a file of a copy is run. */
@@ -187,7 +195,8 @@ export class PlantedCopy {
       child.on("error", reject);
       child.on("close", (exitCode) => {
         clearTimeout(timer);
-        resolve({ exitCode, timedOut, output });
+        const lastTest = [...output.matchAll(BEGUN)].at(-1)?.[1];
+        resolve({ exitCode, timedOut, output, lastTest });
       });
     });
   }

@@ -9,6 +9,7 @@ const POWER_LOSS = "test/persistence/logged_power_loss.test.ts";
 const DISK_FAILURES = "test/persistence/logged_disk_failures.test.ts";
 const SYNCED_LIVES = "test/persistence/synced_lives.test.ts";
 const TORN_TAIL = "test/persistence/logged_torn_tail.test.ts";
+const LEVELS = "test/persistence/durability.test.ts";
 const NODE = "lib/node/kvs_node.ts";
 const LOG_WRITER = "lib/log/log_writer.ts";
 const FRAMES = "lib/log/frame_layout.ts";
@@ -32,6 +33,22 @@ const SLOT_COPY = "lib/persistence/slot_copy.ts";
 
 /** Bugs in durability. */
 export const DURABILITY_BUGS: readonly PlantedBug[] = [
+  {
+    name: "what is written while a sync is in progress waits for the next change to be synced",
+    breaks: "synced within a second or two",
+    file: "lib/dpm/dpm_processors.ts",
+    edits: [["if (isSynced && !hasFailed) this.#keepSynced(log);", ""]],
+    caughtBy: [LEVELS],
+    inTest: "while a sync is in progress",
+  },
+  {
+    name: "a commit that a thread makes itself has the file not looked after",
+    breaks: "synced within a second or two",
+    file: "lib/client/own_changes.ts",
+    edits: [["if (onlyFirst) this.#sender.scheduleFlush();", ""]],
+    caughtBy: [LEVELS],
+    inTest: "the only change there is",
+  },
   {
     name: "a slot whose holder has died with a record that is logged alone counts as unused",
     breaks: "I3",

@@ -43,7 +43,7 @@ export const INDEX_BUGS: readonly PlantedBug[] = [
     breaks: "I15",
     file: MERGE,
     edits: [["slot.endMerge(version, ", "slot.endMerge(slot.versionMax, "]],
-    caughtBy: [PARTS, SIMULATION],
+    caughtBy: [PARTS],
   },
   {
     name: "a delete is dropped before it has met the put",

@@ -3,9 +3,9 @@
  * it has to fail. Without a bug they have to pass in the copy.
  *
  * These tests run in one thread and do the same everywhere, so bugs are tried on one runtime each, and a part of them in each run, which
- * is decided by the seed; of the others it is only looked whether they could be planted. One of the tests is run without a bug, to show
- * that the copy works: the others are run as they are anyhow. `DINOMO_CAMPAIGN=1 npm test -- --only planted`
- * tries all.
+ * is decided by the seed; of the others it is only looked whether they could be planted. One of the tests that have failed is run
+ * again without its bug, to show that it is not the copy which makes it fail: all tests are run as they are anyhow.
+ * `DINOMO_CAMPAIGN=1 npm test -- --only planted` tries all bugs, and all of their test files without one.
  *
  * @module
  */
@@ -39,12 +39,10 @@ interface Trial {
   readonly testFile: string;
   /** Undefined: the library as it is. */
   readonly bug: PlantedBug | undefined;
+  /** Whether the test that has noticed the bug is run without it, too. */
+  readonly isCompared: boolean;
   /** What went wrong; undefined if all is as it should be. */
   failure: string | undefined;
-}
-
-function trialOf(testFile: string, bug: PlantedBug | undefined): Trial {
-  return { testFile, bug, failure: "was not tried" };
 }
 
 async function tryInTurn(queue: Trial[]): Promise<void> {
@@ -83,7 +81,7 @@ function hasPassed({ exitCode, timedOut }: CopyRun): boolean {
 
 async function run(
   copy: PlantedCopy,
-  { testFile, bug }: Pick<Trial, "testFile" | "bug">,
+  { testFile, bug, isCompared }: Trial,
 ): Promise<string | undefined> {
   try {
     if (bug === undefined) {
@@ -92,13 +90,26 @@ async function run(
     }
     const changed = await runUntilNoticed(copy, testFile, bug);
     if (hasPassed(changed)) return `${testFile} does not notice it`;
-    const { timedOut, output } = changed;
+    const { timedOut, output, lastTest } = changed;
     // A file that does not even start proves nothing, nor does a replacement that names something that is gone.
     const hasRun = timedOut || (SUMMARY.test(output) && !NAME_IS_GONE.test(output));
-    return hasRun ? undefined : `${testFile} did not run:\n${output}`;
+    if (!hasRun) return `${testFile} did not run:\n${output}`;
+    return isCompared ? await runWithout(copy, testFile, bug, lastTest ?? "") : undefined;
   } catch (error) {
     return String(error);
   }
+}
+
+/** Runs the test that has noticed a bug without it. */
+async function runWithout(
+  copy: PlantedCopy,
+  testFile: string,
+  bug: PlantedBug,
+  inTest: string,
+): Promise<string | undefined> {
+  const unchanged = await copy.run(testFile, { ...bug, edits: [], inTest }, UNCHANGED_TIMEOUT_MS);
+  if (hasPassed(unchanged)) return undefined;
+  return `"${inTest}" of ${testFile} fails without the bug, too:\n${unchanged.output}`;
 }
 
 /** Defines and runs the tests of bugs that are tried on one runtime. */
@@ -122,25 +133,33 @@ function definePlanting(bug: PlantedBug): void {
 }
 
 /**
- * Defines a test for each bug and test file, and one for a test file in an unchanged copy: in a
- * campaign for each of them.
+ * Defines a test for each bug and test file; in a campaign also one for each test file in an
+ * unchanged copy, and otherwise one test is tried with its bug and without.
  */
 function defineTrials(bugs: readonly PlantedBug[]): void {
-  const testFiles = [...new Set(bugs.flatMap((bug) => bug.caughtBy))].sort();
-  const unchanged = SHARE_COUNT === 1 ? testFiles : [testFiles[SEED % testFiles.length]!];
+  const isCampaign = SHARE_COUNT === 1;
+  const changed = bugs.flatMap((bug) => bug.caughtBy.map((testFile) => ({ testFile, bug })));
+  const testFiles = [...new Set(changed.map(({ testFile }) => testFile))].sort();
+  const unchanged = isCampaign ? testFiles : [];
   const trials: readonly Trial[] = [
-    ...unchanged.map((testFile) => trialOf(testFile, undefined)),
-    ...bugs.flatMap((bug) => bug.caughtBy.map((testFile) => trialOf(testFile, bug))),
-  ];
+    ...unchanged.map((testFile) => ({ testFile, bug: undefined, isCompared: false })),
+    ...changed.map((trial, i) => ({
+      ...trial,
+      isCompared: !isCampaign && i === Math.floor(SEED / PARTS) % changed.length,
+    })),
+  ].map((trial) => ({ ...trial, failure: "was not tried" }));
   test.before(async () => {
     const queue = [...trials];
-    await Promise.all(Array.from({ length: COPY_COUNT }, () => tryInTurn(queue)));
+    const copyCount = Math.min(COPY_COUNT, queue.length);
+    await Promise.all(Array.from({ length: copyCount }, () => tryInTurn(queue)));
   });
   for (const trial of trials) {
-    const { testFile, bug } = trial;
+    const { testFile, bug, isCompared } = trial;
     const name = bug === undefined
       ? `${testFile} passes in a copy`
-      : `${testFile} notices that ${bug.name} (${bug.breaks})`;
+      : `${testFile} notices that ${bug.name} (${bug.breaks})${
+        isCompared ? ", and only then" : ""
+      }`;
     test(name, () => assert.is(trial.failure, undefined));
   }
 }

@@ -37,6 +37,29 @@ export async function forEachSeedInTurn(
   run: (seed: number) => Promise<void>,
 ): Promise<number> {
   const seeds = isGiven() ? seedsOf(1) : [...runtimeShare(fixedSeeds(count)), ...freshSeeds(count)];
+  await runAll(seeds, run);
+  return seeds.length;
+}
+
+/**
+ * The same for seeds that all follow from that of the process: together the runtimes run each of
+ * them once.
+ */
+export async function forEachFreshSeedInTurn(
+  count: number,
+  run: (seed: number) => Promise<void>,
+): Promise<number> {
+  const fresh = new Random(SEED).below(2 ** 31);
+  const all = Array.from({ length: count * Math.max(1, CAMPAIGN_FACTOR) }, (_, i) => fresh + i);
+  const seeds = isGiven() ? seedsOf(1) : runtimeShare(all);
+  await runAll(seeds, run);
+  return seeds.length;
+}
+
+async function runAll(
+  seeds: readonly number[],
+  run: (seed: number) => Promise<void>,
+): Promise<void> {
   for (const seed of seeds) {
     try {
       await run(seed);
@@ -45,7 +68,6 @@ export async function forEachSeedInTurn(
       throw error;
     }
   }
-  return seeds.length;
 }
 
 function isGiven(): boolean {

@@ -104,14 +104,23 @@ export const QUICK_PATHS: readonly string[] = [
 /**
  * Files that the runtimes take turns with, and how many of them run each in one run: the tools of
  * development, which are no part of the library; long searches on real threads, which differ by
- * their seeds from run to run anyhow; and what kills, stalls and starts most threads.
+ * their seeds from run to run anyhow; and what kills, stalls and starts most threads. Planted bugs
+ * are each tried on one runtime, which their files name.
  */
-export const TURNS: readonly (readonly [path: string, runtimeCount: number])[] = [
+export const TURNS: readonly (readonly [path: string, where: number | Runtime])[] = [
   ["test/bench", 1],
   ["test/experiments/", 1],
   ["test/runner.test.ts", 1],
   ["test/planted/planted_texts.test.ts", 1],
+  ["test/planted/planted_durability_bugs.test.ts", "deno"],
+  ["test/planted/planted_mnode_bugs.test.ts", "node"],
+  ["test/planted/planted_opening_bugs.test.ts", "node"],
+  ["test/planted/planted_standby_bugs.test.ts", "node"],
+  ["test/planted/planted_start_bugs.test.ts", "node"],
+  ["test/planted/", "bun"],
   ["test/cluster/real_cluster.test.ts", 1],
+  ["test/cluster/cluster_agents.test.ts", 1],
+  ["test/cluster/cluster_backup.test.ts", 1],
   ["test/cluster/cluster_trust.test.ts", 1],
   ["test/cluster/cluster_balance.test.ts", 1],
   ["test/cluster/cluster_processes.test.ts", 1],
@@ -134,6 +143,7 @@ export const TURNS: readonly (readonly [path: string, runtimeCount: number])[] =
   ["test/simulation/lives.test.ts", 1],
   ["test/persistence/power_loss.test.ts", 1],
   ["test/unit/linearizability/long_histories.test.ts", 1],
+  ["test/unit/cache/policies.test.ts", 1],
   ["test/unit/log_merger.test.ts", 1],
   ["test/simulation/wake_ups.test.ts", 1],
   ["test/simulation/whole_steps.test.ts", 1],
@@ -146,6 +156,7 @@ export const TURNS: readonly (readonly [path: string, runtimeCount: number])[] =
   ["test/frameworks.test.ts", 1],
   ["test/installed.test.ts", 1],
   ["test/inspector/page.test.ts", 1],
+  ["test/inspector/cluster_page.test.ts", 1],
   ["test/deno_permissions.test.ts", 1],
   ["test/jsr.test.ts", 1],
   ["test/require.test.ts", 1],
@@ -182,6 +193,7 @@ export const TURNS: readonly (readonly [path: string, runtimeCount: number])[] =
   ["test/simulation/failovers_far.test.ts", 1],
   ["test/simulation/failovers_in_memory.test.ts", 1],
   ["test/simulation/failovers_ordered.test.ts", 1],
+  ["test/simulation/failovers_sessions.test.ts", 1],
   ["test/simulation/failovers_watched.test.ts", 1],
   ["test/simulation/ordered_steps.test.ts", 1],
   ["test/simulation/reads_of_commits.test.ts", 1],
@@ -211,6 +223,7 @@ export const TURNS: readonly (readonly [path: string, runtimeCount: number])[] =
   ["test/api/operation_order.test.ts", 1],
   ["test/api/ordered.test.ts", 1],
   ["test/api/ordered_threads.test.ts", 1],
+  ["test/api/ordered_lives.test.ts", 1],
   ["test/api/ranges.test.ts", 1],
   ["test/property/ordered_model.test.ts", 1],
   ["test/api/picking.test.ts", 1],
@@ -259,8 +272,10 @@ export function runtimesOf(
 ): readonly Runtime[] {
   const own = TURNS.find(([path]) => file.startsWith(path));
   if (turn === undefined || own === undefined) return runtimes;
+  const where = own[1];
+  if (typeof where === "string") return runtimes.filter((runtime) => runtime === where);
   const order = runtimes.map((_, i) => runtimes[(index + turn + i) % runtimes.length]!);
-  return order.slice(0, own[1]);
+  return order.slice(0, where);
 }
 
 /** Paths of the test files under `root`/test, relative to `root`, with forward slashes, sorted. */
