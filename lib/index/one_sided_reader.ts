@@ -42,7 +42,7 @@ import {
 import { copyWords } from "../core/copy_words.ts";
 import type { EncodedKey, KeyEncoder, StoredKey } from "../core/key_encoder.ts";
 import { SLOT_SHIFT } from "../core/limits.ts";
-import { process } from "../core/process.ts";
+import { fence } from "../core/memory_order.ts";
 import { scratchBytes } from "../core/scratch_bytes.ts";
 import {
   keyEquals,
@@ -69,9 +69,6 @@ import {
 import { Holds, holdsOf } from "./pending_record.ts";
 import { bucketAt, bucketIndex } from "./slot_extents.ts";
 import { keysOfTable } from "./slot_keys.ts";
-
-/** Whether plain loads can be delayed past a later atomic load on this processor. */
-const NEEDS_FENCE = !["x64", "ia32"].includes(process.arch);
 
 /** Smallest size of the scratch buffer for values, in bytes. */
 const SCRATCH_BYTES_MIN = 4096;
@@ -114,7 +111,6 @@ export class OneSidedReader {
   readonly #control: Int32Array;
   readonly #clock: () => number;
   #valueWords: Int32Array = new Int32Array(0);
-  readonly #fence = new Int32Array(1);
   readonly #evicts: boolean;
   /**
    * Whether reads of values raise the counts of their records, in a pool that evicts; other pools
@@ -359,7 +355,7 @@ export class OneSidedReader {
   }
 
   #isUnchanged(generationAt: number, generation: number): boolean {
-    if (NEEDS_FENCE) Atomics.add(this.#fence, 0, 0);
+    fence();
     return Atomics.load(this.#control, generationAt) === generation;
   }
 }

@@ -11,7 +11,7 @@ import {
   type Slot,
 } from "../core/brands.ts";
 import type { StoredKey } from "../core/key_encoder.ts";
-import { process } from "../core/process.ts";
+import { fence } from "../core/memory_order.ts";
 import {
   FLAG_BINARY_KEY,
   metaKeyBytes,
@@ -26,10 +26,6 @@ import type { Pool } from "../pool/pool.ts";
 import { BUCKET_OVERFLOW, bucketRegion, bucketWord, PAIR_WORDS } from "./bucket_layout.ts";
 import { Holds, holdsOf } from "./pending_record.ts";
 import { bucketAt, metaLog2 } from "./slot_extents.ts";
-
-/** Whether plain loads can be delayed past a later atomic load on this processor. */
-const NEEDS_FENCE = !["x64", "ia32"].includes(process.arch);
-const fence = new Int32Array(1);
 
 /** Turns any bytes into a string, one character per byte. */
 const latin1 = new TextDecoder("latin1");
@@ -76,7 +72,7 @@ function collectChain(
       const generation = Atomics.load(control, generationAt);
       if (Atomics.load(region, word + 1) !== address) return false;
       const key = copyKey(pool, address, prefix);
-      if (NEEDS_FENCE) Atomics.add(fence, 0, 0);
+      fence();
       if (Atomics.load(control, generationAt) !== generation) return false;
       if (key !== undefined) keys.set(latin1.decode(key.bytes), key);
     }

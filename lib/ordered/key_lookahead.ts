@@ -14,16 +14,13 @@
  */
 import { type BucketId, NO_ADDRESS, NO_BUCKET, type PoolAddress } from "../core/brands.ts";
 import { SLOT_SHIFT } from "../core/limits.ts";
-import { process } from "../core/process.ts";
+import { NEEDS_FENCE } from "../core/memory_order.ts";
 import { BUCKET_OVERFLOW, bucketRegion, bucketWord, PAIR_WORDS } from "../index/bucket_layout.ts";
 import { bucketAt, bucketIndex } from "../index/slot_extents.ts";
 import { GENERATIONS, SLOT_META, SLOT_WORDS } from "../pool/control_layout.ts";
 import { REGION_BUCKETS_LOG2, REGION_UNITS_LOG2 } from "../pool/geometry.ts";
 import type { Pool } from "../pool/pool.ts";
 import { FoundKey, NO_REGION, NO_VALUES } from "./found_key.ts";
-
-/** Whether a plain load can be delayed past a later one on this processor. */
-const NEEDS_FENCE = !["x64", "ia32"].includes(process.arch);
 
 /** Words of a cache line. */
 const CACHE_LINE_WORDS = 16;

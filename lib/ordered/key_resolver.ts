@@ -6,7 +6,7 @@
  */
 import { type BucketId, NO_ADDRESS, NO_BUCKET, type PoolAddress } from "../core/brands.ts";
 import { ADDRESS_UNIT_BYTES, SLOT_SHIFT } from "../core/limits.ts";
-import { process } from "../core/process.ts";
+import { fence } from "../core/memory_order.ts";
 import { BUCKET_OVERFLOW, bucketRegion, bucketWord, PAIR_WORDS } from "../index/bucket_layout.ts";
 import { bucketAt, bucketIndex } from "../index/slot_extents.ts";
 import { possibleRecordBytes, RECORD_HASH, RecordKind } from "../log/record_layout.ts";
@@ -23,9 +23,6 @@ import { compareKeys } from "./key_order.ts";
 import type { OrderedMemory } from "./ordered_memory.ts";
 import { AGENT_ANNOUNCED, agentWord, TABLE_ACTIVE, TABLE_ACTIVE_WORDS } from "./page_layout.ts";
 
-/** Whether plain loads can be delayed past a later atomic load on this processor. */
-const NEEDS_FENCE = !["x64", "ia32"].includes(process.arch);
-
 /** Finds the keys of one hash after the other. */
 export class KeyResolver {
   /** What was found: the first {@linkcode count} of these. */
@@ -33,7 +30,6 @@ export class KeyResolver {
   count = 0;
   readonly #pool: Pool;
   readonly #memory: OrderedMemory;
-  readonly #fence = new Int32Array(1);
 
   /** Looks into the hash index of a pool. */
   constructor(pool: Pool, memory: OrderedMemory) {
@@ -94,7 +90,7 @@ export class KeyResolver {
     if (count === found.length) found.push(new FoundKey());
     const key = found[count]!;
     key.copyRecord(this.#pool, hash, region, pairAt, address, generation, NO_VALUES);
-    if (NEEDS_FENCE) Atomics.add(this.#fence, 0, 0);
+    fence();
     if (this.#generationOf(address) !== generation) return false;
     for (let i = 0; i < count; i++) {
       // A table that is compacted shows a pair at two places.

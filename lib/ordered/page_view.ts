@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { process } from "../core/process.ts";
+import { fence } from "../core/memory_order.ts";
 import { compareKeys, compareWithPrefix, keySlice, wordsOfBytes } from "./key_order.ts";
 import type { OrderedMemory } from "./ordered_memory.ts";
 import {
@@ -33,9 +33,6 @@ import {
   TEXT_BLOCK_WORDS,
   TEXT_BLOCKS_MAX,
 } from "./page_layout.ts";
-
-/** Whether plain loads can be delayed past a later atomic load on this processor. */
-const NEEDS_FENCE = !["x64", "ia32"].includes(process.arch);
 
 /** A key to look for. */
 export interface KeyText {
@@ -67,7 +64,6 @@ export class PageView {
   text: Int32Array = this.words;
   textAt = 0;
   readonly #memory: OrderedMemory;
-  readonly #fence = new Int32Array(1);
   /** Texts that are in blocks of their own. */
   #gathered: Int32Array = new Int32Array(0);
 
@@ -99,13 +95,13 @@ export class PageView {
    */
   get hasWholeTexts(): boolean {
     if (this.textBlocks === 0) return true;
-    if (NEEDS_FENCE) Atomics.add(this.#fence, 0, 0);
+    fence();
     return this.#memory.loadPage(this.page) === this.word;
   }
 
   /** Whether what has been read since {@linkcode begin} was a version of the page, whole. */
   get isIntact(): boolean {
-    if (NEEDS_FENCE) Atomics.add(this.#fence, 0, 0);
+    fence();
     return this.#memory.loadGeneration(this.block) === this.generation;
   }
 

@@ -6,6 +6,7 @@
  */
 import { once } from "node:events";
 import { connect } from "node:net";
+import { setImmediate } from "node:timers";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { encodeMessage } from "../../lib/gateway/json_frames.ts";
