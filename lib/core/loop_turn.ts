@@ -15,11 +15,8 @@
  */
 import { monotonicMs, runNextTurn } from "./runtime.ts";
 
-/**
- * How long a turn may last until operations stop. Bun's timers collect garbage between turns, which
- * takes far longer than to turn: a set of Keyv takes an eighth less where turns are half as many.
- */
-const TURN_MS_MAX = "Bun" in globalThis ? 8 : 4;
+/** How long a turn may last until operations stop. */
+const TURN_MS_MAX = 4;
 /** Operations between two looks at the clock, at most, and the time that they should take. */
 const COUNTS_PER_LOOK = 16;
 const LOOK_MS = 0.25;
