@@ -6,6 +6,7 @@
 import type { PlantedBug } from "./planted_bug.ts";
 
 const LIVES_TEST = "test/persistence/standby.test.ts";
+const SEGMENTS_TEST = "test/unit/loaded_segments.test.ts";
 const SESSION_LIVES = "test/simulation/session_lives.test.ts";
 const STANDBY = "lib/persistence/pool_standby.ts";
 const LOADER = "lib/persistence/segment_loader.ts";
@@ -104,7 +105,7 @@ export const STANDBY_BUGS: readonly PlantedBug[] = [
       "this.#readBytes[segment] = this.#crcs[segment] = this.#walkedBytes[segment] = 0;",
       "this.#readBytes[segment] = this.#crcs[segment] = 0;",
     ]],
-    caughtBy: [LIVES_TEST],
+    caughtBy: [SEGMENTS_TEST],
   },
   {
     name: "the bytes of pairs that are known are not counted",
