@@ -17,7 +17,8 @@ const { values } = parseArgs({
   args: process.argv.slice(2),
   options: {
     keys: { type: "string", default: "10000" },
-    rounds: { type: "string", default: "9" },
+    "warm-up": { type: "string", default: "10" },
+    rounds: { type: "string", default: "21" },
   },
 });
 
@@ -27,5 +28,9 @@ console.log(
     `${values.keys} keys`,
 );
 console.log(formatAdapters(
-  await measureAdapters({ keyCount: Number(values.keys), roundCount: Number(values.rounds) }),
+  await measureAdapters({
+    keyCount: Number(values.keys),
+    warmUpCount: Number(values["warm-up"]),
+    roundCount: Number(values.rounds),
+  }),
 ));

@@ -1,21 +1,26 @@
 /**
  * What Keyv costs on `dinomo/keyv`, beside Keyv on a `Map`.
  *
- * Each subject sets and gets all keys in turns, one operation after the other; of the turns, the median counts.
- *
- * "Alone" is the adapter for Keyv 6 alone. "Least" is an adapter whose `set` does what none can do without (least_put.ts), in one function.
+ * Each subject (subjects.ts) has a process of its own, as an application has one Keyv: in one
+ * process all would pay for the garbage of the others. The processes take turns with rounds in
+ * which they set and get all keys, one operation after the other; of the rounds, medians count.
  *
  * @module
  */
-import Keyv5 from "keyv";
-import Keyv6 from "keyv6";
-import { Keyv6Dinomo, KeyvDinomo } from "../../lib/adapters/keyv.ts";
-import { open } from "../../mod.ts";
-import { LeastPuts } from "./least_put.ts";
+import { type ChildProcess, spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+import { runtimeCommand, THIS_RUNTIME } from "../../scripts/runtimes.ts";
+import { alignColumns } from "../report/format.ts";
+import { median } from "../measure/statistics.ts";
+import { SUBJECTS } from "./subjects.ts";
 
 /** How much is measured. */
 export interface AdaptersPlan {
+  /** Which subjects; those that the others are compared with among them. @default all */
+  readonly names?: readonly string[];
   readonly keyCount: number;
+  /** Rounds of each subject before those that count, in which its code is compiled. */
+  readonly warmUpCount: number;
   /** Rounds in which each of the subjects takes its turn. */
   readonly roundCount: number;
 }
@@ -26,102 +31,71 @@ export interface AdapterFigures {
   readonly getMicros: number;
 }
 
-/** An adapter whose `set` does what none can do without. */
-class LeastDinomo extends KeyvDinomo {
-  readonly #puts = new LeastPuts();
+/** Milliseconds of one round. */
+type Round = readonly [setMs: number, getMs: number];
 
-  override set(key: string, value: unknown): Promise<boolean> {
-    return this.#puts.set(key, value as string);
+/** A process of subject_process.ts. */
+class Subject {
+  readonly #child: ChildProcess;
+  readonly #lines: AsyncIterator<string>;
+
+  constructor(name: string, keyCount: number) {
+    const { program, args } = runtimeCommand(THIS_RUNTIME, "bench/adapters/subject_process.ts");
+    this.#child = spawn(program, [...args, name, String(keyCount)], {
+      stdio: ["pipe", "pipe", "inherit"],
+    });
+    this.#lines = createInterface({ input: this.#child.stdout! })[Symbol.asyncIterator]();
+  }
+
+  /** Has it set and get all keys. */
+  async run(): Promise<Round> {
+    this.#child.stdin!.write("\n");
+    const { value, done } = await this.#lines.next();
+    if (done) throw new Error(`a process has ended with ${this.#child.exitCode}, and no figures`);
+    return JSON.parse(value) as Round;
+  }
+
+  end(): void {
+    this.#child.stdin!.end();
   }
 }
-
-/** The same for Keyv 6 alone. */
-class LeastDinomo6 extends Keyv6Dinomo {
-  readonly #puts = new LeastPuts();
-
-  override set(key: string, value: unknown): Promise<boolean> {
-    return this.#puts.set(key, value as string);
-  }
-}
-
-/** What all versions of Keyv have. */
-interface AnyKeyv {
-  set(key: string, value: unknown): Promise<unknown>;
-  get(key: string): Promise<unknown>;
-}
-
-const VALUE = {
-  name: "Ada Lovelace",
-  visits: 12,
-  tags: ["a", "b", "c"],
-  home: { city: "London", zip: 12345 },
-};
-
-const SERIALIZES_NOT_5 = { serialize: undefined, deserialize: undefined } as object;
 
 /** Measures everything of a plan; the names say the version, where it keeps entries, and how. */
 export async function measureAdapters(
-  { keyCount, roundCount }: AdaptersPlan,
+  { names = [...SUBJECTS.keys()], keyCount, warmUpCount, roundCount }: AdaptersPlan,
 ): Promise<Map<string, AdapterFigures>> {
-  const store = await open({ capacity: Math.max(64 * 2 ** 20, keyCount * 8 * 300) });
-  const places = {
-    Map: () => new Map() as never,
-    Dinomo: (prefix: string) => new KeyvDinomo(store, { prefix }) as never,
-  };
-  const subjects = new Map<string, AnyKeyv>();
-  for (const [place, make] of Object.entries(places)) {
-    subjects.set(`5, ${place}`, new Keyv5({ store: make("5:") }));
-    subjects.set(`5, ${place}, plain`, new Keyv5({ store: make("5p:"), ...SERIALIZES_NOT_5 }));
-    subjects.set(`6, ${place}`, new Keyv6({ store: make("6:") }) as never);
-    subjects.set(
-      `6, ${place}, plain`,
-      new Keyv6({ store: make("6p:"), serialization: false }) as never,
-    );
-  }
-  const alone = (prefix: string) => new Keyv6Dinomo(store, { prefix }) as never;
-  subjects.set("6 alone, Dinomo", new Keyv6({ store: alone("6a:") }) as never);
-  subjects.set(
-    "6 alone, Dinomo, plain",
-    new Keyv6({ store: alone("6ap:"), serialization: false }) as never,
-  );
-  subjects.set("5, least", new Keyv5({ store: new LeastDinomo(store) as never }));
-  subjects.set("6, least", new Keyv6({ store: new LeastDinomo(store) as never }) as never);
-  subjects.set("6 alone, least", new Keyv6({ store: new LeastDinomo6(store) as never }) as never);
-  const keys = Array.from({ length: keyCount }, (_, i) => `key:${i}`);
-  const times = new Map<string, { sets: number[]; gets: number[] }>();
-  for (let round = 0; round < roundCount; round++) {
-    for (const [name, keyv] of subjects) {
-      const own = times.get(name) ?? { sets: [], gets: [] };
-      times.set(name, own);
-      let start = performance.now();
-      for (const key of keys) await keyv.set(key, VALUE);
-      own.sets.push(performance.now() - start);
-      start = performance.now();
-      for (const key of keys) await keyv.get(key);
-      own.gets.push(performance.now() - start);
+  const subjects = names.map((name) => new Subject(name, keyCount));
+  try {
+    const rounds = names.map((): Round[] => []);
+    for (let i = -warmUpCount; i < roundCount; i++) {
+      for (const [at, subject] of subjects.entries()) {
+        const round = await subject.run();
+        if (i >= 0) rounds[at]!.push(round);
+      }
     }
+    const microsOf = (ms: number[]) => median(ms) * 1000 / keyCount;
+    return new Map(names.map((name, at) => [name, {
+      setMicros: microsOf(rounds[at]!.map(([setMs]) => setMs)),
+      getMicros: microsOf(rounds[at]!.map(([, getMs]) => getMs)),
+    }]));
+  } finally {
+    for (const subject of subjects) subject.end();
   }
-  await store.close();
-  const microsOf = (ms: number[]) => ms.sort((a, b) => a - b)[ms.length >> 1]! * 1000 / keyCount;
-  return new Map(
-    [...times].map(([name, { sets, gets }]) => [
-      name,
-      { setMicros: microsOf(sets), getMicros: microsOf(gets) },
-    ]),
-  );
 }
 
-/** The figures as a table. */
+/** The figures as a table, with their ratios to those of the same Keyv on a `Map` that serializes. */
 export function formatAdapters(figures: ReadonlyMap<string, AdapterFigures>): string {
-  const rows = [...figures].map(([name, { setMicros, getMicros }]) =>
-    `| ${name.padEnd(22)} | ${setMicros.toFixed(2).padStart(6)} | ${
-      getMicros.toFixed(2).padStart(6)
-    } |`
-  );
-  return [
-    "| Keyv                   | set µs | get µs |",
-    "| ---------------------- | ------ | ------ |",
-    ...rows,
-  ]
-    .join("\n");
+  return alignColumns([
+    ["Keyv", "set, µs", "to Map", "get, µs", "to Map"],
+    ...[...figures].map(([name, { setMicros, getMicros }]) => {
+      const map = figures.get(`${name[0]}, Map`)!;
+      return [
+        name,
+        setMicros.toFixed(2),
+        (setMicros / map.setMicros).toFixed(2),
+        getMicros.toFixed(2),
+        (getMicros / map.getMicros).toFixed(2),
+      ];
+    }),
+  ]);
 }
