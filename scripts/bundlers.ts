@@ -23,6 +23,8 @@ import { findRuntime, type Runtime, RUNTIMES } from "./runtimes.ts";
 
 /** How long a bundler, or what it has made, may take. */
 const COMMAND_MS_MAX = 120_000;
+/** How long npm may take to install all bundlers, some of a hundred megabytes. */
+const INSTALL_MS_MAX = 900_000;
 
 /**
  * Tries one bundler; returns why it fails on each of the runtimes, undefined where it works.
@@ -130,9 +132,13 @@ async function findFreePort(): Promise<number> {
   return port;
 }
 
-function run(cwd: string, [program, ...args]: readonly string[]): SpawnSyncReturns<string> {
+function run(
+  cwd: string,
+  [program, ...args]: readonly string[],
+  msMax = COMMAND_MS_MAX,
+): SpawnSyncReturns<string> {
   const env = { ...process.env, NEXT_TELEMETRY_DISABLED: "1" };
-  const options = { cwd, env, encoding: "utf8", timeout: COMMAND_MS_MAX } as const;
+  const options = { cwd, env, encoding: "utf8", timeout: msMax } as const;
   const end = spawnSync(program!, args, options);
   if (end.status === 0) return end;
   const code = end.error ?? end.signal ?? `exit code ${end.status}`;
@@ -152,7 +158,8 @@ async function failureOf(action: () => Promise<void>): Promise<string | undefine
 function install(recipes: readonly Recipe[], root: string): void {
   writeFileSync(join(root, "package.json"), "{}");
   const packages = [...new Set(recipes.flatMap((recipe) => recipe.packages))];
-  if (packages.length > 0) run(root, ["npm", "install", "--no-audit", "--no-fund", ...packages]);
+  if (packages.length === 0) return;
+  run(root, ["npm", "install", "--no-audit", "--no-fund", ...packages], INSTALL_MS_MAX);
 }
 
 async function main(names: readonly string[]): Promise<void> {
