@@ -22,7 +22,7 @@
  *
  * @module
  */
-import { crc32 } from "../core/crc32.ts";
+import { crc32, ownCrc32 } from "../core/crc32.ts";
 import type { PoolAddress, SegmentId } from "../core/brands.ts";
 import { ADDRESS_UNIT_BYTES } from "../core/limits.ts";
 import type { Pool } from "../pool/pool.ts";
@@ -125,7 +125,7 @@ export function hasSegmentHeader(pool: Pool, segment: SegmentId, generation: num
 function crcOf(pool: Pool, address: PoolAddress, payloadBytes: number): number {
   const bytes = pool.bytesOf(address);
   const start = pool.wordAt(address) * 4;
-  const header = crc32(bytes.subarray(start, start + FRAME_CRC * 4), crcSeed(pool));
+  const header = ownCrc32(bytes, crcSeed(pool), start, start + FRAME_CRC * 4);
   const payload = start + FRAME_HEADER_BYTES;
   return crc32(bytes.subarray(payload, payload + payloadBytes), header) | 0;
 }

@@ -42,6 +42,7 @@ import {
 } from "../core/brands.ts";
 import { assert } from "../core/assert.ts";
 import { copyWords } from "../core/copy_words.ts";
+import { emptyArray } from "../core/empty_array.ts";
 import { DELETE_SEGMENT_RESERVE, PUT_SEGMENT_RESERVE, SLOT_SHIFT } from "../core/limits.ts";
 import type { SlotTable } from "../index/slot_table.ts";
 import type { LogWriter } from "../log/log_writer.ts";
@@ -168,7 +169,8 @@ export class AtomicCommits {
   #read(ring: Int32Array, at: number, staged: PoolAddress): void {
     this.#count = entryCount(ring, at);
     this.#first = NO_ADDRESS;
-    this.#recordWords = this.#refused = this.#entryOf.length = 0;
+    this.#recordWords = this.#refused = 0;
+    emptyArray(this.#entryOf);
     if (staged === NO_ADDRESS) {
       this.#words = ring;
       this.#start = at + commitHeadWords(this.#count);
@@ -300,7 +302,7 @@ export class AtomicCommits {
     const { group, set } = this.#options;
     if (group !== undefined) {
       group.addCommit(consumer, this.#first, mustSync, staged, this.#lockedSlots, this.#owners);
-      this.#lockedSlots.length = this.#owners.length = 0;
+      this.#forgetLocks();
       return;
     }
     consumer.prepare(Status.OK, this.#first, 0, 0);
@@ -350,7 +352,12 @@ export class AtomicCommits {
       const lockAt = this.#pool.slotAt(this.#lockedSlots[i]!) + SLOT_LOCK;
       unlockSlot(this.#control, lockAt, this.#owners[i]!);
     }
-    this.#lockedSlots.length = this.#owners.length = 0;
+    this.#forgetLocks();
+  }
+
+  #forgetLocks(): void {
+    emptyArray(this.#lockedSlots);
+    emptyArray(this.#owners);
   }
 
   /**

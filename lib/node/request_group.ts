@@ -20,6 +20,7 @@ import {
   type PoolAddress,
   type Slot,
 } from "../core/brands.ts";
+import { emptyArray } from "../core/empty_array.ts";
 import { SLOT_COUNT, SLOT_SHIFT } from "../core/limits.ts";
 import type { LogWriter } from "../log/log_writer.ts";
 import {
@@ -313,7 +314,7 @@ export class RequestGroup {
       unlockSlot(this.#control, this.#pool.slotAt(slot) + SLOT_LOCK, owner);
       this.#isLocked[slot] = this.#isCleared[slot] = 0;
     }
-    this.#locked.length = 0;
+    emptyArray(this.#locked);
   }
 
   /** Ends the group: its answers are published, and the next one has no members. */
@@ -321,8 +322,9 @@ export class RequestGroup {
     if (this.recordCount > 0) this.setState(GroupState.NONE);
     this.endStaging();
     for (const { consumer } of this.members) consumer.publish();
-    this.members.length = 0;
-    this.#newest.clear();
+    emptyArray(this.members);
+    // To clear a map makes another one, and a group of commits alone has entered nothing.
+    if (this.#newest.size > 0) this.#newest.clear();
     this.recordCount = this.recordBytes = 0;
     this.mustSync = false;
   }

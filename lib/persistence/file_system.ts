@@ -185,7 +185,9 @@ export function writeFully(
 ): void {
   for (let done = 0; done < bytes.length;) {
     const end = Math.min(bytes.length, done + CHUNK_BYTES);
-    const written = files.write(file, bytes.subarray(done, end), position + done);
+    // Most are written at once, and short: another view of them would cost a share of that.
+    const part = end - done === bytes.length ? bytes : bytes.subarray(done, end);
+    const written = files.write(file, part, position + done);
     if (written <= 0) {
       throw systemError("EIO", `a write made no progress at byte ${position + done}`);
     }

@@ -383,7 +383,8 @@ class CommitCompletion implements Completion {
     const error = status === Status.NOT_A_NUMBER ? this.#notANumber(low) : errorOf(status, detail);
     if (error !== undefined) return this.fail(error);
     if (status === Status.UNMET) return this.#end(null);
-    const versions = new Array<number | undefined>(this.#changeCount).fill(undefined);
+    const versions: (number | undefined)[] = [];
+    for (let number = 0; number < this.#changeCount; number++) versions.push(undefined);
     for (let entry = 0; entry < this.changes.length; entry++) {
       const { number } = this.changes[entry]!;
       if (number === -1) continue;
