@@ -20,6 +20,8 @@ import { loadSqlite, type QueuePlace } from "./job_queue.ts";
 const THREADS = 2;
 /** Jobs that a producer adds at once. */
 const AT_ONCE = 100;
+/** Without a job done for so long none will be: even one whose consumer has died has come back by then. */
+const STALLED_MS = 90_000;
 
 /** Jobs in a second, of one queue. */
 export interface QueueFigures {
@@ -176,7 +178,24 @@ async function doJobs(
     return producer.call("produce", { from: from + i * count, count, atOnce: AT_ONCE });
   });
   await Promise.all(produced);
-  while (Atomics.load(done, 0) < from + jobCount) await setTimeout(1);
+  await whenDone(done, from + jobCount);
+}
+
+/**
+ * Waits until so many jobs are done.
+ *
+ * @throws when none is done any more: a queue that loses one is no contestant
+ */
+async function whenDone(done: Int32Array, count: number): Promise<void> {
+  let seen = 0;
+  let seenMs = performance.now();
+  for (let now = Atomics.load(done, 0); now < count; now = Atomics.load(done, 0)) {
+    if (now !== seen) [seen, seenMs] = [now, performance.now()];
+    else if (performance.now() - seenMs > STALLED_MS) {
+      throw new Error(`${now} of ${count} jobs were done, and then none in ${STALLED_MS} ms`);
+    }
+    await setTimeout(1);
+  }
 }
 
 function startThreads(place: QueuePlace): Promise<BenchThread[]> {
