@@ -30,7 +30,7 @@ import type { SessionVerdicts } from "./session_verdicts.ts";
 
 /** What all connections of a gateway have in common. */
 export interface GatewayParts
-  extends Omit<GatewaySessionOptions, "write" | "session" | "onConfirmed"> {
+  extends Omit<GatewaySessionOptions, "write" | "session" | "onConfirmed" | "memory"> {
   /** Of the pool: there are the FIFOs of other processes. */
   readonly directory: string;
   /** Bytes of the pool's segments. */
@@ -166,7 +166,8 @@ export class GatewayConnection {
     }
     const { session } = welcome;
     const onConfirmed = (number: number) => register.confirm(session, number);
-    this.#session = new GatewaySession({ ...parts, session, onConfirmed, write });
+    const { memory } = this.#line;
+    this.#session = new GatewaySession({ ...parts, session, onConfirmed, write, memory });
     register.enter(session, this.#session, hello.previous?.session);
     this.#calls = parts.makeCalls(write);
     this.#line.bodyBytesMax = requestFrameBytesMax(parts.segmentBytes);

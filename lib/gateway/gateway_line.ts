@@ -9,6 +9,10 @@
  * the first frame that it has not taken (RESUME), and all of those come again: they may lie unread
  * in the old one. So it takes each frame once, in order, whichever way it comes (I5).
  *
+ * Memory of long frames is used again (long_frames.ts). A frame that was sent on one way only and is
+ * taken has left by that one, with all of its bytes. One that waits when the way changes is sent once
+ * more, and what the first way still has of it must stay what it is: its memory is never used again.
+ *
  * Bounds. When more than {@linkcode REMOTE_BYTES_MAX} are not taken, or the socket takes no more,
  * {@linkcode GatewayLine.send} says so. The FIFO is never waited for: what does not fit is written
  * when something has come, or a little later.
@@ -21,6 +25,7 @@ import { type Frame, FrameError, FrameReader } from "../wire/frame.ts";
 import { pieceOf } from "../core/memory_pieces.ts";
 import type { FifoWriter } from "./fifo_writer.ts";
 import { decodeFifo, decodeLine, encodeLine, LineFrame, Way } from "./line_frames.ts";
+import { LongFrames } from "./long_frames.ts";
 import { PIECE_BYTES, RECEIVED_BYTES, RECEIVED_FRAMES } from "./paced_writer.ts";
 
 /** What such an end is made of. */
@@ -42,6 +47,8 @@ const FULL_MS = 1;
 
 /** Sends to one thread of another process, and receives from it. */
 export class GatewayLine {
+  /** Of long frames that are sent here. */
+  readonly memory: LongFrames = new LongFrames();
   readonly #options: GatewayLineOptions;
   readonly #frames: FrameReader;
   /** Frames that come in parts. */
@@ -50,6 +57,8 @@ export class GatewayLine {
   #untaken: Uint8Array[] = [];
   #takenCount = 0;
   #untakenBytes = 0;
+  /** How many of them, the first ones, were sent on both ways. */
+  #sentTwice = 0;
   #way: number = Way.SOCKET;
   #canWrite = true;
   #isDrainOwed = false;
@@ -118,11 +127,10 @@ export class GatewayLine {
   }
 
   #sendTwo(frame: Uint8Array, second: Uint8Array): void {
-    this.#keep(frame);
-    this.#keep(second);
-    const both = pieceOf(frame.length + second.length);
-    both.set(frame);
+    const both = this.memory.withRoom(frame, second.length) ?? joined(frame, second.length);
     both.set(second, frame.length);
+    this.#keep(both.subarray(0, frame.length));
+    this.#keep(both.subarray(frame.length));
     this.#canWrite = this.#options.write(both);
     this.#isDrainOwed ||= this.#isFull;
   }
@@ -179,15 +187,25 @@ export class GatewayLine {
     const newCount = (count - this.#takenCount) >>> 0;
     if (newCount > this.#untaken.length) throw new FrameError("no more can be taken than was sent");
     if (way === Way.FIFO && this.#fifo === undefined) throw new FrameError("a FIFO must be named");
-    for (let i = 0; i < newCount; i++) this.#untakenBytes -= this.#untaken[i]!.length;
+    for (let i = 0; i < newCount; i++) this.#release(i);
     this.#untaken.splice(0, newCount);
+    this.#sentTwice = Math.max(0, this.#sentTwice - newCount);
     this.#takenCount = count;
     if (way !== this.#way) this.#change(way);
     else if (way === Way.FIFO) this.#writeFifo();
     this.#notifyDrain();
   }
 
+  #release(at: number): void {
+    const frame = this.#untaken[at]!;
+    this.#untakenBytes -= frame.length;
+    // What tells what was received may stand behind it.
+    const isShared = this.#untaken[at + 1]?.buffer === frame.buffer;
+    if (at >= this.#sentTwice && !isShared) this.memory.giveBack(frame);
+  }
+
   #change(way: number): void {
+    this.#sentTwice = this.#untaken.length;
     const resume = encodeLine(LineFrame.RESUME, this.#takenCount);
     this.#way = way;
     if (way === Way.FIFO) {
@@ -216,4 +234,11 @@ export class GatewayLine {
     this.#isDrainOwed = false;
     this.#options.onDrain();
   }
+}
+
+/** A frame with room for some bytes behind it. */
+function joined(frame: Uint8Array, room: number): Uint8Array {
+  const both = pieceOf(frame.length + room);
+  both.set(frame);
+  return both;
 }

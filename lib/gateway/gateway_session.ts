@@ -47,6 +47,7 @@ import {
 } from "../rings/ring_layout.ts";
 import { FrameError } from "../wire/frame.ts";
 import { encodeError } from "./carried_errors.ts";
+import type { LongFrames } from "./long_frames.ts";
 import { OpenBytes } from "./open_bytes.ts";
 import { slotsOf } from "./commit_check.ts";
 import { isRead, type RequestRules } from "./request_check.ts";
@@ -76,6 +77,8 @@ export interface GatewaySessionOptions extends RequestRules {
   readonly onConfirmed: (number: number) => void;
   /** Sends a frame; false if {@linkcode GatewaySession.drain} is to be called before the next ones. */
   readonly write: (bytes: Uint8Array) => boolean;
+  /** Of long frames of the connection, if it is used again. */
+  readonly memory?: LongFrames;
 }
 
 const NOTHING = new Uint8Array(0);
@@ -103,8 +106,10 @@ export class GatewaySession {
   #onSent = () => {};
   /** Of requests without an answer that was sent. */
   readonly #openBytes = new OpenBytes();
-  readonly #answers = new AnswerBuffer();
+  readonly #answers: AnswerBuffer;
   #isFlushScheduled = false;
+  /** Whether what waits then is looked after in the next turn of the event loop. */
+  #isTurnAwaited = false;
   #canWrite = true;
   /** Whether something is waited for, after which the next request is issued. */
   #isParked = false;
@@ -118,6 +123,7 @@ export class GatewaySession {
     this.#options = options;
     this.#client = options.client;
     this.#key = new KeyEncoder(...options.hashKey);
+    this.#answers = new AnswerBuffer(options.memory);
   }
 
   /**
@@ -185,7 +191,7 @@ export class GatewaySession {
     for (const request of requests) this.#waiting.push(request);
   }
 
-  /** What waits does not keep all that has come with it. */
+  /** What waits for longer than a turn does not keep all that has come with it. */
   #detach(): void {
     const waiting = this.#waiting;
     for (let i = waiting.length; i-- > 0;) {
@@ -202,10 +208,22 @@ export class GatewaySession {
     while (issued < end && this.#canIssue()) this.#issue(requests[issued++]!);
     requests.splice(0, issued);
     if (requests.length === 0 || this.#isForTurn) return;
-    if (this.#isParked || issued < end) return this.#detach();
+    if (this.#isParked || issued < end) return this.#awaitTurn();
     this.#park();
     this.#isForTurn = true;
     runNextTurn(this.#unpark);
+  };
+
+  #awaitTurn(): void {
+    if (this.#isTurnAwaited) return;
+    this.#isTurnAwaited = true;
+    runNextTurn(this.#beginTurn);
+  }
+
+  readonly #beginTurn = (): void => {
+    this.#isTurnAwaited = false;
+    this.#detach();
+    this.#flush();
   };
 
   #canIssue(): boolean {
@@ -321,11 +339,20 @@ export class GatewaySession {
     this.#openBytes.remove(request.byteLength);
     if (this.#isFlushScheduled) return;
     this.#isFlushScheduled = true;
-    runMicrotask(this.#flush);
+    runMicrotask(this.#endTick);
   }
 
-  readonly #flush = (): void => {
+  /**
+   * Sends the answers, unless requests of the same turn wait for room or for an earlier change:
+   * theirs go with them then, if they come in this turn. Each frame wakes the other process.
+   */
+  readonly #endTick = (): void => {
     this.#isFlushScheduled = false;
+    const isForMore = this.#isParked && !this.#isForTurn && this.#isTurnAwaited;
+    if (!isForMore) this.#flush();
+  };
+
+  readonly #flush = (): void => {
     if (!this.#canWrite || this.#answers.byteLength === 0) return;
     this.#canWrite = this.#options.write(this.#answers.take());
     this.#onSent();

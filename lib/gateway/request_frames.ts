@@ -46,6 +46,7 @@ import {
 } from "../rings/ring_layout.ts";
 import { FrameError, sealFrame, WIRE_HEADER_BYTES } from "../wire/frame.ts";
 import { pieceOf } from "../core/memory_pieces.ts";
+import { KEPT_BYTES_MAX, LONG_FRAME_BYTES, type LongFrames } from "./long_frames.ts";
 import { brokenRule, type RequestRules } from "./request_check.ts";
 
 /** Kinds of frames of a connection between processes; others are not taken. */
@@ -101,9 +102,10 @@ const ANSWER_CONTENT = 8;
 
 /** Words in front of the body of a frame. */
 const HEADER_WORDS = WIRE_HEADER_BYTES / 4;
-/** Bytes of a buffer for answers at first, and up to which it is kept. */
+/** Bytes of a buffer for answers at first. */
 const ANSWER_BUFFER_BYTES_MIN = 4096;
-const ANSWER_BUFFER_BYTES_KEPT = 256 * 1024;
+/** A frame is sent in the buffer in which it was made, if it has that part of it at least. */
+const OWN_BUFFER_PART = 4;
 
 /** The number after another one. */
 export function nextNumber(number: number): number {
@@ -204,9 +206,20 @@ const NOTHING = new Uint8Array(0);
 
 /** Answers that wait to be sent, as they stand in a frame. */
 export class AnswerBuffer {
+  readonly #memory: LongFrames | undefined;
   #frame: Uint8Array = NOTHING;
   #words: Int32Array = new Int32Array(0);
   #length = HEADER_WORDS;
+  /** Bytes of the buffer that was sent with its frame, as the next one will need. */
+  #usualBytes = ANSWER_BUFFER_BYTES_MIN;
+
+  /**
+   * Makes long frames in the memory of a connection, if it has some, to which they are to be given
+   * back.
+   */
+  constructor(memory?: LongFrames) {
+    this.#memory = memory;
+  }
 
   /** Bytes of the answers. */
   get byteLength(): number {
@@ -251,8 +264,11 @@ export class AnswerBuffer {
 
   /** The frame of all answers, which do not wait any more. */
   take(): Uint8Array {
-    const frame = pieceOf(this.#length * 4);
-    frame.set(this.#frame.subarray(0, frame.length));
+    const bytes = this.#length * 4;
+    const isOwn = this.#memory !== undefined && bytes >= LONG_FRAME_BYTES &&
+      bytes * OWN_BUFFER_PART >= this.#frame.length;
+    const frame = isOwn ? this.#frame.subarray(0, bytes) : this.#copy(bytes);
+    if (isOwn) this.#letGo();
     this.clear();
     sealFrame(frame, RequestFrame.ANSWERS);
     return frame;
@@ -261,13 +277,24 @@ export class AnswerBuffer {
   /** Forgets all answers. */
   clear(): void {
     this.#length = HEADER_WORDS;
-    if (this.#frame.length > ANSWER_BUFFER_BYTES_KEPT) this.#setFrame(NOTHING);
+    if (this.#frame.length > KEPT_BYTES_MAX) this.#letGo();
+  }
+
+  #copy(bytes: number): Uint8Array {
+    const frame = pieceOf(bytes);
+    frame.set(this.#frame.subarray(0, bytes));
+    return frame;
+  }
+
+  #letGo(): void {
+    this.#usualBytes = Math.min(this.#frame.length, KEPT_BYTES_MAX);
+    this.#setFrame(NOTHING);
   }
 
   #grow(): void {
-    const bytes = Math.max(ANSWER_BUFFER_BYTES_MIN, this.#length * 4, this.#frame.length * 2);
     const old = this.#frame;
-    this.#setFrame(new Uint8Array(bytes));
+    const bytes = Math.max(this.#usualBytes, this.#length * 4, old.length * 2);
+    this.#setFrame(this.#memory?.take(bytes) ?? new Uint8Array(bytes));
     this.#frame.set(old);
   }
 

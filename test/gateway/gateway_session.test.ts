@@ -6,6 +6,8 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { open, PoolFullError, UnavailableError } from "../../mod.ts";
+import type { Client } from "../../lib/client/client.ts";
+import type { Completion } from "../../lib/client/completions.ts";
 import type { Slot } from "../../lib/core/brands.ts";
 import { StoreClosedError } from "../../lib/core/errors.ts";
 import { REMOTE_REQUESTS_MAX, SLOT_SHIFT } from "../../lib/core/limits.ts";
@@ -15,7 +17,7 @@ import { nextTurn } from "../../lib/core/runtime.ts";
 import { decodeError, encodeError } from "../../lib/gateway/carried_errors.ts";
 import { GatewaySession, TURN_REQUESTS_MAX } from "../../lib/gateway/gateway_session.ts";
 import { makeRemoteClient } from "../../lib/gateway/remote_client.ts";
-import { decodeRequests, encodeRequests } from "../../lib/gateway/request_frames.ts";
+import { decodeAnswers, decodeRequests, encodeRequests } from "../../lib/gateway/request_frames.ts";
 import { DerivationWords } from "../../lib/rings/derivation_words.ts";
 import { RECORD_REQUEST_POSITION } from "../../lib/log/record_layout.ts";
 import { Condition, Operation, REQUEST_RECORD, Status } from "../../lib/rings/ring_layout.ts";
@@ -409,6 +411,68 @@ test(
     await host.close();
   },
 );
+
+test("puts that wait for room in one turn are answered by one frame", async () => {
+  const ROOM = 3;
+  const COUNT = 20;
+  const frames: Uint8Array[] = [];
+  const remote = makeConnected(4096, (bytes) => void frames.push(bytes));
+  const keys = new KeyEncoder(1, 2);
+  for (let i = 0; i < COUNT; i++) {
+    keys.encode(`${i}`);
+    const value = { bytes: new Uint8Array(8), start: 0, end: 8 };
+    remote.put(keys, value, Infinity, 0, 0, { settle: () => {}, fail: () => {} });
+  }
+  remote.flush();
+  remote.failAll(OVER);
+  /** What the session has issued; the host answers when it is asked for room, if it does. */
+  const issued: Completion[] = [];
+  let answers = true;
+  const answerAll = () => {
+    for (const { settle } of issued.splice(0)) settle(Status.OK, 0, 1, 0, new Int32Array(8), 0);
+  };
+  const client = {
+    forward: (_words: Int32Array, completion: Completion) => void issued.push(completion),
+    get isCrowded() {
+      return issued.length >= ROOM;
+    },
+    whenRoom: async () => {
+      await Promise.resolve();
+      if (!answers) await new Promise(() => {});
+      answerAll();
+    },
+  } as unknown as Client;
+  const counts: number[] = [];
+  const session = new GatewaySession({
+    ...rulesOf([1, 2]),
+    client,
+    reader: undefined as never,
+    onConfirmed: () => {},
+    write: (bytes) => {
+      counts.push(decodeAnswers(bytes.slice(WIRE_HEADER_BYTES)).length);
+      return true;
+    },
+  });
+  for (const frame of frames) session.receive(frame.slice(WIRE_HEADER_BYTES));
+  await nextTurn();
+  answerAll();
+  await nextTurn();
+  assert.is(counts.reduce((sum, count) => sum + count, 0), COUNT);
+  assert.ok(counts.length <= 2, `${counts.length} frames`);
+  // Where there is no room for long, what was answered is told in the next turn.
+  answers = false;
+  counts.length = 0;
+  const body = frames.at(-1)!.slice(WIRE_HEADER_BYTES);
+  const again = decodeRequests(body, 1, rulesOf([1, 2])).requests;
+  for (const [i, words] of again.entries()) {
+    words[REQUEST_RECORD + RECORD_REQUEST_POSITION] = COUNT + 1 + i;
+  }
+  session.receive(encodeRequests(again, COUNT).slice(WIRE_HEADER_BYTES));
+  answerAll();
+  await nextTurn();
+  await nextTurn();
+  assert.equal(counts, [ROOM]);
+});
 
 test("errors keep their class, code and message", () => {
   for (const error of [new PoolFullError("full: é"), new StoreClosedError("a b  c")]) {

@@ -18,6 +18,7 @@ import { AnswerFifo, removeFifos } from "../../lib/gateway/answer_fifo.ts";
 import { FifoWriter } from "../../lib/gateway/fifo_writer.ts";
 import { GatewayLine } from "../../lib/gateway/gateway_line.ts";
 import { encodeFifo, encodeLine, LineFrame, Way } from "../../lib/gateway/line_frames.ts";
+import { KEPT_BYTES_MAX, LongFrames } from "../../lib/gateway/long_frames.ts";
 import { PacedWriter, PIECE_BYTES, WINDOW_BYTES } from "../../lib/gateway/paced_writer.ts";
 import { RemoteLine } from "../../lib/gateway/remote_line.ts";
 import { RequestFrame } from "../../lib/gateway/request_frames.ts";
@@ -55,6 +56,7 @@ test(
     assert.equal(pair.received, Array.from({ length: pair.sentCount }, (_, i) => i));
     assert.equal(pair.answered, Array.from({ length: pair.sentCount }, (_, i) => i));
     assert.ok(pair.keptBytesMax < 1_000_000, `${pair.keptBytesMax} bytes kept`);
+    assert.ok(pair.answerMemoryCount < pair.sentCount, "memory is used again");
   }),
 );
 
@@ -315,6 +317,28 @@ test("a FIFO that does not exist, or is none, ends the connection", () => {
   assert.is(fifo.read(), undefined);
   fifo.close();
   rmSync(directory, { recursive: true });
+});
+
+test("memory is used again when it is given back, and a bounded part of it is kept", () => {
+  const frames = new LongFrames();
+  const first = frames.take(100_000);
+  assert.is.not(frames.take(100_000).buffer, first.buffer);
+  frames.giveBack(first.subarray(0, 10));
+  frames.giveBack(first);
+  const second = frames.take(50_000);
+  assert.is(second.buffer, first.buffer);
+  assert.ok(second.length >= 100_000);
+  assert.is.not(frames.take(50_000).buffer, first.buffer, "it was given back once");
+  const foreign = new Uint8Array(100_000);
+  frames.giveBack(foreign);
+  assert.is.not(frames.take(100_000).buffer, foreign.buffer);
+  const tooLong = frames.take(KEPT_BYTES_MAX + 1);
+  frames.giveBack(tooLong);
+  assert.is.not(frames.take(tooLong.length).buffer, tooLong.buffer);
+  const many = Array.from({ length: 10 }, () => frames.take(KEPT_BYTES_MAX));
+  for (const memory of many) frames.giveBack(memory);
+  const taken = many.map(() => frames.take(KEPT_BYTES_MAX).buffer);
+  assert.is(taken.filter((buffer) => many.some((one) => one.buffer === buffer)).length, 2);
 });
 
 test("what processes leave that are killed is removed, and nothing else", () => {

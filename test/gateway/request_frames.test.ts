@@ -10,7 +10,9 @@ import { KEY_TYPE_NUMBERS } from "../../lib/core/key_types.ts";
 import type { Slot } from "../../lib/core/brands.ts";
 import type { Completion } from "../../lib/client/completions.ts";
 import type { RemoteClient } from "../../lib/gateway/remote_client.ts";
+import { LongFrames } from "../../lib/gateway/long_frames.ts";
 import {
+  AnswerBuffer,
   decodeAnswers,
   decodeRequests,
   encodeAnswers,
@@ -280,5 +282,38 @@ test(
     }
   }),
 );
+
+test("a long frame of answers stays what it is until its memory is given back", () => {
+  const memory = new LongFrames();
+  const buffer = new AnswerBuffer(memory);
+  const frameOf = (byte: number) => {
+    const content = new Uint8Array(1001).fill(byte);
+    for (let i = 0; i < 20; i++) {
+      buffer.add(i + 1, Status.FOUND, byte, 0, Infinity, content, content.length);
+    }
+    return buffer.take();
+  };
+  const bytesOf = (frame: Uint8Array) => {
+    const { body } = new FrameReader(BODY_BYTES_MAX).read(frame)[0]!;
+    const bytes = decodeAnswers(body).map(({ versionLow, content }) => {
+      assert.is(content.length, 1001);
+      assert.ok(content.every((byte) => byte === versionLow));
+      return versionLow;
+    });
+    assert.is(bytes.length, 20);
+    return bytes[0];
+  };
+  const first = frameOf(1);
+  const second = frameOf(2);
+  assert.equal([bytesOf(first), bytesOf(second)], [1, 2]);
+  assert.is.not(second.buffer, first.buffer);
+  memory.giveBack(first);
+  const third = frameOf(3);
+  assert.is(third.buffer, first.buffer);
+  assert.equal([bytesOf(second), bytesOf(third)], [2, 3]);
+  // A short one does not keep the memory of a long one.
+  buffer.add(1, Status.OK, 0, 0, Infinity, new Uint8Array(0), 0);
+  assert.ok(buffer.take().buffer.byteLength < first.buffer.byteLength);
+});
 
 test.run();

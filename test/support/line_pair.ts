@@ -10,7 +10,7 @@ import type { FifoWriter } from "../../lib/gateway/fifo_writer.ts";
 import { GatewayLine } from "../../lib/gateway/gateway_line.ts";
 import { RemoteLine } from "../../lib/gateway/remote_line.ts";
 import { RequestFrame } from "../../lib/gateway/request_frames.ts";
-import { encodeFrame } from "../../lib/wire/frame.ts";
+import { encodeFrame, sealFrame, WIRE_HEADER_BYTES } from "../../lib/wire/frame.ts";
 import type { Random } from "./random.ts";
 
 const BODY_BYTES_MAX = 1024 * 1024;
@@ -63,6 +63,7 @@ export class LinePair {
   /** Frames that the gateway has for the FIFO. */
   #frames: Uint8Array[] = [];
   #isBegun = false;
+  readonly #answerMemories = new Set<ArrayBufferLike>();
   /** Requests to be answered. */
   #open: number[] = [];
 
@@ -92,6 +93,11 @@ export class LinePair {
     });
   }
 
+  /** How many buffers the answers have had, all together. */
+  get answerMemoryCount(): number {
+    return this.#answerMemories.size;
+  }
+
   /** Sends a request. */
   request(bytes: number): void {
     this.line.send(this.#frame(RequestFrame.REQUESTS, this.sentCount++, bytes));
@@ -116,7 +122,7 @@ export class LinePair {
     if (this.#up.size > 0) this.#gateway.receive(this.#up.take(this.#some(this.#up.size)));
     while (this.#open.length > 0 && this.#random.below(4) > 0) {
       const bytes = this.#random.below(this.#random.pick([40, 40, 20_000]));
-      this.#gateway.send(this.#frame(RequestFrame.ANSWERS, this.#open.shift()!, bytes));
+      this.#gateway.send(this.#answer(this.#open.shift()!, bytes));
     }
     this.keptBytesMax = Math.max(this.keptBytesMax, this.#gateway.untakenBytes);
     return true;
@@ -130,6 +136,17 @@ export class LinePair {
     const body = new Uint8Array(4 + bytes);
     new DataView(body.buffer).setUint32(0, number);
     return encodeFrame(kind, body);
+  }
+
+  /** In memory that is used again, with room behind it or without. */
+  #answer(number: number, bytes: number): Uint8Array {
+    const length = WIRE_HEADER_BYTES + 4 + bytes;
+    const memory = this.#gateway.memory.take(length + this.#random.below(40));
+    this.#answerMemories.add(memory.buffer);
+    const frame = memory.subarray(0, length);
+    new DataView(memory.buffer).setUint32(WIRE_HEADER_BYTES, number);
+    sealFrame(frame, RequestFrame.ANSWERS);
+    return frame;
   }
 
   #numberOf(body: Uint8Array): number {

@@ -25,6 +25,22 @@ export const GATEWAY_BUGS: readonly PlantedBug[] = [
     caughtBy: [SESSION_TEST],
   },
   {
+    name: "the answers of a long frame are overwritten while it is sent",
+    breaks: "I5",
+    file: FRAMES,
+    edits: [["if (isOwn) this.#letGo();", ""]],
+    caughtBy: [FRAMES_TEST],
+    inTest: "a long frame of answers",
+  },
+  {
+    name: "answers wait for as long as others have no room",
+    breaks: "I13",
+    file: SESSION,
+    edits: [["    this.#detach();\n    this.#flush();\n", "    this.#detach();\n"]],
+    caughtBy: [SESSION_TEST],
+    inTest: "puts that wait for room",
+  },
+  {
     name: "a change overtakes a read that waits",
     breaks: "I4",
     file: SESSION,

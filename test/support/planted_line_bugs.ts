@@ -63,6 +63,22 @@ export const LINE_BUGS: readonly PlantedBug[] = [
     inTest: "each frame comes once",
   },
   {
+    name: "memory is used again of which the other way still has something",
+    breaks: "I5",
+    file: GATEWAY,
+    edits: [["if (at >= this.#sentTwice && !isShared)", "if (!isShared)"]],
+    caughtBy: [LINES_TEST],
+    inTest: "each frame comes once",
+  },
+  {
+    name: "memory is used again of which the last bytes are on their way",
+    breaks: "I5",
+    file: GATEWAY,
+    edits: [["if (at >= this.#sentTwice && !isShared)", "if (at >= this.#sentTwice)"]],
+    caughtBy: [LINES_TEST],
+    inTest: "each frame comes once",
+  },
+  {
     name: "writes have no memory beside their bytes",
     breaks: "I14",
     file: WRITER,

@@ -1162,6 +1162,12 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
     },
   },
   {
+    ends: "Pieces of memory that are free are dropped until the rest is within FREE_BYTES_MAX",
+    places: {
+      "long_frames.ts LongFrames.giveBack": 1,
+    },
+  },
+  {
     ends: "The bytes that have come are taken",
     places: {
       "frame.ts FrameReader.read": 1,
