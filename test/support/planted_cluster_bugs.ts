@@ -96,7 +96,10 @@ export const CLUSTER_BUGS: readonly PlantedBug[] = [
     name: "a lease goes on while the machine is frozen",
     breaks: "I15",
     file: LEASE,
-    edits: [["now.epochMs - this.#since.epochMs,", "0,"]],
+    edits: [[
+      "elapsedMs(this.#since, this.#now())",
+      "(this.#now().monotonicMs - this.#since.monotonicMs)",
+    ]],
     caughtBy: [PARTS],
     inTest: "counted from",
   },

@@ -40,7 +40,10 @@ export const LENDING_BUGS: readonly PlantedBug[] = [
     name: "the time of a copy counts by the monotonic clock alone",
     breaks,
     file: COPIES,
-    edits: [["epochMs - sentAt.epochMs);", "0);"]],
+    edits: [[
+      "elapsedMs(copy.sentAt, this.now()) <",
+      "this.now().monotonicMs - copy.sentAt.monotonicMs <",
+    ]],
     caughtBy,
   },
   {
