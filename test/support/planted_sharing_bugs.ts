@@ -159,8 +159,8 @@ export const SHARING_BUGS: readonly PlantedBug[] = [
     breaks,
     file: REQUESTED,
     edits: [[
-      "if (source.readHere === undefined || this.#client.isSlotPending(slot)) return undefined;",
-      "if (source.readHere === undefined || slot < 0) return undefined;",
+      "if (this.#queues.has(this.#key) || this.#client.isSlotPending(slot)) return undefined;",
+      "if (this.#queues.has(this.#key) || slot < 0) return undefined;",
     ]],
     caughtBy,
     inTest: "a thread reads what it has changed",
