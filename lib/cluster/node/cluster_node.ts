@@ -351,8 +351,6 @@ export class ClusterNode {
       return;
     }
     control.renew();
-    const { span } = control.lease;
-    if (span !== undefined) this.#options.shared?.prolong(span);
     if (!this.isActive) {
       // Nobody else might be there to end the lease of an earlier life of this node.
       control.revokeEnded();
@@ -389,9 +387,11 @@ export class ClusterNode {
     switch (command.kind) {
       case "renew": {
         this.#loader.seen(command.node);
-        const { term, state } = this.#control!;
+        const { term, state, lease: { span } } = this.#control!;
+        const isOwn = command.node === node && term !== undefined;
+        if (isOwn && span !== undefined) this.#options.shared?.prolong(span);
         const isNew = state.leaseOf(command.node)!.term === state.sequence;
-        if (command.node === node && term !== undefined) this.#beginTerm(term);
+        if (isOwn) this.#beginTerm(term);
         if (isNew) this.#sharing!.joined(command.node);
         // Who gives and who reads ahead do not wait for each other longer than they have to.
         if (command.offer !== undefined || command.ahead !== undefined) this.#step();
