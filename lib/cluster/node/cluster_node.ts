@@ -19,6 +19,7 @@ import { NO_OWNER } from "../control/control_state.ts";
 import { Shortening } from "../control/shortening.ts";
 import { IndexKeeper, type KeeperStats } from "../index/index_keeper.ts";
 import type { ClusterNodeOptions } from "./cluster_node_options.ts";
+import { HandOver } from "./hand_over.ts";
 import { hashOf } from "./key_table.ts";
 import type { LogRecord } from "../messages/log_codec.ts";
 import {
@@ -73,6 +74,7 @@ export class ClusterNode {
   #shortening: Shortening | undefined;
   #moves: SlotMoves | undefined;
   #sharing: SlotSharing | undefined;
+  #handOver: HandOver | undefined;
   /** Of the term in which this node is. */
   #writer: LogWriter | undefined;
   #timer: Timer | undefined;
@@ -326,6 +328,7 @@ export class ClusterNode {
     const moves = new SlotMoves(node, control.state, readUpTo, this.#options.shared);
     this.#moves = moves;
     this.#sharing = new SlotSharing({ node, clock, control, moves, loader: this.#loader, balance });
+    this.#handOver = new HandOver({ node, control, moves, lent: this.#lent });
     this.#succession = new Succession(engine, control, node);
     this.#shortening = new Shortening(engine, this.#options.stateEvery);
     this.#timer?.stop();
@@ -359,26 +362,9 @@ export class ClusterNode {
     this.#succession!.step();
     if (control.liveMembers()[0] === this.#options.node) this.#shortening!.step(control);
     this.#sharing!.step();
-    this.#sendLeaving();
+    this.#handOver!.step(this.#writer!);
     this.#loader.step(this.#writer!);
     this.#keys.deleteExpired();
-  }
-
-  #sendLeaving(): void {
-    const { leaving } = this.#moves!;
-    const { state, holder } = this.#control!;
-    const [node, writer] = [this.#options.node, this.#writer!];
-    const isLent = this.#lent.recallAll(leaving);
-    if (leaving.size === 0 || writer.isBusyWith(leaving) || isLent) return;
-    this.#control!.send({
-      kind: "assign",
-      node,
-      holder,
-      follows: state.mapSequence,
-      moves: this.#moves!.nextMoves(),
-      barriers: [[node, writer.storedSequence]],
-      fenced: [],
-    });
   }
 
   /** A command counts. */
@@ -434,7 +420,7 @@ export class ClusterNode {
   }
 
   #settled(): void {
-    if (this.#moves!.leaving.size > 0 && !this.#isLeaving) this.#sendLeaving();
+    if (!this.#isLeaving) this.#handOver!.step(this.#writer!);
     this.#options.settled?.();
   }
 
