@@ -9,7 +9,7 @@ import {
   sessionName,
   valueWord,
 } from "../log/record_layout.ts";
-import { commitHeadWords, entryCount } from "../rings/commit_words.ts";
+import { entryBehind, firstEntry } from "../rings/commit_words.ts";
 import {
   REQUEST_ARGUMENT,
   REQUEST_LENGTH,
@@ -63,13 +63,9 @@ export class RequestWriter {
    */
   signCommit(words: Int32Array, session: number): void {
     this.sign(words);
-    const end = words[REQUEST_LENGTH];
     let number = words[REQUEST_RECORD + RECORD_REQUEST_POSITION];
-    for (
-      let at = commitHeadWords(entryCount(words, 0));
-      at < end;
-      at += words[at + REQUEST_LENGTH]
-    ) {
+    const end = words[REQUEST_LENGTH];
+    for (let at = firstEntry(words); at < end; at = entryBehind(words, at)) {
       if (session === 0) words[at + REQUEST_RECORD + RECORD_CLIENT] = this.#clientId;
       else nameRequest(words, at, session, number++);
     }

@@ -18,7 +18,7 @@ import {
   RECORD_VALUE_BYTES,
   RecordKind,
 } from "../log/record_layout.ts";
-import { commitHeadWords, entryCount } from "../rings/commit_words.ts";
+import { commitHeadWords, entryBehind, entryCount, firstEntry } from "../rings/commit_words.ts";
 import {
   Condition,
   mustSyncOf,
@@ -70,7 +70,7 @@ export function brokenCommitRule(
       return "have the keys of a commit in order";
     }
     previous = next;
-    next += words[next + REQUEST_LENGTH]!;
+    next = entryBehind(words, next);
   }
   return next === end ? undefined : "be as long as its entries";
 }
@@ -78,11 +78,10 @@ export function brokenCommitRule(
 /** The slots of a commit that has been checked, ascending. */
 export function slotsOf(words: Int32Array): Slot[] {
   const slots: Slot[] = [];
-  let at = commitHeadWords(entryCount(words, 0));
-  while (at < words.length) {
+  const end = words[REQUEST_LENGTH]!;
+  for (let at = firstEntry(words); at < end; at = entryBehind(words, at)) {
     const slot = (words[at + REQUEST_RECORD + RECORD_HASH]! >>> SLOT_SHIFT) as Slot;
     if (slots.at(-1) !== slot) slots.push(slot);
-    at += words[at + REQUEST_LENGTH]!;
   }
   return slots;
 }

@@ -353,9 +353,8 @@ export class RemoteReads<V> implements StoreReads<V> {
   get #iterated(): IteratedReads<V> {
     return {
       decode: (found, key, options) => this.#orPassOver(options, () => this.#decode(found, key)),
-      read: async (key) => this.#requested.counted(await this.#requested.issue(key, true)).value,
-      exists: async (key) =>
-        this.#requested.counted(await this.#requested.issue(key, false)).exists,
+      read: async (key) => this.#requested.counted(await this.#requested.read(key, true)).value,
+      exists: async (key) => this.#requested.counted(await this.#requested.read(key, false)).exists,
     };
   }
 

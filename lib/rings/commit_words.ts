@@ -85,6 +85,16 @@ export function entryCount(ring: Int32Array, at: number): number {
   return ring[at + REQUEST_VERSION_LOW];
 }
 
+/** Where the first entry of a commit begins whose own first word is that of the memory. */
+export function firstEntry(words: Int32Array): number {
+  return commitHeadWords(entryCount(words, 0));
+}
+
+/** Where the entry behind one begins; behind the last one that is the length of the commit. */
+export function entryBehind(words: Int32Array, at: number): number {
+  return at + words[at + REQUEST_LENGTH]!;
+}
+
 /** Words of a request in front of so many entries. */
 export function commitHeadWords(count: number): number {
   return RESULTS + count * RESULT_WORDS;

@@ -24,10 +24,10 @@ import { RecordKey } from "../log/record_key.ts";
 import { FLAG_BINARY_KEY, keyEquals, RECORD_META } from "../log/record_layout.ts";
 import type { OperationCounters } from "../pool/operation_counters.ts";
 import {
-  commitHeadWords,
   commitRequest,
+  entryBehind,
   EntryBuffer,
-  entryCount,
+  firstEntry,
   versionLeft,
 } from "../rings/commit_words.ts";
 import { DerivationWords } from "../rings/derivation_words.ts";
@@ -304,11 +304,7 @@ function keysOf(words: Int32Array, encoder: KeyEncoder): Key[] {
   const keys: Key[] = [];
   const record = new RecordKey();
   const end = words[REQUEST_LENGTH]!;
-  for (
-    let at = commitHeadWords(entryCount(words, 0));
-    at < end;
-    at += words[at + REQUEST_LENGTH]!
-  ) {
+  for (let at = firstEntry(words); at < end; at = entryBehind(words, at)) {
     const { hash, start, byteLength } = record.show(words, at + REQUEST_RECORD);
     const isBinary = (words[at + REQUEST_RECORD + RECORD_META]! & FLAG_BINARY_KEY) !== 0;
     encoder.take(words, start, byteLength, isBinary, hash);

@@ -72,23 +72,27 @@ export class RequestedReads {
 
   /** Reads a key without a request, if that can be done now; undefined: it is to be issued. */
   readHere(key: Key, withValue: boolean): ReadCompletion | undefined {
-    if (this.#source.readHere === undefined) return undefined;
-    this.#lifetime.assertNotFailed();
-    this.#key.encode(key);
-    return this.#queues.has(this.#key) ? undefined : this.#findHere(withValue);
-  }
-
-  /** The same for the key that is encoded, of which nothing waits for its turn. */
-  #findHere(withValue: boolean): ReadCompletion | undefined {
     const source = this.#source;
+    if (source.readHere === undefined) return undefined;
+    this.#lifetime.assertNotFailed();
+    const slot = (this.#key.encode(key) >>> SLOT_SHIFT) as Slot;
     // Behind what is on its way a read is issued, too: so it finds what this thread has changed.
-    const slot = (this.#key.hash >>> SLOT_SHIFT) as Slot;
-    if (source.readHere === undefined || this.#client.isSlotPending(slot)) return undefined;
+    if (this.#queues.has(this.#key) || this.#client.isSlotPending(slot)) return undefined;
     const found = source.readHere(this.#key, withValue);
     return found && new ReadCompletion(source).found(found, withValue);
   }
 
-  /** Issues a read, or has it wait for its turn. */
+  /** Reads a key: here, if that can be done now. */
+  read(key: Key, withValue: boolean): Promise<ReadCompletion> {
+    try {
+      const here = this.readHere(key, withValue);
+      return here === undefined ? this.issue(key, withValue) : Promise.resolve(here);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** Issues a read, or has it wait for its turn, without a look whether it can be done here. */
   issue(key: Key, withValue: boolean): Promise<ReadCompletion> {
     return new Promise((resolve, reject) => {
       this.#lifetime.assertNotFailed();
@@ -98,11 +102,7 @@ export class RequestedReads {
         resolve(ended);
       });
       const client = this.#client;
-      if (!this.#queues.has(this.#key)) {
-        const here = this.#findHere(withValue);
-        if (here !== undefined) return resolve(here);
-        return client.get(this.#key, withValue, completion);
-      }
+      if (!this.#queues.has(this.#key)) return client.get(this.#key, withValue, completion);
       const turn = new InstantTurn(
         0,
         ({ queue, sequence }) => client.get(queue.key, withValue, completion, sequence),
@@ -128,7 +128,7 @@ export class RequestedReads {
       for (let at = 0; at < list.length; at += this.#keysPerRead) {
         options?.signal?.throwIfAborted();
         const burst = list.slice(at, at + this.#keysPerRead);
-        const reads = await Promise.all(burst.map((key) => this.issue(key, withValue)));
+        const reads = await Promise.all(burst.map((key) => this.read(key, withValue)));
         for (const [i, read] of reads.entries()) {
           const result = take(read, burst[i]!);
           results.push(result instanceof Promise ? await result : result);

@@ -280,6 +280,20 @@ test("slots that are read ahead are served meanwhile, and come with all that is 
   assert.equal(readAll(made, keys.slice(1)), keys.slice(1).map(() => 8));
 });
 
+test("what was read ahead of a log is answered without a round trip", () => {
+  const made = cluster(2, { checkpointMs: 1e9 });
+  const [giver, taker] = [nodeOf(made, 0), nodeOf(made, 1)];
+  const keys = KEYS.filter((key) => ownerOf(giver, key) === 0);
+  writeAll(made, 7);
+  giver.handOver(Array.from({ length: SLOT_COUNT }, (_, slot) => [slot, 1]), true);
+  made.time.run(3000);
+  assert.is(ownerOf(giver, keys[0]!), 1);
+  const before = taker.indexStats!;
+  assert.equal(readAll(made, keys), keys.map(() => 7));
+  const { valueHits, shortcutHits } = taker.indexStats!;
+  assert.equal([valueHits - before.valueHits, shortcutHits], [keys.length, before.shortcutHits]);
+});
+
 test("slots that are read ahead come with the pages that are the last ones then", () => {
   // Pages are read, have others in their place soon, and are purged: how soon differs.
   for (const [slowMs, rounds, roundMs] of [[5000, 45, 100], [8000, 150, 50]] as const) {

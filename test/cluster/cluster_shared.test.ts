@@ -344,10 +344,11 @@ test("a node with little memory shares nothing, others a quarter of it at most",
 test("a thread reads what it has changed, and only what nobody is asked for", async () => {
   const key = new KeyEncoder(...HASH_KEY);
   const issued: string[] = [];
-  const state = { isPending: false, shared: "1" as string | undefined };
+  const state = { isPending: false, shared: "1" as string | undefined, looks: 0 };
   const carrier: ReadSource = {
     take: () => undefined,
     readHere: () => {
+      state.looks += 1;
       if (state.shared === undefined) return undefined;
       return { bytes: new TextEncoder().encode(state.shared), version: 1, expiresAtMs: Infinity };
     },
@@ -369,16 +370,21 @@ test("a thread reads what it has changed, and only what nobody is asked for", as
   assert.is(text(reads.readHere("a", true)?.value?.bytes), "1");
   assert.is(reads.readHere("a", false)?.exists, true);
   assert.is(reads.readHere("a", false)?.value, undefined);
-  assert.is(text((await reads.issue("a", true)).value?.bytes), "1");
+  assert.is(text((await reads.read("a", true)).value?.bytes), "1");
+  const found = await reads.each(["a", "b"], undefined, true, ({ value }) => text(value?.bytes));
+  assert.equal(found, ["1", "1"]);
   assert.equal(issued, []);
   state.isPending = true;
   assert.is(reads.readHere("a", true), undefined, "something of its slot is on its way");
-  await reads.issue("a", true);
+  await reads.read("a", true);
   state.isPending = false;
   state.shared = undefined;
-  assert.is(reads.readHere("a", true), undefined);
-  await reads.issue("b", true);
-  assert.equal(issued, ["a", "b"]);
+  state.looks = 0;
+  await reads.read("b", true);
+  await reads.each(["c"], undefined, true, () => {});
+  await reads.issue("d", true);
+  assert.equal(issued, ["a", "b", "c", "d"]);
+  assert.is(state.looks, 2, "what is missed is looked for once");
   const queued = new RequestedReads({ ...parts, queues } as never, key, carrier, 10);
   state.isPending = true;
   assert.is(queued.readHere("a", true), undefined, "it waits for its turn");

@@ -114,6 +114,61 @@ test("a slot whose directory is read behind changes of it has those that are not
   assert.is(slot.nextVersion(), 10);
 });
 
+test("what is read of a slot that comes is cached, until pages have it, or the slot does not come", () => {
+  const time = new SimTime();
+  const process = new SimProcess(time);
+  const io = new IndexIo(new SimEngine(time, new Random(1)).connect(process), process);
+  const parts = { io, hashKey: [1, 2], cacheBytes: 10_000, cachePolicy: "values" } as const;
+  const table = new IndexedTable(parts);
+  const key = { bytes: new TextEncoder().encode("key"), isBinary: false };
+  const hash = new KeyEncoder(1, 2).encode("key");
+  const number = hash >>> SLOT_SHIFT;
+  const read = (version: number, isDelete = false) => {
+    const made = { key, version, expiresAtMs: Infinity, origin: NO_ORIGIN };
+    const record = { ...made, value: isDelete ? undefined : value(version) };
+    table.merge(record, { node: 1, sequence: version, place: 36 });
+  };
+  /** What is found at once, 0 for nothing; undefined: the engine is read. */
+  const find = () => {
+    let found: number | undefined;
+    table.find(key, hash, (record) => found = record?.value?.[0] ?? 0);
+    return found;
+  };
+  const served = () => {
+    table.slots.get(number)!.isComing = false;
+    return find();
+  };
+  table.begin(number);
+  for (const version of [5, 6, 4]) read(version);
+  assert.is(served(), 6, "the newest, without a round trip");
+  table.begin(number);
+  read(5);
+  read(6, true);
+  assert.is(served(), 0);
+  const open = (version: number) =>
+    table.open(table.slots.get(number)!, { version, pages: [] }, {
+      slot: number,
+      node: 1,
+      sequence: 3,
+    });
+  table.begin(number);
+  open(3);
+  read(5);
+  open(7);
+  assert.is(served(), 0, "the pages have a delete that the logs had not yet");
+  table.drop(number);
+  table.ahead.set(number, new SlotIndex(number));
+  read(8);
+  table.dropAhead(number);
+  table.begin(number);
+  assert.is(served(), 0, "it was another owner's since");
+  table.drop(number);
+  table.ahead.set(number, new SlotIndex(number));
+  read(10);
+  table.begin(number);
+  assert.is(served(), 10, "what was read ahead");
+});
+
 test("who takes over reads as far back as requests may be sent again", () => {
   const kept = new KeptTails(1, 100);
   const start = (sequence: number) => ({ sequence, term: 1 });
@@ -217,6 +272,7 @@ test("a takeover with several goals has read all logs from where the last one sa
   const read: number[] = [];
   const takeover = new Takeover({
     io,
+    table,
     slots: [table.begin(number)],
     keeperOf: () => undefined,
     follows: 1,

@@ -12,6 +12,7 @@ const TABLE = "lib/cluster/node/key_table.ts";
 const MOVES = "lib/cluster/node/slot_moves.ts";
 const SUCCESSION = "lib/cluster/node/succession.ts";
 const NODE = "lib/cluster/node/cluster_node.ts";
+const HAND_OVER = "lib/cluster/node/hand_over.ts";
 const INTAKE = "lib/cluster/node/request_intake.ts";
 const STATE = "lib/cluster/control/control_state.ts";
 const BATCH = "lib/cluster/node/batch_decisions.ts";
@@ -96,7 +97,10 @@ export const CLUSTER_BUGS: readonly PlantedBug[] = [
     name: "a lease goes on while the machine is frozen",
     breaks: "I15",
     file: LEASE,
-    edits: [["now.epochMs - this.#since.epochMs,", "0,"]],
+    edits: [[
+      "elapsedMs(this.#since, this.#now())",
+      "(this.#now().monotonicMs - this.#since.monotonicMs)",
+    ]],
     caughtBy: [PARTS],
     inTest: "counted from",
   },
@@ -144,14 +148,14 @@ export const CLUSTER_BUGS: readonly PlantedBug[] = [
   {
     name: "a slot is given away while a change of it is on its way",
     breaks: "I1",
-    file: NODE,
+    file: HAND_OVER,
     edits: [["leaving.size === 0 || writer.isBusyWith(leaving)", "leaving.size === 0"]],
     caughtBy: [NODES],
   },
   {
     name: "a slot is given away without the end of its log",
     breaks: "I15",
-    file: NODE,
+    file: HAND_OVER,
     edits: [["barriers: [[node, writer.storedSequence]],", "barriers: [[node, 1]],"]],
     caughtBy: [NODES],
   },

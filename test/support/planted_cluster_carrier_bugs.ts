@@ -8,6 +8,7 @@ import type { PlantedBug } from "./planted_bug.ts";
 const CARRIER = "lib/cluster/client/cluster_carrier.ts";
 const AGES = "lib/cluster/client/request_ages.ts";
 const PEERS = "lib/cluster/client/node_peers.ts";
+const TRAFFIC = "lib/cluster/client/slot_traffic.ts";
 const SESSION = "lib/cluster/network/node_session.ts";
 const SERVER = "lib/cluster/network/node_server.ts";
 const HANDSHAKE = "lib/cluster/network/cluster_handshake.ts";
@@ -74,7 +75,7 @@ export const CLUSTER_CARRIER_BUGS: readonly PlantedBug[] = [
     name: "a slot goes on while something of it is on its way",
     breaks: "I4",
     file: CARRIER,
-    edits: [["if (this.#inFlight[slot]! > 0) return;", ""]],
+    edits: [["if (this.#traffic.isBusy(slot)) return;", ""]],
     caughtBy,
     inTest,
   },
@@ -89,7 +90,7 @@ export const CLUSTER_CARRIER_BUGS: readonly PlantedBug[] = [
   {
     name: "what has come back is sent again in the order in which it came back",
     breaks: "I4",
-    file: CARRIER,
+    file: TRAFFIC,
     edits: [[".sort((a, b) => a.number - b.number)", ".reverse()"]],
     caughtBy,
     inTest,

@@ -331,4 +331,28 @@ export const INDEX_BUGS: readonly PlantedBug[] = [
     caughtBy: [PARTS],
     inTest: "as far back",
   },
+  {
+    name: "what logs had of a slot stays cached when its directory is read",
+    breaks: "I9",
+    file: TABLE,
+    edits: [["this.#cache.dropSlot(slot.slot);", ""]],
+    caughtBy: [PARTS],
+    inTest: "that comes is cached",
+  },
+  {
+    name: "what was read ahead stays cached though the slot does not come",
+    breaks: "I9",
+    file: TABLE,
+    edits: [["this.#drop(this.ahead, slot);", "this.ahead.delete(slot);"]],
+    caughtBy: [PARTS],
+    inTest: "that comes is cached",
+  },
+  {
+    name: "an older record of a slot that comes takes the place of a newer one in the cache",
+    breaks: "I9",
+    file: TABLE,
+    edits: [["if (slot.changeOf(name)?.version !== version) return;", ""]],
+    caughtBy: [PARTS],
+    inTest: "that comes is cached",
+  },
 ];

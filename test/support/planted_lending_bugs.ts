@@ -8,6 +8,7 @@ import type { PlantedBug } from "./planted_bug.ts";
 const LENT = "lib/cluster/node/lent_keys.ts";
 const INTAKE = "lib/cluster/node/request_intake.ts";
 const NODE = "lib/cluster/node/cluster_node.ts";
+const HAND_OVER = "lib/cluster/node/hand_over.ts";
 const SESSION = "lib/cluster/network/node_session.ts";
 const COPIES = "lib/cluster/client/lent_copies.ts";
 const CARRIER = "lib/cluster/client/cluster_carrier.ts";
@@ -40,7 +41,10 @@ export const LENDING_BUGS: readonly PlantedBug[] = [
     name: "the time of a copy counts by the monotonic clock alone",
     breaks,
     file: COPIES,
-    edits: [["epochMs - sentAt.epochMs);", "0);"]],
+    edits: [[
+      "elapsedMs(copy.sentAt, this.now()) <",
+      "this.now().monotonicMs - copy.sentAt.monotonicMs <",
+    ]],
     caughtBy,
   },
   {
@@ -64,7 +68,7 @@ export const LENDING_BUGS: readonly PlantedBug[] = [
   {
     name: "a slot is given away while keys of it are lent",
     breaks,
-    file: NODE,
+    file: HAND_OVER,
     edits: [["writer.isBusyWith(leaving) || isLent", "writer.isBusyWith(leaving)"]],
     caughtBy,
   },
@@ -79,7 +83,7 @@ export const LENDING_BUGS: readonly PlantedBug[] = [
     name: "a thread does not find its own change that is on its way",
     breaks,
     file: CARRIER,
-    edits: [["this.#inFlight[parcel.slot]! > 0 || !this.#copies", "!this.#copies"]],
+    edits: [["this.#traffic.isBusy(parcel.slot) || !this.#copies", "!this.#copies"]],
     caughtBy,
   },
   {

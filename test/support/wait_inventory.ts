@@ -837,7 +837,6 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "moment_reader.ts readMoment": 2,
       "called_watches.ts ChangesWatch.take": 1,
       "entry_list.ts decodeEntries": 1,
-      "commit_check.ts slotsOf": 1,
     },
   },
   {

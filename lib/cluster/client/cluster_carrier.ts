@@ -35,7 +35,7 @@ import type { Slot } from "../../core/brands.ts";
 import type { TlsIdentity } from "../../core/cluster_identity.ts";
 import { type DinomoError, StoreClosedError } from "../../core/errors.ts";
 import type { EncodedKey } from "../../core/key_encoder.ts";
-import { REMOTE_REQUESTS_MAX, SESSION_REQUESTS_MAX, SLOT_COUNT } from "../../core/limits.ts";
+import { REMOTE_REQUESTS_MAX, SESSION_REQUESTS_MAX } from "../../core/limits.ts";
 import { runMicrotask, type Timer } from "../../core/runtime.ts";
 import type { ReadSource } from "../../far/client/routed_reads.ts";
 import { Numbered } from "../../gateway/numbered.ts";
@@ -56,6 +56,7 @@ import { AnswerTurns, LentCopies } from "./lent_copies.ts";
 import { askOnce, ClusterParcel, NodePeers, type Peer, PeerLostError } from "./node_peers.ts";
 import { NO_VIEW, type OwnerView } from "./owner_view.ts";
 import { RequestAges } from "./request_ages.ts";
+import { SlotTraffic } from "./slot_traffic.ts";
 import { notKnown, notMade } from "./unanswered.ts";
 
 /** How often what is on its way, or waits for an owner, is looked after. */
@@ -106,11 +107,8 @@ export class ClusterCarrier implements Carrier, ReadSource {
   /** Those that have a number and have not ended, in the order of their numbers. */
   readonly #named = new Numbered<ClusterParcel>();
   #number = 0;
-  /** How many requests of each slot are on their way, and by which assignment. */
-  readonly #inFlight = new Int32Array(SLOT_COUNT);
-  readonly #routedAt = new Float64Array(SLOT_COUNT);
-  /** What waits to be sent, or to be sent again, of slots whose owner does not take it now. */
-  readonly #stalled = new Map<Slot, ClusterParcel[]>();
+  /** What is on its way for each slot, and what waits. */
+  readonly #traffic = new SlotTraffic();
   #timer: Timer | undefined;
   #isOpen = true;
 
@@ -256,7 +254,7 @@ export class ClusterCarrier implements Carrier, ReadSource {
   failAll(error: DinomoError): void {
     this.close();
     this.#named.clear();
-    this.#stalled.clear();
+    this.#traffic.clear();
     this.#order.clear();
     this.#claimed = this.#admitted = [];
     this.#open.failAll((parcel) => isUnknown(parcel) ? notKnown(error) : error);
@@ -292,7 +290,7 @@ export class ClusterCarrier implements Carrier, ReadSource {
     // What is answered from a copy lets others be admitted.
     for (let count = this.#sendable; count > 0; count = this.#sendable) {
       for (const parcel of this.#admitted.splice(0, count)) {
-        if (!this.#stalled.has(parcel.slot) && this.#answerHere(parcel)) continue;
+        if (!this.#traffic.isStalled(parcel.slot) && this.#answerHere(parcel)) continue;
         parcel.number = ++this.#number;
         parcel.words[REQUEST_RECORD + RECORD_REQUEST_POSITION] = parcel.number;
         this.#named.add(parcel);
@@ -319,19 +317,17 @@ export class ClusterCarrier implements Carrier, ReadSource {
 
   #route(parcel: ClusterParcel): void {
     const { slot } = parcel;
-    const stalled = this.#stalled.get(slot);
-    if (stalled !== undefined) return void stalled.push(parcel);
-    if (this.#copies.has(parcel)) return void this.#stalled.set(slot, [parcel]);
+    const traffic = this.#traffic;
+    if (traffic.isStalled(slot) || this.#copies.has(parcel)) return traffic.stall(parcel);
     const peer = this.#peers.ownerOf(slot, this.#view);
-    const isOtherWay = this.#inFlight[slot]! > 0 &&
-      this.#routedAt[slot] !== this.#view.assignedAt[slot];
-    if (peer === undefined || isOtherWay) return void this.#stalled.set(slot, [parcel]);
+    const isOtherWay = traffic.isBusy(slot) && traffic.isSuperseded(slot, this.#view);
+    if (peer === undefined || isOtherWay) return traffic.stall(parcel);
     this.#sendTo(peer, parcel);
   }
 
   /** Answers a read from a copy, if nothing of its slot is on its way. */
   #answerHere(parcel: ClusterParcel): boolean {
-    if (this.#inFlight[parcel.slot]! > 0 || !this.#copies.answer(parcel)) return false;
+    if (this.#traffic.isBusy(parcel.slot) || !this.#copies.answer(parcel)) return false;
     this.#end(parcel);
     return true;
   }
@@ -341,8 +337,7 @@ export class ClusterCarrier implements Carrier, ReadSource {
     if (parcel.isSent) this.resentCount += 1;
     parcel.isSent = true;
     const assignedAt = this.#view.assignedAt[slot]!;
-    this.#inFlight[slot]! += 1;
-    this.#routedAt[slot] = assignedAt;
+    this.#traffic.begin(slot, this.#view);
     parcel.sentAt = this.#copies.now();
     parcel.lentMs = 0;
     peer.sent.add(parcel);
@@ -384,24 +379,21 @@ export class ClusterCarrier implements Carrier, ReadSource {
     const { slot } = parcel;
     peer.returned += 1;
     this.#comeBack(parcel);
-    if (this.#routedAt[slot] !== this.#view.assignedAt[slot]) this.#resume(slot);
+    if (this.#traffic.isSuperseded(slot, this.#view)) this.#resume(slot);
   }
 
   /** A request that was sent has come back. */
   #comeBack(parcel: ClusterParcel): void {
-    const { slot } = parcel;
-    this.#inFlight[slot]! -= 1;
-    const stalled = this.#stalled.get(slot);
-    if (stalled === undefined) this.#stalled.set(slot, [parcel]);
-    else stalled.push(parcel);
+    this.#traffic.end(parcel.slot);
+    this.#traffic.stall(parcel);
   }
 
   /** A request was answered. */
   #note(parcel: ClusterParcel): void {
     const { slot } = parcel;
-    this.#inFlight[slot]! -= 1;
+    this.#traffic.end(slot);
     this.#end(parcel);
-    if (this.#inFlight[slot] === 0 && this.#stalled.has(slot)) this.#resume(slot);
+    if (this.#traffic.isStalled(slot)) this.#resume(slot);
   }
 
   #end(parcel: ClusterParcel): void {
@@ -412,21 +404,21 @@ export class ClusterCarrier implements Carrier, ReadSource {
 
   #resumeAll(): void {
     if (!this.#isOpen) return;
-    for (const slot of [...this.#stalled.keys()]) this.#resume(slot);
+    for (const slot of this.#traffic.stalledSlots()) this.#resume(slot);
     this.#send();
     if (this.#open.hasEnded) this.#options.onArrival();
   }
 
   /** Sends what waits of a slot, if nothing of it is on its way, and its owner takes it. */
   #resume(slot: Slot): void {
-    if (this.#inFlight[slot]! > 0) return;
-    const parcels = this.#stalled.get(slot)!.sort((a, b) => a.number - b.number);
-    const { live, over } = this.#ages.divide(parcels);
+    if (this.#traffic.isBusy(slot)) return;
+    const { live, over } = this.#ages.divide(this.#traffic.takeStalled(slot));
     for (const parcel of over) this.#giveUp(parcel);
     const peer = live.length > 0 ? this.#peers.ownerOf(slot, this.#view) : undefined;
-    if (live.length > 0 && peer === undefined) return void this.#stalled.set(slot, live);
-    this.#stalled.delete(slot);
-    for (const parcel of live) if (!this.#answerHere(parcel)) this.#sendTo(peer!, parcel);
+    for (const parcel of live) {
+      if (peer === undefined) this.#traffic.stall(parcel);
+      else if (!this.#answerHere(parcel)) this.#sendTo(peer, parcel);
+    }
   }
 
   #giveUp(parcel: ClusterParcel): void {
@@ -445,7 +437,7 @@ export class ClusterCarrier implements Carrier, ReadSource {
 
   /** Ends connections that will not answer any more, and tries again to send what waits. */
   #look(): void {
-    const hasGone = (slot: Slot) => this.#routedAt[slot] !== this.#view.assignedAt[slot];
+    const hasGone = (slot: Slot) => this.#traffic.isSuperseded(slot, this.#view);
     for (const peer of [...this.#peers.all()]) {
       if (this.#ages.isLate(peer, hasGone)) peer.link.close();
     }

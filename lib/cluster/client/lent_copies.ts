@@ -14,7 +14,7 @@ import { runMicrotask } from "../../core/runtime.ts";
 import { metaKeyBytes, RECORD_HASH, RECORD_KEY, RECORD_META } from "../../log/record_layout.ts";
 import { Operation, REQUEST_RECORD, Status } from "../../rings/ring_layout.ts";
 import type { Answer } from "../../gateway/request_frames.ts";
-import type { ClusterClock, Moment } from "../node/cluster_clock.ts";
+import { type ClusterClock, elapsedMs, type Moment } from "../node/cluster_clock.ts";
 import type { ClusterParcel } from "./node_peers.ts";
 
 /** Copies that a thread has, and their values, at most. */
@@ -115,10 +115,7 @@ export class LentCopies {
     const hash = words[REQUEST_RECORD + RECORD_HASH]!;
     const copy = this.#copies.get(hash);
     if (copy === undefined || !isOfKey(copy.words, words)) return undefined;
-    const { monotonicMs, epochMs } = this.now();
-    const { sentAt, usableMs } = copy;
-    const elapsedMs = Math.max(monotonicMs - sentAt.monotonicMs, epochMs - sentAt.epochMs);
-    if (elapsedMs < usableMs) return copy;
+    if (elapsedMs(copy.sentAt, this.now()) < copy.usableMs) return copy;
     this.drop(hash);
     return undefined;
   }

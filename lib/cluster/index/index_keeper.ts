@@ -19,11 +19,12 @@ import type { RecordAddress } from "../node/record_table.ts";
 import type { ComingSlots, LoaderParts, SlotLoader } from "../node/slot_loader.ts";
 import { isDirectoryDue, writeCheckpoint } from "./checkpoint_round.ts";
 import { CLEANING_DEFAULT, type CleaningRule, keptFrom, liveBytesOf } from "./cleaning.ts";
-import { IndexedTable, type IndexStats } from "./indexed_table.ts";
+import { IndexedTable } from "./indexed_table.ts";
 import { IndexIo, runAll } from "./index_io.ts";
 import { KeptTails } from "./kept_tails.ts";
 import { Purging } from "./purging.ts";
 import { ReadAhead } from "./read_ahead.ts";
+import type { IndexStats } from "./read_counts.ts";
 import type { SlotIndex } from "./slot_index.ts";
 import { type CleaningTargets, isMergeDue } from "./slot_merge.ts";
 import { type LostMessagesError, Takeover } from "./takeover.ts";
@@ -216,6 +217,7 @@ export class IndexKeeper implements SlotLoader {
     const { control, take, failed } = this.#parts!;
     const takeover: Takeover = new Takeover({
       io: this.io,
+      table: this.table,
       slots,
       keeperOf: (slot) => control.state.needs.keeperOf(slot),
       ...(giver !== undefined && { follows: giver }),

@@ -33,10 +33,11 @@ import type {
   RecordPage,
   RecordTable,
 } from "../node/record_table.ts";
-import { decodePage } from "./index_codec.ts";
+import { decodePage, type Directory, type DirectoryRef } from "./index_codec.ts";
 import type { IndexEntry } from "./index_entry.ts";
 import { type IndexIo, RETRY_MS, runAll } from "./index_io.ts";
 import { cachedAddress, isAtPlace, packAddress } from "./packed_address.ts";
+import { type IndexStats, noReads, type ReadCounts } from "./read_counts.ts";
 import { SlotIndex } from "./slot_index.ts";
 
 /** Reads of one listing that are on their way at a time. */
@@ -52,36 +53,6 @@ export const KEPT_BYTES: number = 300;
  * message.
  */
 const UNKNOWN_RECORD_BYTES = 16 * 1024;
-
-/** How reads went. */
-interface ReadCounts {
-  /** Reads of keys whose value was cached: no round trip. */
-  valueHits: number;
-  /** Reads of keys whose address was known. */
-  shortcutHits: number;
-  /** Reads that went through a page. */
-  misses: number;
-  /** Reads of keys that are absent, and known to be without a round trip. */
-  absent: number;
-  /** Round trips of reads by address. */
-  shortcutRoundTrips: number;
-  /** Round trips of reads through a page. */
-  missRoundTrips: number;
-  /** Records that were not at their shortcuts any more. */
-  staleShortcuts: number;
-}
-
-/** How reads went that requests have asked for, and what is in memory. */
-export interface IndexStats extends ReadCounts {
-  /** Bytes of the cached values and shortcuts. */
-  cacheBytes: number;
-  /** About how much memory the keys take that are in no page. */
-  tailBytes: number;
-  /** Pages of the index that this node has the addresses of. */
-  pageCount: number;
-  /** Round trips of everything: reads, listings, merging, cleaning, loading of slots. */
-  roundTrips: number;
-}
 
 /** What the table is made of. */
 export interface IndexedTableOptions {
@@ -160,11 +131,19 @@ export class IndexedTable implements RecordTable {
 
   /** A slot is not this node's any more. */
   drop(slot: number): void {
-    const index = this.slots.get(slot);
-    if (index === undefined) return;
-    index.isGone = true;
-    this.slots.delete(slot);
-    this.#cache.dropSlot(slot);
+    this.#drop(this.slots, slot);
+  }
+
+  /** A slot that was read ahead does not come, or not as it was read. */
+  dropAhead(slot: number): void {
+    this.#drop(this.ahead, slot);
+  }
+
+  /** A directory of a slot that comes was read. */
+  open(slot: SlotIndex, directory: Directory, ref: DirectoryRef): void {
+    slot.open(directory, ref);
+    // What is in the pages may be newer than what the logs had of its key until now.
+    this.#cache.dropSlot(slot.slot);
   }
 
   find(key: StoredKey, hash: number, done: Found, reader?: Reader): void {
@@ -191,7 +170,7 @@ export class IndexedTable implements RecordTable {
     const kept = { bytes: key.bytes.slice(), isBinary: key.isBinary };
     const name = nameOf(key);
     slot.take({ key: kept, name, hash, version, address, bytes, isDelete });
-    if (slot.isComing || slot.changeOf(name)?.version !== version) return;
+    if (slot.changeOf(name)?.version !== version) return;
     if (isDelete) this.#cache.remove(this.#encoder);
     else this.#cache.write(this.#encoder, ...packAddress(address), chargeOf(record), record);
   }
@@ -233,6 +212,14 @@ export class IndexedTable implements RecordTable {
 
   nextVersion(slot: number): number {
     return this.slots.get(slot)!.nextVersion();
+  }
+
+  #drop(slots: Map<number, SlotIndex>, slot: number): void {
+    const index = slots.get(slot);
+    if (index === undefined) return;
+    index.isGone = true;
+    slots.delete(slot);
+    this.#cache.dropSlot(slot);
   }
 
   #find(lookup: Lookup): void {
@@ -377,18 +364,6 @@ export class IndexedTable implements RecordTable {
       done([...found.values()].filter(({ isDelete }) => !isDelete));
     });
   }
-}
-
-function noReads(): ReadCounts {
-  return {
-    valueHits: 0,
-    shortcutHits: 0,
-    misses: 0,
-    absent: 0,
-    shortcutRoundTrips: 0,
-    missRoundTrips: 0,
-    staleShortcuts: 0,
-  };
 }
 
 /** Those that a listing asks for, as many as fit. */

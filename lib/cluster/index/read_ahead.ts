@@ -24,7 +24,7 @@ const NEAR_MESSAGES = 64;
 export interface ReadAheadParts {
   readonly engine: LogEngine;
   readonly state: ControlState;
-  readonly table: Pick<IndexedTable, "ahead">;
+  readonly table: Pick<IndexedTable, "ahead" | "dropAhead">;
   readonly coming: ComingSlots;
   readonly makeTakeover: (slots: readonly SlotIndex[]) => Takeover;
   /** Memory for keys that are in no page; when they need more, nothing is read ahead. */
@@ -74,15 +74,16 @@ export class ReadAhead {
    * them are.
    */
   took(moves: readonly Move[], node: number): Takeover | undefined {
-    const { ahead } = this.#parts.table;
+    const { table } = this.#parts;
+    const { ahead } = table;
     const coming = moves.filter(([slot, to]) => to === node && ahead.has(slot));
     const come = new Set(coming.map(([slot]) => slot));
     if (come.size === 0) {
-      for (const [slot] of moves) this.#drop(slot);
+      for (const [slot] of moves) table.dropAhead(slot);
       return undefined;
     }
     this.#isOver = true;
-    for (const slot of [...ahead.keys()]) if (!come.has(slot)) this.#drop(slot);
+    for (const slot of [...ahead.keys()]) if (!come.has(slot)) table.dropAhead(slot);
     return this.takeover;
   }
 
@@ -91,7 +92,8 @@ export class ReadAhead {
     this.#isOver = true;
     this.isRead = true;
     this.takeover.stop();
-    for (const slot of [...this.#parts.table.ahead.keys()]) this.#drop(slot);
+    const { table } = this.#parts;
+    for (const slot of [...table.ahead.keys()]) table.dropAhead(slot);
   }
 
   /** About how much memory keys take that are in no page. */
@@ -99,13 +101,5 @@ export class ReadAhead {
     let bytes = 0;
     for (const slot of this.#parts.table.ahead.values()) bytes += slot.tailBytes;
     return bytes;
-  }
-
-  #drop(slot: number): void {
-    const { ahead } = this.#parts.table;
-    const index = ahead.get(slot);
-    if (index === undefined) return;
-    index.isGone = true;
-    ahead.delete(slot);
   }
 }

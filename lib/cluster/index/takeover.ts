@@ -16,6 +16,7 @@ import { LogReplay } from "../node/log_replay.ts";
 import { indexStream, logStream } from "../node/log_streams.ts";
 import type { RecordAddress } from "../node/record_table.ts";
 import { decodeCheckpoint, decodeDirectory, type DirectoryRef } from "./index_codec.ts";
+import type { IndexedTable } from "./indexed_table.ts";
 import { type IndexIo, runAll } from "./index_io.ts";
 import type { SlotIndex } from "./slot_index.ts";
 
@@ -41,6 +42,7 @@ export class LostMessagesError extends Error {
 /** What a takeover needs. */
 export interface TakeoverParts {
   readonly io: IndexIo;
+  readonly table: Pick<IndexedTable, "open">;
   readonly slots: readonly SlotIndex[];
   readonly keeperOf: (slot: number) => Keeper | undefined;
   /** Whose log is followed on, when it is read ahead. */
@@ -177,7 +179,7 @@ export class Takeover {
     runAll(refs, READS_AT_A_TIME, ([slot, { ref, keeper }], next) => {
       const isWanted = () => isOn() && !slot.isGone && isSame(keeperOf(slot.slot), keeper);
       this.#readIndex(ref, isWanted, next, ({ body }) => {
-        slot.open(decodeDirectory(body), ref);
+        this.#parts.table.open(slot, decodeDirectory(body), ref);
         this.#opened.set(slot, keeper);
       });
     }, done);

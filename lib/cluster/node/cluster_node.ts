@@ -19,6 +19,7 @@ import { NO_OWNER } from "../control/control_state.ts";
 import { Shortening } from "../control/shortening.ts";
 import { IndexKeeper, type KeeperStats } from "../index/index_keeper.ts";
 import type { ClusterNodeOptions } from "./cluster_node_options.ts";
+import { HandOver } from "./hand_over.ts";
 import { hashOf } from "./key_table.ts";
 import type { LogRecord } from "../messages/log_codec.ts";
 import {
@@ -73,6 +74,7 @@ export class ClusterNode {
   #shortening: Shortening | undefined;
   #moves: SlotMoves | undefined;
   #sharing: SlotSharing | undefined;
+  #handOver: HandOver | undefined;
   /** Of the term in which this node is. */
   #writer: LogWriter | undefined;
   #timer: Timer | undefined;
@@ -326,6 +328,7 @@ export class ClusterNode {
     const moves = new SlotMoves(node, control.state, readUpTo, this.#options.shared);
     this.#moves = moves;
     this.#sharing = new SlotSharing({ node, clock, control, moves, loader: this.#loader, balance });
+    this.#handOver = new HandOver({ node, control, moves, lent: this.#lent });
     this.#succession = new Succession(engine, control, node);
     this.#shortening = new Shortening(engine, this.#options.stateEvery);
     this.#timer?.stop();
@@ -351,8 +354,6 @@ export class ClusterNode {
       return;
     }
     control.renew();
-    const { span } = control.lease;
-    if (span !== undefined) this.#options.shared?.prolong(span);
     if (!this.isActive) {
       // Nobody else might be there to end the lease of an earlier life of this node.
       control.revokeEnded();
@@ -361,26 +362,9 @@ export class ClusterNode {
     this.#succession!.step();
     if (control.liveMembers()[0] === this.#options.node) this.#shortening!.step(control);
     this.#sharing!.step();
-    this.#sendLeaving();
+    this.#handOver!.step(this.#writer!);
     this.#loader.step(this.#writer!);
     this.#keys.deleteExpired();
-  }
-
-  #sendLeaving(): void {
-    const { leaving } = this.#moves!;
-    const { state, holder } = this.#control!;
-    const [node, writer] = [this.#options.node, this.#writer!];
-    const isLent = this.#lent.recallAll(leaving);
-    if (leaving.size === 0 || writer.isBusyWith(leaving) || isLent) return;
-    this.#control!.send({
-      kind: "assign",
-      node,
-      holder,
-      follows: state.mapSequence,
-      moves: this.#moves!.nextMoves(),
-      barriers: [[node, writer.storedSequence]],
-      fenced: [],
-    });
   }
 
   /** A command counts. */
@@ -389,9 +373,11 @@ export class ClusterNode {
     switch (command.kind) {
       case "renew": {
         this.#loader.seen(command.node);
-        const { term, state } = this.#control!;
+        const { term, state, lease: { span } } = this.#control!;
+        const isOwn = command.node === node && term !== undefined;
+        if (isOwn && span !== undefined) this.#options.shared?.prolong(span);
         const isNew = state.leaseOf(command.node)!.term === state.sequence;
-        if (command.node === node && term !== undefined) this.#beginTerm(term);
+        if (isOwn) this.#beginTerm(term);
         if (isNew) this.#sharing!.joined(command.node);
         // Who gives and who reads ahead do not wait for each other longer than they have to.
         if (command.offer !== undefined || command.ahead !== undefined) this.#step();
@@ -434,7 +420,7 @@ export class ClusterNode {
   }
 
   #settled(): void {
-    if (this.#moves!.leaving.size > 0 && !this.#isLeaving) this.#sendLeaving();
+    if (!this.#isLeaving) this.#handOver!.step(this.#writer!);
     this.#options.settled?.();
   }
 

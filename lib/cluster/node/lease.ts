@@ -16,7 +16,7 @@
  *
  * @module
  */
-import type { ClusterClock, Moment } from "./cluster_clock.ts";
+import { type ClusterClock, elapsedMs, type Moment } from "./cluster_clock.ts";
 
 /** How long a lease is. */
 export interface LeaseTimes {
@@ -93,12 +93,7 @@ export class HeldLease {
   /** How long this node may answer if the lease is not renewed, in milliseconds. */
   leftMs(): number {
     if (this.#since === undefined) return 0;
-    const now = this.#now();
-    const elapsedMs = Math.max(
-      now.monotonicMs - this.#since.monotonicMs,
-      now.epochMs - this.#since.epochMs,
-    );
-    return Math.max(0, this.#msMax - elapsedMs);
+    return Math.max(0, this.#msMax - elapsedMs(this.#since, this.#now()));
   }
 
   /** Another one has ended it. */

@@ -13,7 +13,7 @@ import { SLOT_SHIFT } from "../../core/limits.ts";
 import { pieceOf } from "../../core/memory_pieces.ts";
 import { fence } from "../../core/memory_order.ts";
 import type { ReadValue } from "../../rings/response_ring.ts";
-import type { ClusterClock } from "../node/cluster_clock.ts";
+import { type ClusterClock, elapsedMs } from "../node/cluster_clock.ts";
 import {
   BUCKET_ENTRIES,
   bucketOf,
@@ -126,12 +126,11 @@ export class SharedReads {
   #isHeld(epochMs: number): boolean {
     const { words, doubles } = this.#view;
     const before = Atomics.load(words, LEASE_CHANGES);
-    const sinceMs = doubles[LEASE_SINCE]!;
-    const sinceEpochMs = doubles[LEASE_EPOCH]!;
+    const since = { monotonicMs: doubles[LEASE_SINCE]!, epochMs: doubles[LEASE_EPOCH]! };
     const ms = doubles[LEASE_MS]!;
     fence();
     const isWhole = (before & 1) === 0 && Atomics.load(words, LEASE_CHANGES) === before;
-    const elapsedMs = Math.max(this.#clocks.monotonicMs() - sinceMs, epochMs - sinceEpochMs);
-    return isWhole && elapsedMs < ms;
+    const now = { monotonicMs: this.#clocks.monotonicMs(), epochMs };
+    return isWhole && elapsedMs(since, now) < ms;
   }
 }
