@@ -263,7 +263,7 @@ test("a term begins before anything is written under it", () => {
 });
 
 test("requests that come together are one append", () => {
-  const { engine, writer, addAll, put, last, store, statuses } = openWriter();
+  const { engine, clock, writer, addAll, put, last, store, statuses } = openWriter();
   store();
   addAll([1, 2, 3].map((number) => putOf(`key ${number}`, value(number))));
   assert.is(engine.appends.length, 2);
@@ -273,10 +273,48 @@ test("requests that come together are one append", () => {
   put("b", 2);
   assert.is(engine.appends.length, 2, "and those that come while it is on its way are the next");
   store();
+  clock.pass(0);
   assert.equal([engine.appends.length, recordsOf(last())], [3, 2]);
   store();
   assert.equal(statuses(), Array.from({ length: 5 }, () => Status.OK));
   assert.ok(writer.isIdle);
+});
+
+test("an append waits for those whom the one before has answered, for a part of its time", () => {
+  const { engine, clock, addAll, put, last, store } = openWriter();
+  const keysOf = (from: number, to: number) =>
+    Array.from({ length: to - from }, (_, i) => putOf(`key ${from + i}`, value(i)));
+  const appended = () => {
+    const entry = last();
+    return [engine.appends.length, entry.kind === "batch" ? entry.records.length : 0];
+  };
+  store();
+  addAll(keysOf(0, 3));
+  put("b", 1);
+  clock.pass(4);
+  store();
+  addAll(keysOf(0, 2));
+  assert.equal(appended(), [2, 3], "three were answered, and two of them have asked again");
+  addAll(keysOf(2, 3));
+  assert.equal(appended(), [3, 4], "all that can be waited for");
+
+  clock.pass(4);
+  store();
+  addAll(keysOf(0, 2));
+  clock.pass(0.9);
+  assert.equal(appended(), [3, 4]);
+  clock.pass(0.1);
+  assert.equal(appended(), [4, 2], "the others have not asked again in a quarter of the time");
+
+  clock.pass(1000);
+  store();
+  clock.pass(2);
+  put("c", 1);
+  assert.equal(appended(), [5, 1], "nor are they waited for any longer than 2 ms");
+  put("d", 1);
+  clock.pass(4);
+  store();
+  assert.equal(appended(), [6, 1], "who was answered alone is not waited for");
 });
 
 test("an append whose outcome is unknown is sent again as it was, and answered when it is stored", () => {

@@ -3,8 +3,7 @@
  * waited (group commit).
  *
  * One append is on its way at a time. It is made when all requests have been taken that came
- * together: if the first of them went alone, those who are answered by one append would ask again
- * while that is on its way, and each append would have half of what it could have.
+ * together (next_append.ts).
  *
  * When its outcome is unknown it is sent again, the same bytes,
  * until it is known to be stored. It may then be there twice, and one of them may come long after:
@@ -28,6 +27,7 @@ import { BatchDecisions, type BatchParts, type Ended } from "./batch_decisions.t
 import { findRecords, type Found } from "./found_records.ts";
 import { LateRequests } from "./late_requests.ts";
 import type { HeldLease } from "./lease.ts";
+import { NextAppend } from "./next_append.ts";
 import { PendingRequests } from "./pending_requests.ts";
 import type { RecordAddress } from "./record_table.ts";
 import {
@@ -75,8 +75,7 @@ export class LogWriter {
   #members: readonly WaitingRequest[] | undefined;
   /** Whether their append may have been sent. */
   #isSent = false;
-  /** Whether an append is going to be made of what waits. */
-  #willFlush = false;
+  readonly #next: NextAppend;
   #isReady = false;
   #isClosed = false;
   #storedSequence = 0;
@@ -84,6 +83,7 @@ export class LogWriter {
   /** Begins the term: nothing is written before that is stored. */
   constructor(parts: LogWriterParts) {
     this.#parts = parts;
+    this.#next = new NextAppend(parts.clock, parts.soon, () => this.#flush());
     this.#append("own", encodeOwn(parts.term), () => {
       this.#isReady = true;
       this.#flush();
@@ -140,17 +140,13 @@ export class LogWriter {
     this.#pending.begin(slotOf(request), request.session);
     this.#waiting.push({ request, bytes, done });
     this.#waitingBytes += bytes;
-    if (this.#willFlush || this.#members !== undefined) return;
-    this.#willFlush = true;
-    this.#parts.soon(() => {
-      this.#willFlush = false;
-      this.#flush();
-    });
+    if (this.#members === undefined) this.#next.noteRequest(this.#waiting.length);
   }
 
   /** The term has ended. What waits was not written; of what is on its way nobody knows. */
   close(): void {
     this.#isClosed = true;
+    this.#next.stop();
     const members = this.#members ?? [];
     const waiting = this.#waiting;
     this.#members = undefined;
@@ -197,6 +193,7 @@ export class LogWriter {
     for (const { bytes } of rest) this.#waitingBytes += bytes;
     const { records, ended } = batch;
     const message = encodeBatch(term, records, limits.batchBytes);
+    const startMs = clock.monotonicMs();
     const settle = (sequence = 0) => {
       if (this.#isClosed) return;
       if (!lease.holds()) return void clock.after(RETRY_MS, () => settle(sequence));
@@ -205,7 +202,9 @@ export class LogWriter {
       );
       this.#members = undefined;
       for (const one of ended) this.#answer(one);
-      this.#flush();
+      // Without a record there was no append for others to come together in.
+      const answeredCount = records.length === 0 ? 0 : ended.length;
+      this.#next.noteEnd(answeredCount, this.#waiting.length, clock.monotonicMs() - startMs);
       settled();
     };
     // Conditions that do not hold leave no record; what they have seen is in the table.
