@@ -18,7 +18,8 @@ const { values } = parseArgs({
   options: {
     keys: { type: "string", default: "10000" },
     "warm-up": { type: "string", default: "10" },
-    rounds: { type: "string", default: "21" },
+    rounds: { type: "string", default: "15" },
+    repetitions: { type: "string", default: "5" },
   },
 });
 
@@ -28,9 +29,10 @@ console.log(
     `${values.keys} keys`,
 );
 console.log(formatAdapters(
-  await measureAdapters({
+  measureAdapters({
     keyCount: Number(values.keys),
     warmUpCount: Number(values["warm-up"]),
     roundCount: Number(values.rounds),
+    repetitionCount: Number(values.repetitions),
   }),
 ));

@@ -2,27 +2,32 @@
  * What Keyv costs on `dinomo/keyv`, beside Keyv on a `Map`.
  *
  * Each subject (subjects.ts) has a process of its own, as an application has one Keyv: in one
- * process all would pay for the garbage of the others. The processes take turns with rounds in
- * which they set and get all keys, one operation after the other; of the rounds, medians count.
+ * process all would pay for the garbage of the others. The processes take turns; of the repetitions
+ * of each, the medians count.
  *
  * @module
  */
-import { type ChildProcess, spawn } from "node:child_process";
-import { createInterface } from "node:readline";
+import { spawnSync } from "node:child_process";
 import { runtimeCommand, THIS_RUNTIME } from "../../scripts/runtimes.ts";
-import { alignColumns } from "../report/format.ts";
 import { median } from "../measure/statistics.ts";
+import { alignColumns } from "../report/format.ts";
 import { SUBJECTS } from "./subjects.ts";
 
+/** What one process measures. */
+export interface RoundsPlan {
+  readonly keyCount: number;
+  /** Rounds before those that count, in which code is compiled. */
+  readonly warmUpCount: number;
+  /** Rounds, of which the median counts. */
+  readonly roundCount: number;
+}
+
 /** How much is measured. */
-export interface AdaptersPlan {
+export interface AdaptersPlan extends RoundsPlan {
   /** Which subjects; those that the others are compared with among them. @default all */
   readonly names?: readonly string[];
-  readonly keyCount: number;
-  /** Rounds of each subject before those that count, in which its code is compiled. */
-  readonly warmUpCount: number;
-  /** Rounds in which each of the subjects takes its turn. */
-  readonly roundCount: number;
+  /** Processes of each subject. */
+  readonly repetitionCount: number;
 }
 
 /** Microseconds for a set and a get of one subject. */
@@ -31,56 +36,32 @@ export interface AdapterFigures {
   readonly getMicros: number;
 }
 
-/** Milliseconds of one round. */
-type Round = readonly [setMs: number, getMs: number];
-
-/** A process of subject_process.ts. */
-class Subject {
-  readonly #child: ChildProcess;
-  readonly #lines: AsyncIterator<string>;
-
-  constructor(name: string, keyCount: number) {
-    const { program, args } = runtimeCommand(THIS_RUNTIME, "bench/adapters/subject_process.ts");
-    this.#child = spawn(program, [...args, name, String(keyCount)], {
-      stdio: ["pipe", "pipe", "inherit"],
-    });
-    this.#lines = createInterface({ input: this.#child.stdout! })[Symbol.asyncIterator]();
-  }
-
-  /** Has it set and get all keys. */
-  async run(): Promise<Round> {
-    this.#child.stdin!.write("\n");
-    const { value, done } = await this.#lines.next();
-    if (done) throw new Error(`a process has ended with ${this.#child.exitCode}, and no figures`);
-    return JSON.parse(value) as Round;
-  }
-
-  end(): void {
-    this.#child.stdin!.end();
-  }
-}
+const PROCESS_MS_MAX = 120_000;
 
 /** Measures everything of a plan; the names say the version, where it keeps entries, and how. */
-export async function measureAdapters(
-  { names = [...SUBJECTS.keys()], keyCount, warmUpCount, roundCount }: AdaptersPlan,
-): Promise<Map<string, AdapterFigures>> {
-  const subjects = names.map((name) => new Subject(name, keyCount));
-  try {
-    const rounds = names.map((): Round[] => []);
-    for (let i = -warmUpCount; i < roundCount; i++) {
-      for (const [at, subject] of subjects.entries()) {
-        const round = await subject.run();
-        if (i >= 0) rounds[at]!.push(round);
-      }
-    }
-    const microsOf = (ms: number[]) => median(ms) * 1000 / keyCount;
-    return new Map(names.map((name, at) => [name, {
-      setMicros: microsOf(rounds[at]!.map(([setMs]) => setMs)),
-      getMicros: microsOf(rounds[at]!.map(([, getMs]) => getMs)),
-    }]));
-  } finally {
-    for (const subject of subjects) subject.end();
-  }
+export function measureAdapters(
+  { names = [...SUBJECTS.keys()], repetitionCount, ...rounds }: AdaptersPlan,
+): Map<string, AdapterFigures> {
+  const repetitions = Array.from(
+    { length: repetitionCount },
+    () => names.map((name) => measureOne(name, rounds)),
+  );
+  const medianOf = (at: number, of: keyof AdapterFigures) =>
+    median(repetitions.map((figures) => figures[at]![of]));
+  return new Map(names.map((name, at) => [name, {
+    setMicros: medianOf(at, "setMicros"),
+    getMicros: medianOf(at, "getMicros"),
+  }]));
+}
+
+function measureOne(name: string, rounds: RoundsPlan): AdapterFigures {
+  const { program, args } = runtimeCommand(THIS_RUNTIME, "bench/adapters/subject_process.ts");
+  const { stdout, stderr } = spawnSync(program, [...args, name, JSON.stringify(rounds)], {
+    encoding: "utf8",
+    timeout: PROCESS_MS_MAX,
+  });
+  if (stdout === "") throw new Error(`"${name}" has ended without figures: ${stderr}`);
+  return JSON.parse(stdout) as AdapterFigures;
 }
 
 /** The figures as a table, with their ratios to those of the same Keyv on a `Map` that serializes. */
