@@ -176,11 +176,12 @@ const SHARED: readonly string[] = [
   "test/gateway/",
   "test/unit/",
 ];
-/** Those of them that do start threads. */
+/** Those of them that do start threads, or test what a process does first. */
 const ALONE: readonly string[] = [
   "test/gateway/called_pool.test.ts",
   "test/gateway/lines.test.ts",
   "test/unit/linearizability/recorder.test.ts",
+  "test/unit/native_texts.test.ts",
   "test/unit/thread_starts.test.ts",
   "test/unit/thread_stream.test.ts",
 ];
