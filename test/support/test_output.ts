@@ -39,13 +39,14 @@ export class TestOutput {
   }
 
   /**
-   * What the files have printed that have begun. What a shared process prints before its first file is
-   * that file's, too.
+   * What the files have printed that have begun. What a shared process prints before its first file, and
+   * the time that it takes to start, are that file's, too.
    */
   get parts(): readonly OutputPart[] {
     const [first, second, ...others] = this.#parts;
     if (!this.#isShared || second === undefined) return this.#parts;
-    return [{ ...second, text: first!.text + second.text }, ...others];
+    const { startMs, text } = first!;
+    return [{ ...second, startMs, text: text + second.text }, ...others];
   }
 
   /** Takes what has come; says whether a file has begun with it. */
