@@ -19,14 +19,9 @@ import { setTimeout } from "node:timers/promises";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { PROJECT_ROOT, RUNTIMES } from "../scripts/runtimes.ts";
-import {
-  type FileResult,
-  findTestFiles,
-  parseSummary,
-  runTestFiles,
-  runtimesOf,
-  TURNS,
-} from "./support/test_runner.ts";
+import { parseSummary } from "./support/test_output.ts";
+import { planJobs, runtimesOf, sharesProcess, TURNS } from "./support/test_plan.ts";
+import { type FileResult, findTestFiles, runTestFiles } from "./support/test_runner.ts";
 
 const HEADER = `import { test } from "uvu"; import * as assert from "uvu/assert";`;
 
@@ -44,6 +39,9 @@ const ENDING: Record<string, string> = {
   not_run: `test("a", () => {});`,
   empty: ``,
 };
+
+/** A file that takes long enough for what {@linkcode ENDING} has to crash later. */
+const SLOW = `test("a", () => new Promise((resolve) => setTimeout(resolve, 5000))); test.run();`;
 
 /** Files that never end: inside a test, and after the last one, with a child process. */
 const HANGING: Record<string, string> = {
@@ -182,10 +180,71 @@ test("what takes turns is there", () => {
   }
 });
 
+test("what shares a process is run in few of them, each file as often as alone", () => {
+  const files = findTestFiles(PROJECT_ROOT, []);
+  const jobs = planJobs(files, RUNTIMES, 1);
+  const planned = jobs.flatMap(({ files, runtime }) => files.map((file) => `${file} ${runtime}`));
+  const alone = files.flatMap((file, i) => {
+    return runtimesOf(file, i, RUNTIMES, 1).map((runtime) => `${file} ${runtime}`);
+  });
+  assert.equal(planned.sort(), alone.sort());
+  for (const { files } of jobs) {
+    assert.ok(files.length === 1 || files.every(sharesProcess), files.join());
+  }
+  assert.ok(jobs.length < planned.length * 0.7, `${jobs.length} processes`);
+});
+
+test("what shares a process starts no thread, no process and no store", () => {
+  const starts = /worker_threads|child_process|(?<![.\w])open\(|storeSuite/;
+  for (const file of findTestFiles(PROJECT_ROOT, []).filter(sharesProcess)) {
+    const [found] = starts.exec(readFileSync(join(PROJECT_ROOT, file), "utf8")) ?? [];
+    assert.is(found, undefined, `${file} has ${found}`);
+  }
+});
+
+/** How files do, in this order, that one process begins with; see ENDING. */
+const SHARING: readonly (readonly [name: string, failure: RegExp | undefined])[] = [
+  ["passing", undefined],
+  ["failing", /^1 of 2 tests failed$/],
+  ["passing", undefined],
+  ["crashing", /^ended without a summary, exit code 1; in one process after test/],
+  // What follows a file that has broken the process runs in another one.
+  ["exiting", /^ended without a summary, exit code 1$/],
+  ["unsettled", /^ended without a summary, exit code 13$/],
+  ["failing_hook", /^1 of 1 tests failed$/],
+  ["no_test", /^ran no test/],
+  ["not_run", /^ran no test/],
+  ["empty", /^ran no test/],
+  ["crashing_later", undefined],
+  ["slow", /^ended without a summary, exit code 1; in one process .*crashing_later/],
+  ["passing", undefined],
+];
+
+test("files that share a process are told apart, whatever one of them does", async () => {
+  const files = SHARING.map(([name], i) => `test/gateway/${10 + i}_${name}.test.ts`);
+  for (const folder of ["test", "dist/test"]) {
+    mkdirSync(join(root, folder, "gateway"), { recursive: true });
+  }
+  files.forEach((file, i) => {
+    const body = SHARING[i]![0] === "empty" ? "" : `${HEADER}\n${ENDING[SHARING[i]![0]] ?? SLOW}\n`;
+    writeFileSync(join(root, file), "");
+    writeFileSync(join(root, "dist", file.replace(/ts$/, "js")), body);
+  });
+  const [results, lines] = await run(files.map((file) => file.slice(5, -8)), 60_000);
+  assert.equal(results.map(({ file }) => file), files);
+  results.forEach(({ file, failure, output }, i) => {
+    const expected = SHARING[i]![1];
+    if (expected === undefined) assert.is(failure, undefined, `${file}\n${output}`);
+    else assert.match(failure ?? "", expected, `${file}\n${output}`);
+  });
+  // What a file has registered and not run is run with the next one, beside its own failure.
+  assert.is(lines.at(-1), "9 passed, 9 failed");
+});
+
 test("a quick run leaves out what does not fit, and says so", async () => {
   mkdirSync(join(root, "dist", "test", "unit"), { recursive: true });
   mkdirSync(join(root, "test", "unit"), { recursive: true });
-  for (const [name, body] of [["endless", HANGING["hanging"]], ["short", ENDING["passing"]]]) {
+  for (const [name, body] of [["short", ENDING["passing"]], ["unending", HANGING["hanging"]]]) {
     writeFileSync(join(root, "test", "unit", `${name}.test.ts`), "");
     writeFileSync(join(root, "dist", "test", "unit", `${name}.test.js`), `${HEADER}\n${body}\n`);
   }
@@ -200,7 +259,7 @@ test("a quick run leaves out what does not fit, and says so", async () => {
     print: (text) => lines.push(text),
   });
   assert.equal(results.map(({ file }) => file), ["test/unit/short.test.ts"]);
-  assert.is(lines.at(-3), "left out, as time was up: test/unit/endless.test.ts");
+  assert.is(lines.at(-3), "left out, as time was up: test/unit/unending.test.ts");
   assert.is(lines.at(-2), "left out, as they take longer or tell less: 2 of test/");
   assert.is(lines.at(-1), "2 passed, 0 failed");
 });

@@ -1,5 +1,6 @@
 /**
- * Runs test files, each in a process of its own on each runtime, and counts what they report.
+ * Runs test files on each runtime, in a process of their own or in one that short ones share (test_plan.ts),
+ * and counts what they report.
  *
  * A file passes when its process exits by itself with code 0 within the time limit and uvu's closing
  * summary says that at least one test ran and all of them passed. The exit code alone is not trusted:
@@ -14,7 +15,20 @@ import { readdirSync } from "node:fs";
 import { join, sep } from "node:path";
 import process from "node:process";
 import { clearTimeout, setTimeout } from "node:timers";
-import { type Runtime, runtimeCommand } from "../../scripts/runtimes.ts";
+import {
+  type Command,
+  PROJECT_ROOT,
+  type Runtime,
+  runtimeCommand,
+} from "../../scripts/runtimes.ts";
+import { planJobs, type TestJob } from "./test_plan.ts";
+import {
+  hasFailed,
+  parseSummary,
+  type Summary,
+  TestOutput,
+  withoutColours,
+} from "./test_output.ts";
 
 /** What to run and how. */
 export interface TestRunOptions {
@@ -30,7 +44,7 @@ export interface TestRunOptions {
   timeoutMs: number;
   /** Runs only {@linkcode QUICK_PATHS}, as far as this time allows, and says what it left out. */
   quickMs?: number;
-  /** Runs the files of {@linkcode TURNS} on some of the runtimes each; which ones changes with this number. */
+  /** Runs the files of `TURNS` on some of the runtimes each; which ones changes with this number. */
   turn?: number;
   /** Called with each piece of the report as soon as it is known, without the line's end. */
   print: (text: string) => void;
@@ -54,37 +68,29 @@ export interface FileResult extends TestCounts {
   durationMs: number;
 }
 
-/** The numbers of uvu's closing lines. */
-export interface Summary {
-  total: number;
-  passed: number;
-  skipped: number;
-}
-
 /** How a process ended. */
 export interface ProcessEnd {
-  output: string;
   exitCode: number | null;
   signal: string | null;
   timedOut: boolean;
 }
-
-/** Output kept per file: a file that prints in a loop must not take the runner's memory. */
-const OUTPUT_CHARS_MAX = 1 << 20;
 
 /** Time between the end of a process and that of its output, which a surviving child may hold open. */
 const OUTPUT_DRAIN_MS = 2000;
 
 /** Time that a process has to end by itself when its tests have failed: what such a test left open is not waited for. */
 const FAILED_END_MS = 2000;
-/** The summary is within so many characters before the end of the output when it has just come. */
-const SUMMARY_CHARS_MAX = 1000;
 
 /** Lines of a test's message that are repeated in the list of what failed, and their length. */
 const FAILURE_LINES_MAX = 8;
 const FAILURE_CHARS_MAX = 300;
 
 const FILE_SUFFIX = ".test.ts";
+
+/** The program that runs several files. */
+const SHARED_PROGRAM = "test/support/shared_process.ts";
+/** How a file has ended whose process goes on, or is not needed any more. */
+const ENDED: ProcessEnd = { exitCode: 0, signal: null, timedOut: false };
 
 /** Process groups that run now, so that an interrupted run leaves none behind. */
 const running = new Set<ChildProcess>();
@@ -100,183 +106,6 @@ export const QUICK_PATHS: readonly string[] = [
   "test/api/iteration.test.ts",
   "test/api/pipelining.test.ts",
 ];
-
-/**
- * Files that the runtimes take turns with, and how many of them run each in one run: the tools of
- * development, which are no part of the library; long searches on real threads, which differ by
- * their seeds from run to run anyhow; and what kills, stalls and starts most threads. Planted bugs
- * are each tried on one runtime, which their files name.
- */
-export const TURNS: readonly (readonly [path: string, where: number | Runtime])[] = [
-  ["test/bench", 1],
-  ["test/experiments/", 1],
-  ["test/runner.test.ts", 1],
-  ["test/planted/planted_texts.test.ts", 1],
-  ["test/planted/planted_durability_bugs.test.ts", "deno"],
-  ["test/planted/planted_mnode_bugs.test.ts", "node"],
-  ["test/planted/planted_opening_bugs.test.ts", "node"],
-  ["test/planted/planted_standby_bugs.test.ts", "node"],
-  ["test/planted/planted_start_bugs.test.ts", "node"],
-  ["test/planted/", "bun"],
-  ["test/cluster/real_cluster.test.ts", 1],
-  ["test/cluster/cluster_agents.test.ts", 1],
-  ["test/cluster/cluster_backup.test.ts", 1],
-  ["test/cluster/cluster_trust.test.ts", 1],
-  ["test/cluster/cluster_balance.test.ts", 1],
-  ["test/cluster/cluster_processes.test.ts", 1],
-  ["test/cluster/cluster_hot_key.test.ts", 1],
-  ["test/cluster/cluster_large.test.ts", 1],
-  ["test/cluster/large_simulation.test.ts", 1],
-  ["test/cluster/cluster_chaos.test.ts", 1],
-  ["test/cluster/cluster_campaign.test.ts", 1],
-  ["test/demo_cluster.test.ts", 1],
-  ["test/demo.test.ts", 1],
-  ["test/remote/blocking_calls.test.ts", 1],
-  ["test/persistence/other_runtimes.test.ts", 1],
-  ["test/simulation/failovers_cells_logged.test.ts", 1],
-  ["test/simulation/one_interruption.test.ts", 1],
-  ["test/property/values.test.ts", 1],
-  ["test/simulation/far_steps.test.ts", 1],
-  ["test/unit/key_replication.test.ts", 1],
-  ["test/persistence/system_call_faults.test.ts", 1],
-  ["test/unit/pool_copy.test.ts", 1],
-  ["test/simulation/lives.test.ts", 1],
-  ["test/persistence/power_loss.test.ts", 1],
-  ["test/unit/linearizability/long_histories.test.ts", 1],
-  ["test/unit/cache/policies.test.ts", 1],
-  ["test/unit/log_merger.test.ts", 1],
-  ["test/simulation/wake_ups.test.ts", 1],
-  ["test/simulation/whole_steps.test.ts", 1],
-  ["test/simulation/death_in_segments.test.ts", 1],
-  ["test/simulation/reads_of_reused_segments.test.ts", 1],
-  ["test/remote/", 1],
-  ["test/documentation.test.ts", 1],
-  ["test/bundlers.test.ts", 1],
-  ["test/foreign_runners.test.ts", 1],
-  ["test/frameworks.test.ts", 1],
-  ["test/installed.test.ts", 1],
-  ["test/inspector/page.test.ts", 1],
-  ["test/inspector/cluster_page.test.ts", 1],
-  ["test/deno_permissions.test.ts", 1],
-  ["test/jsr.test.ts", 1],
-  ["test/require.test.ts", 1],
-  ["test/api/hot_reload.test.ts", 1],
-  ["test/persistence/read_only.test.ts", 2],
-  ["test/chaos/", 1],
-  ["test/outcomes/", 1],
-  ["test/live/hosts.test.ts", 1],
-  ["test/live/reading.test.ts", 1],
-  ["test/api/cached_threads.test.ts", 1],
-  ["test/api/conditional.test.ts", 1],
-  ["test/api/debug_trace.test.ts", 1],
-  ["test/api/departed_host.test.ts", 1],
-  ["test/api/full_pool.test.ts", 1],
-  ["test/api/joined_increments.test.ts", 1],
-  ["test/api/kept_stores.test.ts", 1],
-  ["test/api/namespaces.test.ts", 1],
-  ["test/api/pipelining.test.ts", 1],
-  ["test/api/process_life.test.ts", 1],
-  ["test/api/reads_and_writes.test.ts", 1],
-  ["test/api/scaling.test.ts", 1],
-  ["test/api/statistics.test.ts", 1],
-  ["test/api/transactions.test.ts", 1],
-  ["test/api/undecodable.test.ts", 1],
-  ["test/cli/command_line.test.ts", 2],
-  ["test/cli/pipes.test.ts", 1],
-  ["test/persistence/failing_calls.test.ts", 1],
-  ["test/persistence/logged_hostile.test.ts", 1],
-  ["test/persistence/logged_power_loss.test.ts", 1],
-  ["test/simulation/death_in_tables.test.ts", 1],
-  ["test/simulation/death_in_trees.test.ts", 1],
-  ["test/simulation/failovers_cells.test.ts", 1],
-  ["test/simulation/failovers_commits", 1],
-  ["test/simulation/failovers_far.test.ts", 1],
-  ["test/simulation/failovers_in_memory.test.ts", 1],
-  ["test/simulation/failovers_ordered.test.ts", 1],
-  ["test/simulation/failovers_sessions.test.ts", 1],
-  ["test/simulation/failovers_watched.test.ts", 1],
-  ["test/simulation/ordered_steps.test.ts", 1],
-  ["test/simulation/reads_of_commits.test.ts", 1],
-  ["test/simulation/watches.test.ts", 1],
-  ["test/property/ordered_keys.test.ts", 1],
-  ["test/examples.test.ts", 1],
-  ["test/cli/reading.test.ts", 1],
-  ["test/simulation/death_in_evictions.test.ts", 1],
-  ["test/simulation/failovers_far_logged.test.ts", 1],
-  ["test/simulation/failovers_logged.test.ts", 1],
-  ["test/adapters/", 1],
-  ["test/lock/", 1],
-  ["test/queue/", 1],
-  ["test/deno_kv/kv.test.ts", 1],
-  ["test/property/store_model.test.ts", 1],
-  ["test/api/aborting.test.ts", 1],
-  ["test/api/capacity.test.ts", 1],
-  ["test/api/commits.test.ts", 1],
-  ["test/api/committing_threads.test.ts", 1],
-  ["test/api/consistent_reads.test.ts", 1],
-  ["test/api/cycles.test.ts", 1],
-  ["test/api/evicting.test.ts", 1],
-  ["test/api/key_types.test.ts", 1],
-  ["test/api/large_pools.test.ts", 1],
-  ["test/api/lives.test.ts", 1],
-  ["test/api/long_keys.test.ts", 1],
-  ["test/api/operation_order.test.ts", 1],
-  ["test/api/ordered.test.ts", 1],
-  ["test/api/ordered_threads.test.ts", 1],
-  ["test/api/ordered_lives.test.ts", 1],
-  ["test/api/ranges.test.ts", 1],
-  ["test/property/ordered_model.test.ts", 1],
-  ["test/api/picking.test.ts", 1],
-  ["test/api/replication.test.ts", 1],
-  ["test/api/single_flight.test.ts", 1],
-  ["test/api/strict_histories.test.ts", 1],
-  ["test/persistence/everything_at_once.test.ts", 1],
-  ["test/persistence/hostile_snapshot.test.ts", 1],
-  ["test/persistence/killed_process.test.ts", 1],
-  ["test/persistence/killed_while_logging.test.ts", 1],
-  ["test/persistence/snapshot_under_load.test.ts", 1],
-  ["test/api/attached.test.ts", 1],
-  ["test/api/watching.test.ts", 2],
-  ["test/api/watching_prefixes.test.ts", 1],
-  ["test/api/watching_threads.test.ts", 1],
-  ["test/api/autoscaling.test.ts", 1],
-  ["test/api/batches.test.ts", 2],
-  ["test/api/compaction.test.ts", 1],
-  ["test/api/derived.test.ts", 1],
-  ["test/api/event_loop.test.ts", 1],
-  ["test/api/failing_nodes.test.ts", 1],
-  ["test/api/failing_processors.test.ts", 1],
-  ["test/api/failover.test.ts", 1],
-  ["test/api/fake_time.test.ts", 1],
-  ["test/api/iteration.test.ts", 1],
-  ["test/api/memory.test.ts", 1],
-  ["test/api/nearly_full.test.ts", 2],
-  ["test/api/reentrancy.test.ts", 1],
-  ["test/api/stalled_nodes.test.ts", 1],
-  ["test/api/threadless.test.ts", 1],
-  ["test/cli/copying.test.ts", 1],
-  ["test/cli/damage.test.ts", 1],
-  ["test/persistence/durability.test.ts", 1],
-  ["test/persistence/format_fixtures.test.ts", 1],
-  ["test/persistence/moved_directory.test.ts", 1],
-  ["test/persistence/pool_lock.test.ts", 1],
-  ["test/persistence/reopening.test.ts", 1],
-];
-
-/** On which of the runtimes a file, the n-th of its run, is run. */
-export function runtimesOf(
-  file: string,
-  index: number,
-  runtimes: readonly Runtime[],
-  turn: number | undefined,
-): readonly Runtime[] {
-  const own = TURNS.find(([path]) => file.startsWith(path));
-  if (turn === undefined || own === undefined) return runtimes;
-  const where = own[1];
-  if (typeof where === "string") return runtimes.filter((runtime) => runtime === where);
-  const order = runtimes.map((_, i) => runtimes[(index + turn + i) % runtimes.length]!);
-  return order.slice(0, where);
-}
 
 /** Paths of the test files under `root`/test, relative to `root`, with forward slashes, sorted. */
 export function findTestFiles(root: string, only: readonly string[]): string[] {
@@ -301,9 +130,7 @@ export async function runTestFiles(options: TestRunOptions): Promise<FileResult[
   const files = quickMs === undefined ? all : findQuickFiles(all);
   const endMs = performance.now() + (quickMs ?? Infinity);
   if (files.length === 0) print("no test file found");
-  const jobs = files.flatMap((file, i) =>
-    runtimesOf(file, i, runtimes, turn).map((runtime) => ({ file, runtime }))
-  );
+  const jobs = planJobs(files, runtimes, turn);
   const fileWidth = Math.max(0, ...files.map((file) => file.length));
   const results: FileResult[] = [];
   const late: string[] = [];
@@ -312,13 +139,20 @@ export async function runTestFiles(options: TestRunOptions): Promise<FileResult[
     while (jobs.length > 0 && performance.now() < endMs) {
       const job = jobs.shift()!;
       const msMax = Math.min(timeoutMs, endMs - performance.now());
-      const result = await runTestFile(root, job.file, job.runtime, msMax);
-      if (quickMs !== undefined && performance.now() >= endMs) {
-        late.push(job.file);
-        continue;
+      const ended = await runTestJob(root, job, msMax);
+      const isLate = quickMs !== undefined && performance.now() >= endMs;
+      for (const result of ended) {
+        // The last one had not ended, unless it has passed.
+        if (isLate && result === ended.at(-1) && result.failure !== undefined) {
+          late.push(result.file);
+          continue;
+        }
+        results.push(result);
+        print(formatResult(result, fileWidth));
       }
-      results.push(result);
-      print(formatResult(result, fileWidth));
+      // What the process that they share has not come to, as a file before them has broken it.
+      const left = job.files.slice(ended.length);
+      if (left.length > 0) jobs.unshift({ ...job, files: left });
     }
   }
   await Promise.all(Array.from({ length: jobCount }, runJobs));
@@ -332,7 +166,7 @@ export async function runTestFiles(options: TestRunOptions): Promise<FileResult[
     print("the runtimes took turns with long searches and the tests of tools: see --everywhere");
   }
   if (quickMs !== undefined) {
-    late.push(...jobs.map(({ file }) => file));
+    late.push(...jobs.flatMap(({ files }) => files));
     const slow = all.filter((file) => !files.includes(file));
     print(`left out, as time was up: ${late.join(", ") || "nothing"}`);
     print(`left out, as they take longer or tell less: ${countByFolder(slow)}`);
@@ -342,43 +176,44 @@ export async function runTestFiles(options: TestRunOptions): Promise<FileResult[
   return results;
 }
 
-/** Runs one file on one runtime. Never rejects: whatever goes wrong is a failure of the file. */
-export async function runTestFile(
-  root: string,
-  file: string,
-  runtime: Runtime,
-  timeoutMs: number,
-): Promise<FileResult> {
-  const startMs = performance.now();
+/**
+ * Runs the files of a job, and says how each of them did that has begun: at least one. Never rejects:
+ * whatever goes wrong is a failure of the file that was begun last.
+ */
+async function runTestJob(root: string, job: TestJob, timeoutMs: number): Promise<FileResult[]> {
+  const { files, runtime } = job;
+  const output = new TestOutput(files.length > 1);
   let end: ProcessEnd;
   try {
-    end = await runProcess(root, file, runtime, timeoutMs);
+    end = await runProcess(root, job, timeoutMs, output);
   } catch (error) {
-    end = { output: String(error), exitCode: null, signal: null, timedOut: false };
+    output.add(String(error));
+    end = { exitCode: null, signal: null, timedOut: false };
   }
-  return { file, runtime, durationMs: performance.now() - startMs, ...judge(end, timeoutMs) };
+  const endMs = performance.now();
+  return output.parts.map((part, i, { length }) => ({
+    file: files[i]!,
+    runtime,
+    durationMs: (part.endMs ?? endMs) - part.startMs,
+    ...judge(i < length - 1 ? ENDED : end, part.text, timeoutMs, files.slice(0, i)),
+  }));
 }
 
-/** Decides what the end of a test file's process means. */
-export function judge(
+/** Decides what the end of a test file, and what it has printed, mean; `before`: who shared its process. */
+function judge(
   end: ProcessEnd,
+  output: string,
   timeoutMs: number,
+  before: readonly string[],
 ): TestCounts & { output: string; failure?: string } {
-  const { output } = end;
   const summary = parseSummary(output);
   const failedTests = summary === undefined ? 0 : summary.total - summary.passed;
   const failure = describeFailure(end, summary, timeoutMs);
   const counts = { passed: summary?.passed ?? 0, skipped: summary?.skipped ?? 0 };
   if (failure === undefined) return { ...counts, failed: 0, output };
-  return { ...counts, failed: Math.max(1, failedTests), output, failure };
-}
-
-/** Reads uvu's closing lines; undefined when they are not there, as in a file that crashed. */
-export function parseSummary(output: string): Summary | undefined {
-  const pattern = /^ {2}Total: +(\d+)\n {2}Passed: +(\d+)\n {2}Skipped: +(\d+)$/gm;
-  const last = [...withoutColours(output).matchAll(pattern)].at(-1);
-  if (last === undefined) return undefined;
-  return { total: Number(last[1]), passed: Number(last[2]), skipped: Number(last[3]) };
+  // What they have left behind may be why it does not end, or crashes.
+  const others = failedTests > 0 || before.length === 0 ? "" : `; in one process after ${before}`;
+  return { ...counts, failed: Math.max(1, failedTests), output, failure: failure + others };
 }
 
 /** Adds up the counts of many results. */
@@ -414,17 +249,13 @@ function describeFailure(
   return undefined;
 }
 
-function hasFailed({ passed, total }: Summary): boolean {
-  return passed < total;
-}
-
 function runProcess(
   root: string,
-  file: string,
-  runtime: Runtime,
+  { files, runtime }: TestJob,
   timeoutMs: number,
+  output: TestOutput,
 ): Promise<ProcessEnd> {
-  const { program, args } = runtimeCommand(runtime, file, root);
+  const { program, args } = commandOf(root, files, runtime);
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, {
       cwd: root,
@@ -434,8 +265,8 @@ function runProcess(
       stdio: ["ignore", "pipe", "pipe"],
     });
     running.add(child);
-    let output = "";
     let timedOut = false;
+    let wasGivenUp = false;
     let ended = false;
     let failedTimer: ReturnType<typeof setTimeout> | undefined;
     const timer = setTimeout(() => {
@@ -444,15 +275,13 @@ function runProcess(
     }, timeoutMs);
 
     function collect(text: string): void {
-      output += text;
-      const summary = parseSummary(output.slice(-SUMMARY_CHARS_MAX));
-      if (summary !== undefined && hasFailed(summary)) {
-        failedTimer ??= setTimeout(() => killGroup(child), FAILED_END_MS);
-      }
-      // The summary comes last: drop what is in the middle, not the end.
-      const half = OUTPUT_CHARS_MAX >> 1;
-      if (output.length > 2 * OUTPUT_CHARS_MAX) {
-        output = output.slice(0, half) + output.slice(-half);
+      // Each file has the whole time.
+      if (output.add(text)) timer.refresh();
+      if (output.hasEndedInFailure(files.length)) {
+        failedTimer ??= setTimeout(() => {
+          wasGivenUp = true;
+          killGroup(child);
+        }, FAILED_END_MS);
       }
     }
     function finish(exitCode: number | null, signal: string | null): void {
@@ -462,7 +291,7 @@ function runProcess(
       clearTimeout(failedTimer);
       running.delete(child);
       killGroup(child);
-      resolve({ output, exitCode, signal, timedOut });
+      resolve(wasGivenUp ? ENDED : { exitCode, signal, timedOut });
     }
     child.stdout.setEncoding("utf8").on("data", collect);
     child.stderr.setEncoding("utf8").on("data", collect);
@@ -476,6 +305,14 @@ function runProcess(
       setTimeout(() => finish(exitCode, signal), OUTPUT_DRAIN_MS).unref();
     });
   });
+}
+
+/** Command that runs one file, or several in one process. */
+function commandOf(root: string, files: readonly string[], runtime: Runtime): Command {
+  if (files.length === 1) return runtimeCommand(runtime, files[0]!, root);
+  const { program, args } = runtimeCommand(runtime, SHARED_PROGRAM, PROJECT_ROOT);
+  const paths = files.map((file) => runtimeCommand(runtime, file, root).args.at(-1)!);
+  return { program, args: [...args, ...paths] };
 }
 
 /** Kills the child and what it started; those that have ended already are no error. */
@@ -544,11 +381,6 @@ function describeFailedTests(output: string): string[] {
     lines.push(line.trim().slice(0, FAILURE_CHARS_MAX));
   }
   return lines;
-}
-
-function withoutColours(text: string): string {
-  // deno-lint-ignore no-control-regex
-  return text.replace(/\x1b\[[0-9;]*m/g, "");
 }
 
 function formatRuntime(runtime: Runtime, results: readonly FileResult[]): string {
