@@ -4,6 +4,7 @@
  * ```sh
  * bun bench/adapters.ts
  * node dist/bench/adapters.js --keys 10000
+ * bun bench/adapters.ts --keyv 6            # what concerns one version of Keyv
  * ```
  *
  * @module
@@ -11,15 +12,17 @@
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { formatAdapters, measureAdapters } from "./adapters/adapters.ts";
+import { SUBJECTS } from "./adapters/subjects.ts";
 import { describeEnvironment } from "./environment.ts";
 
 const { values } = parseArgs({
   args: process.argv.slice(2),
   options: {
     keys: { type: "string", default: "10000" },
-    "warm-up": { type: "string", default: "10" },
-    rounds: { type: "string", default: "15" },
-    repetitions: { type: "string", default: "5" },
+    keyv: { type: "string", default: "" },
+    "warm-up": { type: "string", default: "20" },
+    rounds: { type: "string", default: "11" },
+    repetitions: { type: "string", default: "7" },
   },
 });
 
@@ -30,6 +33,7 @@ console.log(
 );
 console.log(formatAdapters(
   measureAdapters({
+    names: [...SUBJECTS.keys()].filter((name) => name.startsWith(values.keyv)),
     keyCount: Number(values.keys),
     warmUpCount: Number(values["warm-up"]),
     roundCount: Number(values.rounds),

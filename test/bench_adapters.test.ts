@@ -14,8 +14,10 @@ test("sets and gets of Keyv are timed, each in a process of its own", () => {
   const rounds = { keyCount: 20, warmUpCount: 1, roundCount: 2 };
   const figures = measureAdapters({ names, ...rounds, repetitionCount: 2 });
   assert.equal([...figures.keys()], names);
-  for (const [name, { setMicros, getMicros }] of figures) {
+  for (const [name, { setMicros, setRatio, getMicros, getRatio }] of figures) {
     assert.ok(setMicros > 0 && getMicros > 0, name);
+    const isMap = name.endsWith("Map");
+    assert.is(setRatio === 1 && getRatio === 1, isMap, `${name}: ${setRatio}, ${getRatio}`);
   }
   assert.is(formatAdapters(figures).split("\n").length, names.length + 1);
 });

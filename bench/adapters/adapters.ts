@@ -36,22 +36,41 @@ export interface AdapterFigures {
   readonly getMicros: number;
 }
 
+/** With how many times that is what the same Keyv takes on a `Map`, and serializes. */
+export interface ComparedFigures extends AdapterFigures {
+  readonly setRatio: number;
+  readonly getRatio: number;
+}
+
 const PROCESS_MS_MAX = 120_000;
 
-/** Measures everything of a plan; the names say the version, where it keeps entries, and how. */
+/**
+ * Measures everything of a plan; the names say the version, where it keeps entries, and how. Ratios
+ * are those of one repetition, since the machine is faster in one than in another.
+ */
 export function measureAdapters(
   { names = [...SUBJECTS.keys()], repetitionCount, ...rounds }: AdaptersPlan,
-): Map<string, AdapterFigures> {
+): Map<string, ComparedFigures> {
   const repetitions = Array.from(
     { length: repetitionCount },
-    () => names.map((name) => measureOne(name, rounds)),
+    () => new Map(names.map((name) => [name, measureOne(name, rounds)])),
   );
-  const medianOf = (at: number, of: keyof AdapterFigures) =>
-    median(repetitions.map((figures) => figures[at]![of]));
-  return new Map(names.map((name, at) => [name, {
-    setMicros: medianOf(at, "setMicros"),
-    getMicros: medianOf(at, "getMicros"),
-  }]));
+  const medianOf = (of: (figures: Map<string, AdapterFigures>) => number) =>
+    median(repetitions.map(of));
+  return new Map(names.map((name) => {
+    const map = mapOf(name);
+    return [name, {
+      setMicros: medianOf((figures) => figures.get(name)!.setMicros),
+      getMicros: medianOf((figures) => figures.get(name)!.getMicros),
+      setRatio: medianOf((figures) => figures.get(name)!.setMicros / figures.get(map)!.setMicros),
+      getRatio: medianOf((figures) => figures.get(name)!.getMicros / figures.get(map)!.getMicros),
+    }];
+  }));
+}
+
+/** What a subject is compared with; its name begins with the version of Keyv. */
+function mapOf(name: string): string {
+  return `${name[0]}, Map`;
 }
 
 function measureOne(name: string, rounds: RoundsPlan): AdapterFigures {
@@ -64,19 +83,13 @@ function measureOne(name: string, rounds: RoundsPlan): AdapterFigures {
   return JSON.parse(stdout) as AdapterFigures;
 }
 
-/** The figures as a table, with their ratios to those of the same Keyv on a `Map` that serializes. */
-export function formatAdapters(figures: ReadonlyMap<string, AdapterFigures>): string {
+/** The figures as a table. */
+export function formatAdapters(figures: ReadonlyMap<string, ComparedFigures>): string {
   return alignColumns([
     ["Keyv", "set, µs", "to Map", "get, µs", "to Map"],
-    ...[...figures].map(([name, { setMicros, getMicros }]) => {
-      const map = figures.get(`${name[0]}, Map`)!;
-      return [
-        name,
-        setMicros.toFixed(2),
-        (setMicros / map.setMicros).toFixed(2),
-        getMicros.toFixed(2),
-        (getMicros / map.getMicros).toFixed(2),
-      ];
-    }),
+    ...[...figures].map(([name, { setMicros, setRatio, getMicros, getRatio }]) => [
+      name,
+      ...[setMicros, setRatio, getMicros, getRatio].map((figure) => figure.toFixed(2)),
+    ]),
   ]);
 }

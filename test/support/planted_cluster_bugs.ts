@@ -8,6 +8,7 @@ import type { PlantedBug } from "./planted_bug.ts";
 const LEASE = "lib/cluster/node/lease.ts";
 const REPLAY = "lib/cluster/node/log_replay.ts";
 const WRITER = "lib/cluster/node/log_writer.ts";
+const NEXT_APPEND = "lib/cluster/node/next_append.ts";
 const TABLE = "lib/cluster/node/key_table.ts";
 const MOVES = "lib/cluster/node/slot_moves.ts";
 const SUCCESSION = "lib/cluster/node/succession.ts";
@@ -66,10 +67,26 @@ export const CLUSTER_BUGS: readonly PlantedBug[] = [
   {
     name: "the first of the requests that come together goes alone",
     breaks: "group commit",
-    file: WRITER,
-    edits: [["this.#parts.soon(() => {", "((task: () => void) => task())(() => {"]],
+    file: NEXT_APPEND,
+    edits: [["this.#soon(() => {", "((task: () => void) => task())(() => {"]],
     caughtBy: [PARTS],
     inTest: "come together",
+  },
+  {
+    name: "an append does not wait for those whom the one before has answered",
+    breaks: "group commit",
+    file: NEXT_APPEND,
+    edits: [["if (answeredCount < ANSWERED_MIN) return", "return"]],
+    caughtBy: [PARTS],
+    inTest: "whom the one before has answered",
+  },
+  {
+    name: "an append waits for those who do not ask again",
+    breaks: "every wait is bounded",
+    file: NEXT_APPEND,
+    edits: [["Math.min(WAIT_MS_MAX, tookMs * WAIT_PART)", "2 ** 30"]],
+    caughtBy: [PARTS],
+    inTest: "whom the one before has answered",
   },
   {
     name: "records are written before their term has begun",
