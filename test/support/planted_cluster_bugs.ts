@@ -166,7 +166,7 @@ export const CLUSTER_BUGS: readonly PlantedBug[] = [
     name: "a slot is given away while a change of it is on its way",
     breaks: "I1",
     file: HAND_OVER,
-    edits: [["leaving.size === 0 || writer.isBusyWith(leaving)", "leaving.size === 0"]],
+    edits: [["writer.isBusyWith(leaving) || isLent", "isLent"]],
     caughtBy: [NODES],
   },
   {

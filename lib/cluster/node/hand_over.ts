@@ -30,8 +30,9 @@ export class HandOver {
     const { node, control, moves, lent } = this.#parts;
     const { state, holder } = control;
     const { leaving } = moves;
+    if (leaving.size === 0) return;
     const isLent = lent.recallAll(leaving);
-    if (leaving.size === 0 || writer.isBusyWith(leaving) || isLent) return;
+    if (writer.isBusyWith(leaving) || isLent) return;
     control.send({
       kind: "assign",
       node,
