@@ -45,7 +45,7 @@ const keyv6 = (store: unknown, options: object = {}): AnyKeyv =>
 const PLAIN_5 = { serialize: undefined, deserialize: undefined };
 const PLAIN_6 = { serialization: false };
 
-/** What makes each of them, by its name; on Dinomo with a store of its own that has these options. */
+/** What makes each of them, by its name; on Dinomo with a store of its own of these options. */
 export const SUBJECTS: ReadonlyMap<string, (options: OpenOptions) => AnyKeyv> = new Map<
   string,
   (options: OpenOptions) => AnyKeyv

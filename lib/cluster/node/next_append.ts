@@ -4,8 +4,8 @@
  *
  * Those who are answered by one append ask again at about the same time. An append that was made
  * when the one before had ended would hold only what had come meanwhile, and those who have just
- * been answered would wait for the one after: two groups would take turns, and each append have half
- * of what it could have. So the next append waits until as many have come as were answered, for a
+ * been answered would wait for the one after: two groups would take turns, and each append have
+ * half of what it could have. So the next append waits until as many have come as were answered, for a
  * part of the time that the one before took: who does not ask again costs the others no more than
  * that (the idea of PostgreSQL's `commit_delay`, with a time that is measured).
  *
@@ -46,27 +46,30 @@ export class NextAppend {
   /** A request has come while no append was on its way; so many wait now. */
   noteRequest(waitingCount: number): void {
     if (this.#isTaking || this.#timer !== undefined && waitingCount < this.#expectedCount) return;
-    this.stop();
     this.#isTaking = true;
     this.#soon(() => {
       this.#isTaking = false;
-      this.#make();
+      this.#begin();
     });
   }
 
   /** An append has ended after `tookMs`: so many were answered by it, and so many others wait. */
   noteEnd(answeredCount: number, waitingCount: number, tookMs: number): void {
-    if (answeredCount < ANSWERED_MIN) return this.#make();
+    if (answeredCount < ANSWERED_MIN) return this.#begin();
     this.#expectedCount = waitingCount + answeredCount;
-    this.#timer = this.#clock.after(Math.min(WAIT_MS_MAX, tookMs * WAIT_PART), () => {
-      this.#timer = undefined;
-      this.#make();
-    });
+    const waitMs = Math.min(WAIT_MS_MAX, tookMs * WAIT_PART);
+    this.#timer = this.#clock.after(waitMs, () => this.#begin());
   }
 
   /** Waits for nobody any more. */
   stop(): void {
     this.#timer?.stop();
     this.#timer = undefined;
+  }
+
+  /** No wait is left for a later append: a request may have come while others were answered. */
+  #begin(): void {
+    this.stop();
+    this.#make();
   }
 }
