@@ -248,7 +248,8 @@ function shared() {
   return { state, apply, assign, checkpoint };
 }
 
-test("a takeover with several goals has read all logs from where the last one says", () => {
+/** A takeover of a slot, over a log of node 1 with an `own` and versions 1 to 4. */
+function readAlone() {
   const time = new SimTime();
   const engine = new SimEngine(time, new Random(1));
   const process = new SimProcess(time, { monotonic: 1, epoch: 1, aheadMs: 0 }, new Random(1));
@@ -286,6 +287,13 @@ test("a takeover with several goals has read all logs from where the last one sa
     const goal = { tails: new Map([[1, start]]), barriers: new Map([[1, barrier]]) };
     takeover.read(goal, () => ends.push(name));
   };
+  const purge = (upTo: number) => engine.purge(log, upTo);
+  const slowDown = (ms: number) => engine.slowMs.set(log, ms);
+  return { time, append, purge, slowDown, read, takeover, ends, readTo };
+}
+
+test("a takeover with several goals has read all logs from where the last one says", () => {
+  const { time, append, read, takeover, ends, readTo } = readAlone();
   readTo("in vain", 2, 9);
   readTo("a part", 2, 3);
   time.run(1000);
@@ -302,6 +310,17 @@ test("a takeover with several goals has read all logs from where the last one sa
   append(encodeOwn(6));
   time.run(1000);
   assert.is(ends.at(-1), "up to what is not there yet");
+  takeover.stop();
+});
+
+test("a takeover that has read less than is needed no more goes on behind that", () => {
+  const { time, purge, slowDown, read, takeover, ends, readTo } = readAlone();
+  slowDown(500);
+  readTo("what is purged before it comes", 1, 5);
+  purge(3);
+  readTo("what is left", 3, 5);
+  time.run(1000);
+  assert.equal([ends, read], [["what is left"], [3, 4]]);
   takeover.stop();
 });
 

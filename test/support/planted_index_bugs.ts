@@ -158,12 +158,20 @@ export const INDEX_BUGS: readonly PlantedBug[] = [
     name: "a log that was read ahead from a later place is taken for whole",
     breaks: "I15",
     file: TAKEOVER,
-    edits: [[
-      "known !== undefined && known.start.sequence <= start.sequence",
-      "known !== undefined",
-    ]],
+    edits: [["log.start.sequence <= sequence && sequence", "sequence"]],
     caughtBy: [PARTS],
     inTest: "with several goals",
+  },
+  {
+    name: "a log that was read ahead goes on in what is purged",
+    breaks: "I14",
+    file: TAKEOVER,
+    edits: [[
+      "if (log.start.sequence <= sequence && sequence <= log.replay.sequence) return;",
+      "if (log.start.sequence <= sequence) return;",
+    ]],
+    caughtBy: [PARTS],
+    inTest: "needed no more goes on behind that",
   },
   {
     name: "who is to read ahead says at once that it has",

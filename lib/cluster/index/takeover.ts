@@ -119,6 +119,7 @@ export class Takeover {
    */
   read(goal: TakeoverGoal, done: () => void): void {
     const round = ++this.#round;
+    for (const [node, start] of goal.tails) this.#forgetUnless(node, start);
     const isOn = () => this.#round === round && this.#isWanted;
     this.#readCheckpoints(isOn, (refs) => {
       this.#readDirectories(refs, isOn, () => {
@@ -214,11 +215,22 @@ export class Takeover {
     log.following ??= this.#follow(node, log);
   }
 
-  /** The log as it was read before, if that was from where it has to be, or before. */
+  /**
+   * Forgets what was read of a log if that is no part of what is to be read: it began behind there,
+   * or it ended before. Then what is between may be purged; the directories have what was there.
+   */
+  #forgetUnless(node: number, { sequence }: LogStart): void {
+    const log = this.#logs.get(node);
+    if (log === undefined) return;
+    if (log.start.sequence <= sequence && sequence <= log.replay.sequence) return;
+    end(log);
+    this.#logs.delete(node);
+  }
+
+  /** The log as it was read before, or one of which nothing was read. */
   #logFrom(node: number, start: LogStart): TailLog {
     const known = this.#logs.get(node);
-    if (known !== undefined && known.start.sequence <= start.sequence) return known;
-    if (known !== undefined) end(known);
+    if (known !== undefined) return known;
     const replay = new LogReplay(node, this.#parts.take, start);
     const log = { start, replay, following: undefined, barrier: 0, reached: () => {} };
     this.#logs.set(node, log);
