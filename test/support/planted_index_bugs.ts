@@ -298,10 +298,10 @@ export const INDEX_BUGS: readonly PlantedBug[] = [
     caughtBy: [SIMULATION],
   },
   {
-    name: "what is cached stays when its slot leaves",
+    name: "what is cached stays when its slot leaves and when it comes back",
     breaks: "I4",
     file: TABLE,
-    edits: [["this.#cache.dropSlot(slot);", ""]],
+    edits: [["this.#cache.dropSlot(slot);", ""], ["this.#cache.dropSlot(slot.slot);", ""]],
     caughtBy: [NODES, SIMULATION],
   },
   {
