@@ -4,7 +4,9 @@
  * @module
  */
 import process from "node:process";
+import { connect, type NatsConnection } from "@nats-io/transport-node";
 import { test } from "uvu";
+import * as assert from "uvu/assert";
 import { setTimeout } from "node:timers/promises";
 import { connectJetStream } from "../../lib/cluster/engine/jetstream.ts";
 import type { AppendOutcome, LogEngine } from "../../lib/cluster/engine/log_engine.ts";
@@ -55,6 +57,40 @@ async function tryServersThatStandStill(
   following.stop();
 }
 
+/** Each of three writers gets the stream to its server, and the last one again when that was gone. */
+async function tryWriters(servers: NatsServers): Promise<void> {
+  const watcher = await connect({ servers: servers.urls[0]! });
+  const engines: LogEngine[] = [];
+  try {
+    for (const [i, url] of servers.urls.entries()) {
+      const engine = await connectJetStream({ servers: [url], name: "led", replicas: 3 });
+      engines.push(engine);
+      await new Promise((resolve) => engine.createStream("log", resolve, true));
+      await waitForLeader(watcher, `server-${i}`);
+    }
+    servers.kill(2);
+    await waitForLeader(watcher, "server-0", "server-1");
+    await servers.restart(2);
+    await waitForLeader(watcher, "server-2");
+    await appendOne(engines[2]!, "log");
+  } finally {
+    for (const engine of engines) await engine.close();
+    await watcher.close();
+  }
+}
+
+async function waitForLeader(watcher: NatsConnection, ...names: string[]): Promise<void> {
+  let leader: string | undefined;
+  for (let waitedMs = 0; waitedMs < STREAM_MS_MAX; waitedMs += 50) {
+    const answer = await watcher.request("$JS.API.STREAM.INFO.led-log", "", { timeout: 1000 })
+      .catch(() => undefined);
+    leader = answer?.json<{ cluster?: { leader?: string } }>().cluster?.leader;
+    if (names.includes(leader ?? "")) return;
+    await setTimeout(50);
+  }
+  assert.unreachable(`${names.join(" or ")} should lead the stream, got ${leader}`);
+}
+
 /** Appends until it is known to be stored; returns the sequence. */
 async function appendOne(engine: LogEngine, stream: string): Promise<number> {
   for (;;) {
@@ -71,7 +107,7 @@ for (const count of [1, 3] as const) {
   const engines: LogEngine[] = [];
 
   test(`nats-server: ${count} can be started`, async () => {
-    servers = await NatsServers.start(count);
+    servers = await NatsServers.start(count, { isHidden: true });
     for (let i = 0; i < 2; i++) {
       engines.push(
         await connectJetStream({ servers: servers.urls, name: "contract", replicas: count }),
@@ -90,6 +126,12 @@ for (const count of [1, 3] as const) {
     if (engines.length < 2) throw new Error("no nats-server was started");
     return { engine: engines[0]!, other: engines[1]!, settle: (answer) => answer };
   });
+
+  if (count === 3 && runtimeShare(["any"], 1).length > 0) {
+    test("a stream is led by the server that its writer is connected to", async () => {
+      await tryWriters(servers!);
+    });
+  }
 
   // It takes some seconds, in which the servers agree on who leads: one runtime tries it.
   if (count === 3 && runtimeShare(["any"], 1).length > 0) {

@@ -39,6 +39,7 @@ import type {
   StreamExtent,
 } from "./log_engine.ts";
 import { connectionOptionsOf, NO_ACCESS } from "./nats_access.ts";
+import { leadHere } from "./stream_leader.ts";
 
 /** How JetStream is reached. */
 export interface JetStreamOptions {
@@ -55,6 +56,10 @@ export interface JetStreamOptions {
 }
 
 const TIMEOUT_MS_DEFAULT = 1000;
+/** A stream that is made, or found, is waited for so long until the server of this connection leads it. */
+const LEADING_MS_MAX = 500;
+/** A server that was gone has caught up in so many milliseconds, or others lead what is written here. */
+const CAUGHT_UP_MS_MAX = 30_000;
 /** Between two attempts to connect, and to follow. */
 const RETRY_MS = 100;
 /** A consumer asks for messages so often at least, and notices in half of that when it gets none. */
@@ -113,6 +118,8 @@ class JetStreamEngine implements ServedEngine {
   readonly #patient: JetStreamManager;
   readonly #options: JetStreamOptions;
   readonly #followings = new Set<StreamFollowing>();
+  /** Streams that are written here, as the servers call them. */
+  readonly #written = new Set<string>();
   /** Without a connection nothing is sent: the client would keep it all, without a bound. */
   #isConnected = true;
 
@@ -134,15 +141,21 @@ class JetStreamEngine implements ServedEngine {
     return this.#connection.info!.max_payload;
   }
 
-  createStream(stream: string, done: (isThere: boolean) => void): void {
-    const { name, replicas } = this.#options;
+  createStream(stream: string, done: (isThere: boolean) => void, isWrittenHere = false): void {
+    const { name: cluster, replicas } = this.#options;
+    const name = this.#nameOf(stream);
     const config = {
-      name: this.#nameOf(stream),
-      subjects: [`${name}.${stream}.>`],
+      name,
+      subjects: [`${cluster}.${stream}.>`],
       num_replicas: replicas,
       allow_direct: true,
     };
-    this.#manager.streams.add(config).then(() => done(true), () => done(false));
+    const made = this.#manager.streams.add(config);
+    if (isWrittenHere) this.#written.add(name);
+    const settled = isWrittenHere
+      ? made.then(() => leadHere(this.#connection, name, LEADING_MS_MAX))
+      : made;
+    settled.then(() => done(true), () => done(false));
   }
 
   append(
@@ -230,7 +243,9 @@ class JetStreamEngine implements ServedEngine {
   async #watch(): Promise<void> {
     for await (const { type } of this.#connection.status()) {
       if (type === "disconnect") this.#isConnected = false;
-      if (type === "reconnect") this.#isConnected = true;
+      if (type !== "reconnect") continue;
+      this.#isConnected = true;
+      for (const stream of this.#written) void leadHere(this.#connection, stream, CAUGHT_UP_MS_MAX);
     }
   }
 

@@ -68,8 +68,13 @@ export interface Following {
 
 /** A replicated log engine. */
 export interface LogEngine {
-  /** Makes a stream, unless it is there. */
-  createStream(stream: string, done: (isThere: boolean) => void): void;
+  /**
+   * Makes a stream, unless it is there.
+   *
+   * @param isWrittenHere whether most of it is going to be appended here: an engine may see to it
+   *   that this is fast. Others may append to it all the same
+   */
+  createStream(stream: string, done: (isThere: boolean) => void, isWrittenHere?: boolean): void;
 
   /** Appends a message to a stream. */
   append(
