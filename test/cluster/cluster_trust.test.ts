@@ -276,10 +276,13 @@ test("servers of NATS are shown a user, a token or credentials, and are known by
   const { config, credentials } = makeNatsCredentials();
   const ofCertificates = certificateConfig();
   const rows = [
-    ["authorization { user: ann, password: pw1 }", { user: "ann", password: "pw1" }, {
-      user: "ann",
-      password: "no",
-    }],
+    // She may do what docs/cluster.md lists, and nothing else.
+    [
+      "authorization { users: [{ user: ann, password: pw1, permissions: { " +
+      'publish: ["$JS.API.>", "named.>"], subscribe: ["_INBOX.>"] } }] }',
+      { user: "ann", password: "pw1" },
+      { user: "ann", password: "no" },
+    ],
     ['authorization { token: "a token of theirs" }', { token: "a token of theirs" }, {}],
     [config, { credentials }, { credentials: makeNatsCredentials().credentials }],
     [ofCertificates, { tls: { ca: good.ca, cert: good.cert, key: good.key } }, undefined],

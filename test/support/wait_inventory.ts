@@ -30,6 +30,16 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
     },
   },
   {
+    ends:
+      "msMax: half a second where a stream is made, half a minute after a connection was gone; " +
+      "each question to the server ends after ANSWER_MS_MAX, and all when this end closes",
+    places: {
+      "stream_leader.ts leadHere": 4,
+      "stream_leader.ts clusterOf": 1,
+      "stream_leader.ts ask": 1,
+    },
+  },
+  {
     ends: "A stream is followed until it is not any more (Following.stop), which ends the " +
       "consumer and the pause, too; the request for a consumer ends after timeoutMs",
     places: {

@@ -37,7 +37,11 @@ export async function leadHere(
       const here = cluster.replicas?.find(({ name }) => name === server);
       // It leads already, or keeps no replica.
       if (here === undefined) return;
-      if (here.current && !isAsked) isAsked = await askToLead(connection, stream, server!);
+      if (here.current && !isAsked) {
+        isAsked = true;
+        const placement = { preferred: server };
+        await ask(connection, `STREAM.LEADER.STEPDOWN.${stream}`, { placement });
+      }
     }
     await sleep(lookMs, { keepsAlive: false });
     lookMs = Math.min(1.5 * lookMs, LATE_LOOK_MS);
@@ -48,12 +52,6 @@ export async function leadHere(
 async function clusterOf(connection: NatsConnection, stream: string) {
   const info = await ask<Pick<StreamInfo, "cluster">>(connection, `STREAM.INFO.${stream}`);
   return info === undefined ? undefined : info.cluster ?? {};
-}
-
-/** Has the leader give way to a server; whether it was told to. */
-async function askToLead(connection: NatsConnection, stream: string, preferred: string) {
-  const subject = `STREAM.LEADER.STEPDOWN.${stream}`;
-  return await ask(connection, subject, { placement: { preferred } }) !== undefined;
 }
 
 /** Asks the interface of JetStream; undefined when there is no answer. */
