@@ -82,6 +82,8 @@ export interface GatewaySessionOptions extends RequestRules {
 }
 
 const NOTHING = new Uint8Array(0);
+/** In the next turn requests are issued, or what waits and the answers that there are are looked after. */
+type Turn = "requests" | "answers";
 /** Requests that a session executes in a turn of the event loop: in less than a millisecond. */
 export const TURN_REQUESTS_MAX = 256;
 
@@ -108,13 +110,11 @@ export class GatewaySession {
   readonly #openBytes = new OpenBytes();
   readonly #answers: AnswerBuffer;
   #isFlushScheduled = false;
-  /** Whether what waits then is looked after in the next turn of the event loop. */
-  #isTurnAwaited = false;
+  /** For what the next turn of the event loop is awaited, if it is. */
+  #turn: Turn | undefined;
   #canWrite = true;
   /** Whether something is waited for, after which the next request is issued. */
   #isParked = false;
-  /** Whether that is the next turn of the event loop. */
-  #isForTurn = false;
   #isFinishing = false;
   #isOpen = true;
 
@@ -207,21 +207,21 @@ export class GatewaySession {
     const end = Math.min(requests.length, TURN_REQUESTS_MAX);
     while (issued < end && this.#canIssue()) this.#issue(requests[issued++]!);
     requests.splice(0, issued);
-    if (requests.length === 0 || this.#isForTurn) return;
-    if (this.#isParked || issued < end) return this.#awaitTurn();
+    if (requests.length === 0 || this.#turn === "requests") return;
+    if (this.#isParked || issued < end) return this.#awaitTurn("answers");
     this.#park();
-    this.#isForTurn = true;
-    runNextTurn(this.#unpark);
+    this.#awaitTurn("requests");
   };
 
-  #awaitTurn(): void {
-    if (this.#isTurnAwaited) return;
-    this.#isTurnAwaited = true;
-    runNextTurn(this.#beginTurn);
+  #awaitTurn(turn: Turn): void {
+    if (this.#turn === undefined) runNextTurn(this.#beginTurn);
+    this.#turn = turn;
   }
 
   readonly #beginTurn = (): void => {
-    this.#isTurnAwaited = false;
+    const turn = this.#turn;
+    this.#turn = undefined;
+    if (turn === "requests") return this.#unpark();
     this.#detach();
     this.#flush();
   };
@@ -239,7 +239,7 @@ export class GatewaySession {
     this.#isParked = true;
     this.#unpark = () => {
       if (!this.#isOpen) return;
-      this.#isParked = this.#isForTurn = false;
+      this.#isParked = false;
       then();
       this.#work();
     };
@@ -348,7 +348,7 @@ export class GatewaySession {
    */
   readonly #endTick = (): void => {
     this.#isFlushScheduled = false;
-    const isForMore = this.#isParked && !this.#isForTurn && this.#isTurnAwaited;
+    const isForMore = this.#isParked && this.#turn === "answers";
     if (!isForMore) this.#flush();
   };
 
