@@ -130,10 +130,9 @@ export class IndexCheck {
         this.#expiring[slot] += part.expiring[slot];
       }
     }
-    this.#require(
-      this.#liveCount === this.#pairCount,
-      "the index points at something that is not a record",
-    );
+    if (this.#liveCount !== this.#pairCount) {
+      throw this.#corruption("the index points at something that is not a record");
+    }
     for (let slot = 0; slot < SLOT_COUNT; slot++) this.#checkCounts(slot as Slot);
   }
 
@@ -163,26 +162,24 @@ export class IndexCheck {
     const at = this.#pool.slotAt(slot);
     const log2 = metaLog2(control[at + SLOT_META]);
     const isEmpty = control[at + SLOT_EXTENTS] === NO_BUCKET;
-    this.#require(
-      log2 < SLOT_EXTENT_COUNT && (!isEmpty || log2 === 0),
-      `the table of slot ${slot}`,
-    );
+    const isTable = log2 < SLOT_EXTENT_COUNT && (!isEmpty || log2 === 0);
+    if (!isTable) throw this.#corruption(`the table of slot ${slot}`);
     for (let extent = 0; extent < SLOT_EXTENT_COUNT; extent++) {
       const first = control[at + SLOT_EXTENTS + extent];
       const count = extent === 0 ? 1 : 1 << (extent - 1);
       const isUsed = extent <= log2 && !isEmpty;
       const isInside = first > 0 && first + count <= this.#isVisited.length;
-      this.#require(isUsed ? isInside : first === 0, `extent ${extent} of slot ${slot}`);
+      const isRight = isUsed ? isInside : first === 0;
+      if (!isRight) throw this.#corruption(`extent ${extent} of slot ${slot}`);
     }
     if (isEmpty) return;
     let overflowCount = 0;
     for (let index = 0; index < 1 << log2; index++) {
       overflowCount += this.#checkChain(bucketAt(control, at, index), slot, index, (1 << log2) - 1);
     }
-    this.#require(
-      overflowCount === control[at + SLOT_OVERFLOW_COUNT],
-      `the overflow buckets of slot ${slot}`,
-    );
+    if (overflowCount !== control[at + SLOT_OVERFLOW_COUNT]) {
+      throw this.#corruption(`the overflow buckets of slot ${slot}`);
+    }
   }
 
   /** Visits a chain; returns its number of overflow buckets. */
@@ -196,7 +193,7 @@ export class IndexCheck {
         if (region[word + 1] === 0) continue;
         const belongs = region[word] >>> SLOT_SHIFT === slot && (region[word] & mask) === index;
         const isInside = (region[word + 1] >>> 0) < this.#unitsEnd;
-        this.#require(belongs && isInside, `a pair of slot ${slot}`);
+        if (!belongs || !isInside) throw this.#corruption(`a pair of slot ${slot}`);
         this.#pairCount += 1;
       }
       bucket = region[at + BUCKET_OVERFLOW] as BucketId;
@@ -212,12 +209,14 @@ export class IndexCheck {
       const region = bucketRegion(this.#pool, bucket);
       bucket = region[bucketWord(bucket) + BUCKET_NEXT_FREE] as BucketId;
     }
-    this.#require(count === control[INDEX_SPACE_FREE_COUNT], "the list of free buckets");
+    if (count !== control[INDEX_SPACE_FREE_COUNT]) {
+      throw this.#corruption("the list of free buckets");
+    }
   }
 
   #visit(bucket: BucketId): void {
     const isInside = bucket > 0 && bucket < this.#isVisited.length;
-    this.#require(isInside && this.#isVisited[bucket] === 0, `bucket ${bucket}`);
+    if (!isInside || this.#isVisited[bucket] !== 0) throw this.#corruption(`bucket ${bucket}`);
     this.#isVisited[bucket] = 1;
   }
 
@@ -234,7 +233,7 @@ export class IndexCheck {
       const at = pool.wordAt(address);
       const bytesLeft = (end - next) * ADDRESS_UNIT_BYTES;
       const bytes = possibleRecordBytes(words, at, bytesLeft, RecordKind.FRAME);
-      this.#require(bytes > 0, `a record in segment ${segment}`);
+      if (bytes <= 0) throw this.#corruption(`a record in segment ${segment}`);
       const hash = words[at + RECORD_HASH];
       const slot = (hash >>> SLOT_SHIFT) as Slot;
       const meta = words[at + RECORD_META];
@@ -244,12 +243,11 @@ export class IndexCheck {
       if (isLive) {
         const [key0, key1] = pool.hashKey;
         const actual = halfSipHash13(key0, key1, words, at + RECORD_KEY, keyBytes);
-        this.#require(actual === hash, `the hash of a record in segment ${segment}`);
+        if (actual !== hash) throw this.#corruption(`the hash of a record in segment ${segment}`);
         const version = recordVersion(meta, words[at + RECORD_VERSION_LOW]);
-        this.#require(
-          version <= slotVersion(this.#pool.control, this.#pool.slotAt(slot)),
-          `the version of a record of slot ${slot}`,
-        );
+        if (version > slotVersion(pool.control, pool.slotAt(slot))) {
+          throw this.#corruption(`the version of a record of slot ${slot}`);
+        }
         found.liveCount += 1;
         found.records[slot] += 1;
         if ((meta & FLAG_EXPIRES) !== 0) found.expiring[slot] += 1;
@@ -260,7 +258,7 @@ export class IndexCheck {
     const liveAt = pool.segmentAt(segment) + SEGMENT_LIVE_BYTES;
     const isRight = this.#mustCount || pool.control[liveAt] === liveBytes ||
       pool.control[liveAt] === LIVE_UNKNOWN;
-    this.#require(isRight, `the live bytes of segment ${segment}`);
+    if (!isRight) throw this.#corruption(`the live bytes of segment ${segment}`);
     pool.control[liveAt] = liveBytes;
   }
 
@@ -271,12 +269,11 @@ export class IndexCheck {
     }
     const isRight = this.#records[slot] === this.#pool.control[at + SLOT_RECORD_COUNT] &&
       this.#expiring[slot] === this.#pool.control[at + SLOT_EXPIRING_COUNT];
-    this.#require(isRight, `the counts of slot ${slot}`);
+    if (!isRight) throw this.#corruption(`the counts of slot ${slot}`);
   }
 
-  #require(condition: boolean, what: string): void {
-    if (!condition) {
-      throw new CorruptionError(this.#path, 0, `${what} cannot be right, although the CRCs are`);
-    }
+  /** Made only where it is thrown: a name for each slot that is right would be most of the check. */
+  #corruption(what: string): CorruptionError {
+    return new CorruptionError(this.#path, 0, `${what} cannot be right, although the CRCs are`);
   }
 }
