@@ -191,7 +191,15 @@ test("what shares a process is run in few of them, each file as often as alone",
   for (const { files } of jobs) {
     assert.ok(files.length === 1 || files.every(sharesProcess), files.join());
   }
-  assert.ok(jobs.length < planned.length * 0.7, `${jobs.length} processes`);
+  assert.ok(jobs.length < planned.length * 0.5, `${jobs.length} processes`);
+});
+
+test("what shares a process comes first", () => {
+  const counts = planJobs(findTestFiles(PROJECT_ROOT, []), RUNTIMES, 1).map((job) =>
+    job.files.length
+  );
+  assert.ok(counts[0]! > 1);
+  assert.equal(counts, counts.toSorted((a, b) => b - a));
 });
 
 test("what shares a process starts no thread, no process and no store", () => {

@@ -72,6 +72,7 @@ export interface CopyRun {
 
 /** How a file of a copy is run. */
 interface RunOptions {
+  /** Time of each test, after which the file is ended. */
   readonly timeoutMs: number;
   /** Part of the names of the tests that are run. @default any */
   readonly inTest?: string | undefined;
@@ -105,7 +106,8 @@ export class PlantedCopy {
   }
 
   /**
-   * Runs a test file of the copy, with a planted bug or without one.
+   * Runs a test file of the copy, with a planted bug or without one, and ends it when one of its tests
+   * takes longer than the time given.
    *
    * @throws {Error} when no test has the name that the bug says: nothing was tried then
    */
@@ -189,7 +191,10 @@ export class PlantedCopy {
         timedOut = true;
         child.kill("SIGKILL");
       }, timeoutMs);
-      const collect = (text: string) => void (output += text);
+      const collect = (text: string) => {
+        output += text;
+        if (text.includes("BEGUN")) timer.refresh();
+      };
       child.stdout.setEncoding("utf8").on("data", collect);
       child.stderr.setEncoding("utf8").on("data", collect);
       child.on("error", reject);

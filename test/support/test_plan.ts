@@ -168,24 +168,59 @@ export const TURNS: readonly (readonly [path: string, where: number | Runtime])[
 ];
 
 /**
- * Files that share a process with others, and begin after each other there: they start no thread and no
- * process, and take less time than a runtime does to start and to load the library.
+ * Files that share a process with others, and begin after each other there, as a runtime takes long to
+ * start and to load the library: they start no thread, and no process that they do not wait for.
  */
 const SHARED: readonly string[] = [
+  "test/cluster/cluster_campaign.test.ts",
+  "test/cluster/cluster_carrier.test.ts",
+  "test/cluster/cluster_events.test.ts",
+  "test/cluster/cluster_expiry.test.ts",
+  "test/cluster/cluster_explored.test.ts",
+  "test/cluster/cluster_index.test.ts",
+  "test/cluster/cluster_lending.test.ts",
+  "test/cluster/cluster_load.test.ts",
+  "test/cluster/cluster_node.test.ts",
+  "test/cluster/cluster_parts.test.ts",
+  "test/cluster/cluster_requests.test.ts",
+  "test/cluster/cluster_shared.test.ts",
+  "test/cluster/cluster_simulation.test.ts",
+  "test/cluster/cluster_watches.test.ts",
+  "test/cluster/control_shortening.test.ts",
+  "test/cluster/index_simulation.test.ts",
+  "test/cluster/large_parts.test.ts",
+  "test/cluster/large_simulation.test.ts",
+  "test/cluster/simulated_parts.test.ts",
   "test/deno_kv/tuple_key.test.ts",
+  "test/experiments/",
   "test/gateway/",
+  "test/persistence/checkpoint_damage.test.ts",
+  "test/persistence/cut_tail.test.ts",
+  "test/persistence/failing_disk.test.ts",
+  "test/persistence/held_files.test.ts",
+  "test/persistence/hostile_geometry.test.ts",
+  "test/persistence/image_damage.test.ts",
+  "test/persistence/logged_disk_failures.test.ts",
+  "test/persistence/logged_evictions.test.ts",
+  "test/persistence/logged_torn_tail.test.ts",
+  "test/persistence/power_loss.test.ts",
+  "test/persistence/synced_lives.test.ts",
+  "test/persistence/version_carry.test.ts",
+  "test/planted/",
+  "test/simulation/",
   "test/unit/",
 ];
 /** Those of them that do start threads, or test what a process does first. */
 const ALONE: readonly string[] = [
   "test/gateway/called_pool.test.ts",
   "test/gateway/lines.test.ts",
+  "test/planted/planted_texts.test.ts",
   "test/unit/linearizability/recorder.test.ts",
   "test/unit/native_texts.test.ts",
   "test/unit/thread_starts.test.ts",
   "test/unit/thread_stream.test.ts",
 ];
-/** So many in one process at most: two processes run at once, and neither is to be left for long. */
+/** So many in one process at most: a process that is broken is begun again behind what has broken it. */
 const SHARED_FILES_MAX = 16;
 
 /** What one process runs. */
@@ -214,7 +249,10 @@ export function sharesProcess(file: string): boolean {
   return SHARED.some((path) => file.startsWith(path)) && !ALONE.includes(file);
 }
 
-/** Puts together what runs in one process: files that follow each other, on one runtime. */
+/**
+ * Puts together what runs in one process: files that follow each other, on one runtime. What several
+ * share comes first: it takes longest, and no process is to be left alone at the end.
+ */
 export function planJobs(
   files: readonly string[],
   runtimes: readonly Runtime[],
@@ -236,5 +274,5 @@ export function planJobs(
       }
     }
   });
-  return jobs;
+  return jobs.sort((a, b) => b.files.length - a.files.length);
 }
