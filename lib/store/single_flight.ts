@@ -117,6 +117,8 @@ export class SingleFlight<V> {
 
   /** Waits for the flight of a key, or begins it. */
   async #join(key: Key, plan: LoadPlan<V>): Promise<V> {
+    // The caller may have given up while the key was read.
+    plan.signal?.throwIfAborted();
     // What cannot be stored is not loaded.
     this.#lifetime.assertWritable("getOrPut");
     const flight = this.#find(key);
@@ -129,7 +131,6 @@ export class SingleFlight<V> {
     } catch (error) {
       // A load that was told to end before this caller came has not failed for it.
       if (!isGivenUp) throw error;
-      plan.signal?.throwIfAborted();
       return await this.#join(key, plan);
     }
   }
