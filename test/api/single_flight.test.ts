@@ -348,6 +348,7 @@ test("arguments are checked before anything is loaded", async () => {
     [load, { staleWhileRevalidateMs: 5 }, /^staleWhileRevalidateMs must be given with a ttl/],
     [load, { ttl: 5, staleWhileRevalidateMs: -1 }, /^staleWhileRevalidateMs must be a finite/],
     [load, { ttl: 5, staleWhileRevalidateMs: Infinity }, /^staleWhileRevalidateMs must be a/],
+    [load, { durability: "paper" }, /^durability must be the store's/],
     [load, { signal: {} }, /^signal must be an AbortSignal/],
   ];
   for (const [loader, options, says] of rows) {
