@@ -42,8 +42,8 @@ export interface SessionStoreOptions {
 
 /** A session, as far as the store looks at it. */
 export interface StoredSession {
-  /** What the cookie says; without an expiry time it lasts as long as the browser does. */
-  cookie?: { expires?: Date | string | null | undefined } | undefined;
+  /** What the cookie says; without an expiry time, or with false, it lasts as long as the browser. */
+  cookie?: { expires?: Date | string | false | null | undefined } | undefined;
 }
 
 /** Called when an operation has ended: with an error, or null and the result. */
@@ -212,7 +212,7 @@ class Sessions {
 
   #expiryOf({ cookie }: StoredSession): number {
     const expires = cookie?.expires;
-    const expiresAt = expires === undefined || expires === null ? NaN : Number(new Date(expires));
+    const expiresAt = expires ? Number(new Date(expires)) : NaN;
     return Number.isNaN(expiresAt) ? epochMs() + this.#ttlMs : expiresAt;
   }
 }

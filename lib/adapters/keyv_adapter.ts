@@ -82,10 +82,12 @@ export abstract class KeyvAdapter {
     entries: readonly (readonly [key: string, value: unknown, lifetime: number | undefined])[],
   ): Promise<boolean[]> {
     const keys = await this.#open();
+    // Of entries with one key the last one counts.
+    const last = Array.from(new Map(entries.map((entry) => [entry[0], entry])).values());
     // Time goes on: an entry is asked once.
-    const over = new Set(entries.filter(([, , lifetime]) => this.#isOver(lifetime)));
+    const over = new Set(last.filter(([, , lifetime]) => this.#isOver(lifetime)));
     await keys.putMany(
-      entries.filter((entry) => !over.has(entry)).map(([key, value, lifetime]) =>
+      last.filter((entry) => !over.has(entry)).map(([key, value, lifetime]) =>
         [key, value, this.#optionsOf(lifetime)] as const
       ),
     );

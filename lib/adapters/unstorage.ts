@@ -15,7 +15,7 @@
  *
  * @module
  */
-import { epochMs } from "../core/runtime.ts";
+import { epochMs, runNextTurn } from "../core/runtime.ts";
 import type { PutOptions } from "../store/method_options.ts";
 import { assertOptions } from "../store/option_names.ts";
 import type { KeyChange } from "../store/prefix_watch.ts";
@@ -215,6 +215,13 @@ async function tellChanges(
     if (next === undefined || next.done === true) return;
     const change = next.value;
     if (change.kind === "resync") continue;
-    callback(change.kind === "put" ? "update" : "remove", change.key.slice(prefixLength));
+    try {
+      callback(change.kind === "put" ? "update" : "remove", change.key.slice(prefixLength));
+    } catch (error) {
+      // The application's, as what is thrown in any callback; others are told all the same.
+      runNextTurn(() => {
+        throw error;
+      });
+    }
   }
 }

@@ -10,6 +10,7 @@
 import { describe } from "../core/errors.ts";
 import { ConflictError } from "../core/commit_errors.ts";
 import type { AtomicCommit } from "../store/atomic_commit.ts";
+import type { EntryLifetime } from "../store/commit_options.ts";
 import type { Entry } from "../store/entry.ts";
 import {
   isStampText,
@@ -35,6 +36,8 @@ import {
 /** How often an operation is tried that others disturb. */
 const TRIES_MAX = 1000;
 const NUMBERS = 2n ** 64n;
+/** Some 4,400 years: half of what the store's clock has. */
+const EXPIRE_IN_MS_MAX = 2 ** 47;
 /** Of an operation that does not have to know any. */
 const NO_ENTRIES: readonly undefined[] = [];
 
@@ -292,15 +295,22 @@ function combined(
 }
 
 /** Options by which the store lets a key expire. */
-export function lifetimeOf(expireIn: number | undefined): { ttl: number } | undefined {
-  return expireIn === undefined ? undefined : { ttl: expireIn };
+export function lifetimeOf(expireIn: number | undefined): EntryLifetime | undefined {
+  if (expireIn === undefined) return undefined;
+  // The store has no lifetime of nothing; a key whose time is over does not exist.
+  return expireIn === 0 ? { expiresAt: 1 } : { ttl: expireIn };
 }
 
 /** Checks how long a value is to be there. */
 export function assertExpireIn(expireIn: unknown): void {
-  if (expireIn === undefined || (typeof expireIn === "number" && expireIn >= 0)) return;
+  if (expireIn === undefined) return;
+  const isRight = typeof expireIn === "number" && expireIn >= 0 &&
+    (expireIn <= EXPIRE_IN_MS_MAX || expireIn === Infinity);
+  if (isRight) return;
   throw new TypeError(
-    `expireIn must be a number of milliseconds from 0 on, got ${describe(expireIn)}`,
+    `expireIn must be a number of milliseconds from 0 to ${EXPIRE_IN_MS_MAX}, or Infinity, got ${
+      describe(expireIn)
+    }`,
   );
 }
 

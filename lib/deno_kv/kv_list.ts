@@ -6,7 +6,9 @@
 import { describe } from "../core/errors.ts";
 import { entryOf, type KvEntry } from "./kv_entry.ts";
 import {
+  boundsOf,
   cursorBehind,
+  type KvBounds,
   type KvListSelector,
   type KvRange,
   rangeBehind,
@@ -34,12 +36,9 @@ export interface KvListOptions {
 
 /** What a list reads from. */
 export interface ListedStore {
-  entries(options: {
-    gte: Uint8Array;
-    lt: Uint8Array;
-    reverse: boolean;
-    limit?: number;
-  }): AsyncIterableIterator<[Uint8Array, StoredValue]>;
+  entries(
+    options: KvBounds & { reverse: boolean; limit?: number },
+  ): AsyncIterableIterator<[Uint8Array, StoredValue]>;
 }
 
 /** Iterates over the entries of a list. */
@@ -68,7 +67,7 @@ export class KvListIterator<T> implements AsyncIterableIterator<KvEntry<T>> {
       : rangeBehind(whole, cursor, reverse);
     this.#range = whole;
     this.#reverse = reverse;
-    const bounds = { gte: range.start, lt: range.end, reverse };
+    const bounds = { ...boundsOf(range), reverse };
     this.#limit = limit ?? Infinity;
     this.#entries = store.entries(limit === undefined ? bounds : { ...bounds, limit });
   }

@@ -4,6 +4,7 @@
  * @module
  */
 import { describe } from "../core/errors.ts";
+import { KEY_BYTES_MAX } from "../core/limits.ts";
 import { encodeKey, endOfPrefix, type KvKey } from "./tuple_key.ts";
 
 /** Which keys to list: those that begin with the parts of one, or from one to another. */
@@ -19,6 +20,14 @@ export interface KvRange {
   readonly end: Uint8Array;
   /** What all keys in it begin with, and cursors leave out. */
   readonly common: Uint8Array;
+}
+
+/** The same as the store takes it. */
+export interface KvBounds {
+  readonly gt?: Uint8Array;
+  readonly gte?: Uint8Array;
+  readonly lt?: Uint8Array;
+  readonly lte?: Uint8Array;
 }
 
 /** Behind a key, and in front of all that begin with it: no part of a key begins so. */
@@ -78,6 +87,18 @@ export function cursorBehind({ common }: KvRange, key: Uint8Array, reverse: bool
   // The first key of a range may be what all others begin with. For Deno's own a list ends with it.
   if (key.length === common.length) return reverse ? "" : toBase64Url(NO_PART);
   return toBase64Url(key.subarray(common.length));
+}
+
+/**
+ * A range in the words of the store, which takes no bounds that are longer than keys may be: behind
+ * the first bytes of such a one comes what is not below it.
+ */
+export function boundsOf({ start, end }: KvRange): KvBounds {
+  const lower = start.length > KEY_BYTES_MAX
+    ? { gt: start.subarray(0, KEY_BYTES_MAX) }
+    : { gte: start };
+  const upper = end.length > KEY_BYTES_MAX ? { lte: end.subarray(0, KEY_BYTES_MAX) } : { lt: end };
+  return { ...lower, ...upper };
 }
 
 function bytesOfCursor(cursor: string): Uint8Array {

@@ -38,6 +38,8 @@ const FALSE = 0x26;
 const TRUE = 0x27;
 /** More than every type. */
 const BEHIND_PARTS = 0xff;
+/** Of the part that a versionstamp is: its type, 20 digits and the end. */
+const STAMP_BYTES = 22;
 /** Behind a 00 that is a part's content, not its end. */
 const ESCAPED = 0xff;
 /** Bytes of a bigint up to which the type says how many. */
@@ -60,7 +62,7 @@ export const COMMIT_VERSIONSTAMP: symbol = Symbol("KvCommitVersionstamp");
 /**
  * Encodes a key.
  *
- * @throws {TypeError} when it is no array of parts
+ * @throws {TypeError} when it is no array of parts, or is too long
  */
 export function encodeKey(key: KvKey): Uint8Array {
   return encodeParts(key, Array.isArray(key) ? key.length : 0);
@@ -69,7 +71,7 @@ export function encodeKey(key: KvKey): Uint8Array {
 /**
  * Encodes a key that is read. The one without parts, which has no value, becomes one that no key is.
  *
- * @throws {TypeError} when it is no array of parts
+ * @throws {TypeError} when it is no array of parts, or is too long
  */
 export function encodeReadKey(key: KvKey): Uint8Array {
   const bytes = encodeKey(key);
@@ -96,17 +98,19 @@ export function endsWithStamp(key: KvKey): boolean {
  * @throws {TypeError} when it is no array of parts, has no other part, or is too long
  */
 export function encodeStampedKey(key: KvKey): Uint8Array {
-  return withEnd(storedKey(encodeParts(key, key.length - 1)));
+  const bytes = storedKey(encodeParts(key, key.length - 1));
+  assertLength(bytes.length + STAMP_BYTES);
+  return withEnd(bytes);
 }
 
 function storedKey(bytes: Uint8Array): Uint8Array {
   if (bytes.length === 0) throw new TypeError("key must have at least one part, got none");
-  if (bytes.length > KEY_BYTES_MAX) {
-    throw new TypeError(
-      `key must have at most ${KEY_BYTES_MAX} bytes, got one that takes ${bytes.length}`,
-    );
-  }
   return bytes;
+}
+
+function assertLength(bytes: number): void {
+  if (bytes <= KEY_BYTES_MAX) return;
+  throw new TypeError(`key must have at most ${KEY_BYTES_MAX} bytes, got one that takes ${bytes}`);
 }
 
 /** A string for each key. */
@@ -168,6 +172,7 @@ function encodeParts(key: KvKey, count: number): Uint8Array {
     memory = new Uint8Array(MEMORY_BYTES);
     end = 0;
   }
+  assertLength(bytes.length);
   return bytes;
 }
 

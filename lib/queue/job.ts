@@ -119,8 +119,9 @@ export class Job<T> {
    */
   async retry(reason?: unknown, options?: AddOptions): Promise<boolean> {
     const { attempts, backoffMs } = this.#place.options;
-    const pauseMs = options === undefined ? backoffMs(this.attempts) : delayOf(options);
+    const delayMs = options && delayOf(options);
     if (this.attempts >= attempts) return await this.bury(reason);
+    const pauseMs = delayMs ?? backoffMs(this.attempts);
     return await this.#replace(jobKey(epochMs() + pauseMs, this.id), this.#record(0));
   }
 

@@ -31,7 +31,8 @@ export interface QueueOptions {
   attempts?: number | undefined;
   /**
    * Milliseconds to wait after a failure, or a function that tells them from the number of attempts
-   * so far. @default a second, twice as long each time, an hour at most
+   * so far. A job for which it tells none, or throws, comes back when its lease ends.
+   * @default a second, twice as long each time, an hour at most
    */
   backoffMs?: number | ((attempts: number) => number) | undefined;
   /** As for `put`, of all changes of jobs. @default the store's */
@@ -72,9 +73,14 @@ export function queueOptionsOf(options: QueueOptions = {}): ResolvedQueueOptions
   const { leaseMs = 30_000, attempts = 5, backoffMs = exponential, durability } = options;
   assertMs("leaseMs", leaseMs, LEASE_MS_MIN);
   assertWhole("attempts", attempts, ATTEMPTS_MAX);
-  if (typeof backoffMs === "function") return { leaseMs, attempts, backoffMs, durability };
-  assertMs("backoffMs", backoffMs, 0);
-  return { leaseMs, attempts, backoffMs: () => backoffMs, durability };
+  const told = typeof backoffMs === "function" ? backoffMs : () => backoffMs;
+  if (told !== backoffMs) assertMs("backoffMs", backoffMs, 0);
+  const checked = (attempt: number) => {
+    const ms = told(attempt);
+    assertMs("what backoffMs returns", ms, 0);
+    return ms;
+  };
+  return { leaseMs, attempts, backoffMs: checked, durability };
 }
 
 /** Checks how a job is added; the milliseconds until it is due. */

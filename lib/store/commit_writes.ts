@@ -149,10 +149,11 @@ export class CommitWrites<V> {
   put(draft: CommitDraft, key: Key, value: V, options: EntryLifetime | undefined): void {
     if (options !== undefined) assertOptions(options, PUT_OPTIONS);
     const expiresAtMs = expiryOf(options);
-    this.#begin(draft);
     this.#lifetime.assertWritable("put");
     const codec = this.#codec;
     codec.encode(value);
+    // Behind the value, whose getters may have issued the commit.
+    this.#begin(draft);
     this.#key.encode(key);
     const bytes = codec.end - codec.start;
     this.#garbage.count(bytes);

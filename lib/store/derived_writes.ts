@@ -124,15 +124,19 @@ export class DerivedWrites {
   /** Prepares an addition; returns whether it must be synced. */
   #askToAdd(by: number | undefined, options: BoundedIncrementOptions | undefined): boolean {
     this.#lifetime.assertWritable("increment");
+    // Last: options may be getters, which ask for something else.
+    const mustSync = mustSyncOf(options, this.#level);
     askToAdd(this.#asked, this.#numberForm, by === undefined ? 1 : by, options);
-    return mustSyncOf(options, this.#level);
+    return mustSync;
   }
 
   /** Prepares a touch; returns whether it must be synced. */
   #askToTouch(options: TouchOptions): boolean {
     this.#lifetime.assertWritable("touch");
-    this.#asked.askToTouch(touchExpiryOf(options));
-    return mustSyncOf(options, this.#level);
+    const mustSync = mustSyncOf(options, this.#level);
+    const expiresAtMs = touchExpiryOf(options);
+    this.#asked.askToTouch(expiresAtMs);
+    return mustSync;
   }
 
   /** Issues an addition that others may join. */

@@ -105,9 +105,8 @@ export class SyncScan<Item> implements IterableIterator<Item> {
 
   #step(): Item | undefined {
     const walk = this.#walk ?? this.#begin();
-    if (this.#left === 0) return undefined;
     const parts = this.#parts;
-    while (walk.step()) {
+    while (this.#left > 0 && walk.step()) {
       parts.assertOpen();
       if (!walk.isAtKey) continue;
       const item = takeAhead(parts, walk, this.#ahead) ?? this.#read(walk);
@@ -135,6 +134,8 @@ export class SyncScan<Item> implements IterableIterator<Item> {
   #end(): void {
     this.#walk?.end();
     this.#walk = NO_KEYS;
+    // Also of a step in which this was called, by a decoder or `onDecodeError`.
+    this.#left = 0;
   }
 }
 Object.setPrototypeOf(SyncScan.prototype, iteratorPrototype);

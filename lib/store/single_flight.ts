@@ -19,7 +19,7 @@
 import { epochMs, sleep } from "../core/runtime.ts";
 import type { Key, KeyEncoder } from "../core/key_encoder.ts";
 import type { Leases } from "../routing/load_leases.ts";
-import { ownKey } from "./arguments.ts";
+import { mustSyncOf, ownKey } from "./arguments.ts";
 import type { Entry } from "./entry.ts";
 import { type LoadContext, type LoadOptions, type LoadPlan, loadPlanOf } from "./load_options.ts";
 import type { StoreLifetime } from "./lifetime.ts";
@@ -65,6 +65,8 @@ export class SingleFlight<V> {
   readonly #leases: Leases;
   readonly #key: KeyEncoder;
   readonly #lifetime: StoreLifetime;
+  /** The store's durability, one of `DurabilityLevel`. */
+  readonly #level: number;
   /** By the bytes of the key, one character for each. */
   readonly #flights: Map<string, Flight<V>>;
 
@@ -81,6 +83,7 @@ export class SingleFlight<V> {
     this.#leases = parts.leases;
     this.#key = parts.key;
     this.#lifetime = parts.lifetime;
+    this.#level = parts.pool.facts.level;
   }
 
   async getOrPut(
@@ -89,6 +92,7 @@ export class SingleFlight<V> {
     options: LoadOptions | undefined,
   ): Promise<V> {
     const plan = loadPlanOf(load, options);
+    mustSyncOf(plan.putOptions, this.#level);
     plan.signal?.throwIfAborted();
     const own = ownKey(key);
     if (plan.staleMs === 0) {
@@ -117,6 +121,8 @@ export class SingleFlight<V> {
 
   /** Waits for the flight of a key, or begins it. */
   async #join(key: Key, plan: LoadPlan<V>): Promise<V> {
+    // The caller may have given up while the key was read.
+    plan.signal?.throwIfAborted();
     // What cannot be stored is not loaded.
     this.#lifetime.assertWritable("getOrPut");
     const flight = this.#find(key);
@@ -129,7 +135,6 @@ export class SingleFlight<V> {
     } catch (error) {
       // A load that was told to end before this caller came has not failed for it.
       if (!isGivenUp) throw error;
-      plan.signal?.throwIfAborted();
       return await this.#join(key, plan);
     }
   }

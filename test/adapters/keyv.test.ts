@@ -156,6 +156,12 @@ test("a lifetime of nothing or less removes the key", async () => {
   }
   assert.not.ok(await adapter.deleteMany(["a", "c"]));
   assert.not.ok(await adapter.has("c"));
+  // Of two entries with one key the last one counts.
+  const twice = [{ key: "d", value: 1, ttl: -5 }, { key: "d", value: 2 }];
+  assert.equal(await adapter.setMany(twice), [true, true]);
+  assert.is(await adapter.get("d"), 2);
+  await adapter.setMany(twice.toReversed());
+  assert.is(await adapter.get("d"), undefined);
 });
 
 test("for Keyv 6 alone: what is past removes the key, and deletes say it of each", async () => {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import process from "node:process";
 import { setTimeout } from "node:timers/promises";
 import { createStorage, prefixStorage, type Storage } from "unstorage";
 import lruDriver from "unstorage/drivers/lru-cache";
@@ -117,6 +118,25 @@ test("a watch is told of changes in all threads until it ends", async () => {
   await storage.watch(() => {});
   await storage.dispose();
   assert.ok(await store.has("w:c"));
+});
+
+test("a watcher that throws is told of what comes, and what it throws is nobody else's", async () => {
+  await using store = await open({ capacity: "8MiB" });
+  const driver = dinomoDriver(store);
+  const thrown: unknown[] = [];
+  const note = (error: unknown) => void thrown.push(error);
+  process.on("uncaughtException", note);
+  const seen: string[] = [];
+  await driver.watch((_event, key) => {
+    seen.push(key);
+    throw new Error(`not ${key}`);
+  });
+  await driver.setItem("a", "1");
+  await driver.setItem("b", "2");
+  for (let i = 0; i < 500 && thrown.length < 2; i++) await setTimeout(5);
+  process.off("uncaughtException", note);
+  assert.equal(seen, ["a", "b"]);
+  assert.equal(thrown.map((error) => (error as Error).message), ["not a", "not b"]);
 });
 
 test("a watch ends with the store, and disturbs nothing", async () => {

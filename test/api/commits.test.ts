@@ -291,6 +291,26 @@ test("a commit has its keys as they were given, also where it waits for an updat
   }
 });
 
+test("a commit that is issued by a value of its own takes no more of that value", async () => {
+  await using store = await open<unknown>({ capacity: "4MiB" });
+  const commit = store.atomic().put("a", 1);
+  let made: Promise<unknown> | undefined;
+  const value = {
+    get issued() {
+      made ??= commit.commit();
+      return true;
+    },
+  };
+  assertThrows(() => commit.put("b", value), {
+    type: InvalidArgumentError,
+    code: "DINOMO_INVALID_ARGUMENT",
+    says: /before its commit/,
+  });
+  assert.ok(await made);
+  assert.ok(await store.atomic().put("c", 3).commit());
+  assert.equal(await store.getMany(["a", "b", "c"]), [1, undefined, 3]);
+});
+
 test("1,024 keys can be committed together", async () => {
   await using store = await open<number>({ capacity: "64MiB", nodes: 3 });
   const keys = Array.from({ length: 1024 }, (_, i) => `key ${i}`);

@@ -140,6 +140,28 @@ case_("increments of one turn are one change of the key", async () => {
   assert.is(store.stats().operations.updates - updates, 64, "each is an operation");
 });
 
+case_("options that ask for something else while they are read change nothing", async () => {
+  await using store = await open<number>({ capacity: "1MiB" });
+  const others: Promise<unknown>[] = [];
+  const options = {
+    get durability() {
+      others.push(store.increment("b", 100));
+      return undefined;
+    },
+  };
+  assert.is(await store.increment("a", 1, options), 1);
+  assert.is(store.incrementSync("a", 1, options), 2);
+  const lasting = { ttl: Infinity, durability: undefined };
+  Object.defineProperty(lasting, "durability", {
+    enumerable: true,
+    get: () => void others.push(store.touch("b", { ttl: 1 })),
+  });
+  await store.touch("a", lasting);
+  await Promise.all(others);
+  const entry = await store.getEntry("a");
+  assert.equal([entry?.value, entry?.expiresAt], [2, undefined]);
+});
+
 case_("entries of increments of one turn have versions of their own", async () => {
   await using store = await open<number>({ capacity: "1MiB" });
   const ends = Array.from(

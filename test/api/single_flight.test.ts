@@ -294,6 +294,22 @@ test("a signal ends a call; the load goes on for others, and is told when there 
   assert.is(error, "no");
 });
 
+test("a signal that is aborted behind the call ends it, before anything is loaded", async () => {
+  for (const options of PLACEMENTS) {
+    await using store = await open<string>(options);
+    const leaving = new AbortController();
+    let loads = 0;
+    const load = () => {
+      loads += 1;
+      return new Promise<string>(() => {});
+    };
+    const left = store.getOrPut("a", load, { signal: leaving.signal });
+    leaving.abort("left");
+    assert.is(await left.catch((reason: unknown) => reason), "left");
+    assert.is(loads, 0);
+  }
+});
+
 test("a loader may use the store, and load other keys of the same class", async () => {
   await using store = await open<number>({ capacity: "8MiB" });
   const depth = 200;
@@ -332,6 +348,7 @@ test("arguments are checked before anything is loaded", async () => {
     [load, { staleWhileRevalidateMs: 5 }, /^staleWhileRevalidateMs must be given with a ttl/],
     [load, { ttl: 5, staleWhileRevalidateMs: -1 }, /^staleWhileRevalidateMs must be a finite/],
     [load, { ttl: 5, staleWhileRevalidateMs: Infinity }, /^staleWhileRevalidateMs must be a/],
+    [load, { durability: "paper" }, /^durability must be the store's/],
     [load, { signal: {} }, /^signal must be an AbortSignal/],
   ];
   for (const [loader, options, says] of rows) {

@@ -115,6 +115,35 @@ test("values of all kinds come back, and expire", async () => {
   await kv.close();
 });
 
+test("a value that is there for no time is not there", async () => {
+  const kv = await openKv();
+  await kv.set(["a"], 1);
+  await kv.set(["a"], 2, { expireIn: 0 });
+  assert.is((await kv.get(["a"])).versionstamp, null);
+  assert.ok((await kv.atomic().set(["b"], 1, { expireIn: 0 }).commit()).ok);
+  assert.is((await kv.get(["b"])).versionstamp, null);
+  await kv.close();
+});
+
+test("the longest keys are listed, and lists go on behind them", async () => {
+  const kv = await openKv();
+  const longest = ["x".repeat(2046)];
+  const keys = [["a"], longest, ["y"]];
+  for (const key of keys) await kv.set(key, 1);
+  for (const reverse of [false, true]) {
+    const found = [];
+    for (let cursor = "", i = 0; i < keys.length; i++) {
+      const list = kv.list({ prefix: [] }, { limit: 1, reverse, cursor });
+      found.push((await list.next()).value?.key);
+      cursor = list.cursor;
+    }
+    assert.equal(found, reverse ? keys.toReversed() : keys);
+  }
+  assert.is((await kv.list({ prefix: longest }).next()).done, true);
+  assert.equal((await kv.list({ start: longest, end: ["y"] }).next()).value?.key, longest);
+  await kv.close();
+});
+
 test("a database in a directory is there again, and its messages, too", async () => {
   const path = temporaryPath();
   const first = await openKv(path);
@@ -200,10 +229,17 @@ test("what makes no sense is refused with a TypeError", async () => {
   const kv = await openKv();
   // deno-lint-ignore no-explicit-any
   const any = kv as any;
+  const long = "x".repeat(2047);
   const bad: [() => unknown, RegExp][] = [
     [() => any.set([], 1), /at least one part/],
     [() => any.set("a", 1), /must be an array/],
     [() => any.set(["a"], 1, { expireIn: -1 }), /expireIn must be/],
+    [() => any.set(["a"], 1, { expireIn: 1e300 }), /expireIn must be/],
+    [() => any.get([long]), /at most 2048 bytes/],
+    [() => any.getMany([[long]]), /at most 2048 bytes/],
+    [() => any.watch([[long]]), /at most 2048 bytes/],
+    [() => any.list({ prefix: [long] }), /at most 2048 bytes/],
+    [() => any.set([long.slice(20), kv.commitVersionstamp()], 1), /at most 2048 bytes/],
     [() => any.get(["a"], { consistency: "weak" }), /consistency must be/],
     [() => any.list({}), /must have a prefix/],
     [() => any.list({ prefix: ["a"], start: ["b"] }), /must begin with its prefix/],

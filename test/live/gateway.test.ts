@@ -59,6 +59,9 @@ test("commands are answered without the option inspect, and may write", () =>
     const put = await dinomoHere(["put", path, "c", "[1]"]);
     assert.is(put.exitCode, 0, put.stderr);
     assert.equal(await store.get("c"), [1]);
+    const refused = await dinomoHere(["put", path, "c", '{"$undefined":true}']);
+    assert.match(refused.stderr, /value must not be undefined/);
+    assert.is(refused.exitCode, 2);
     const client = (await LiveClient.connect(path))!;
     assert.is(client.description.isWritable, true);
     assert.is(client.description.path, path);

@@ -330,6 +330,23 @@ test("a job that fails is tried again after a pause, and becomes a dead letter a
   assert.equal(await queue.counts(), { jobs: 0, dead: 0 });
 });
 
+test("a pause that is none is refused, and the job comes back when its lease ends", async () => {
+  await using store = await openStore();
+  for (const ms of [NaN, Infinity, -1, 1e15, "5", undefined]) {
+    const options = { attempts: 2, leaseMs: 20, backoffMs: () => ms as number };
+    const queue = new Queue<string>(store, `a${ms}`, options);
+    await queue.add("bad");
+    const job = (await queue.take())!;
+    await assertRejects(() => job.retry("no"), { ...INVALID, says: /what backoffMs returns must/ });
+    assert.is(await queue.take(), undefined);
+    const again = await takeWhenDue(queue, job.leasedUntil);
+    assert.is(again.attempts, 2);
+    // The last time no pause is asked for.
+    assert.is(await again.retry("no"), true);
+    assert.equal(await queue.counts(), { jobs: 0, dead: 1 });
+  }
+});
+
 test("a job whose consumers die again and again becomes a dead letter", async () => {
   await using store = await openStore();
   const queue = new Queue<string>(store, "a", { attempts: 2, leaseMs: 15 });

@@ -18,6 +18,7 @@ const DONE = { done: true, value: undefined };
 /** A way through some keys, and what becomes of it. */
 class World {
   endCount = 0;
+  stepCount = 0;
   /** Keys that have to be waited for. */
   readonly pending = new Set<string>();
   readonly #keys: readonly string[];
@@ -52,7 +53,10 @@ class World {
       stepBytes: 0,
       place: undefined,
       cursor: undefined,
-      step: () => ++this.#at < this.#keys.length,
+      step: () => {
+        this.stepCount += 1;
+        return ++this.#at < this.#keys.length;
+      },
       take: (encoder) => {
         encoder.encode(this.#keys[this.#at]!);
         return this.#keys[this.#at]!;
@@ -99,6 +103,18 @@ test("a scan that is left before its first step has none", async () => {
   assert.equal([await scan.return(), await scan.next()], [DONE, DONE]);
   const sync = new SyncScan(world.parts, world.plan(Infinity));
   assert.equal([sync.return(), sync.next(), world.endCount], [DONE, DONE, 0]);
+});
+
+test("a scan that is left in the middle of a step, by what it calls, goes no further", async () => {
+  const world = new World("a", "b", "c");
+  const leave = () => void sync.return();
+  const sync: SyncScan<string> = new SyncScan(world.parts, world.plan(Infinity, leave as never));
+  assert.equal([sync.next(), sync.next(), world.endCount], [DONE, DONE, 1]);
+  assert.is(world.stepCount, 1);
+  const other = new World("a", "b", "c");
+  const leaveLater = () => void scan.return();
+  const scan: Scan<string> = new Scan(other.parts, other.plan(Infinity, leaveLater as never));
+  assert.equal([await scan.next(), await scan.next(), other.endCount], [DONE, DONE, 1]);
 });
 
 test("a scan that fails has ended", async () => {
