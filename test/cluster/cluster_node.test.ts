@@ -22,6 +22,7 @@ import {
   ownerOf,
   putOf,
 } from "../support/cluster/cluster_requests.ts";
+import type { SimServer } from "../support/cluster/sim_client.ts";
 import { SIM_LEASE, SimCluster } from "../support/cluster/sim_cluster.ts";
 
 const KEYS = Array.from({ length: 20 }, (_, i) => `key ${i}`);
@@ -93,6 +94,16 @@ test("members share the slots, each has one owner, and others refuse", () => {
     const refused = answerNow(other, deleteOf(key))!;
     assert.equal([refused.status, refused.owner], [ClusterStatus.NOT_OWNER, owner]);
   });
+});
+
+test("who has the lease of a number has its log led, and who has wanted it does not", () => {
+  const made = cluster(2);
+  const [, { process }] = made.nodes as [unknown, SimServer];
+  delete made.nodes[1];
+  made.startNode(1);
+  made.time.run(5000);
+  const led = made.engine.led.filter(([stream]) => stream === logStream(1));
+  assert.equal(led.map(([, leader]) => leader === process), [true]);
 });
 
 test("slots that move take along what was written, though their new owner reads late", () => {

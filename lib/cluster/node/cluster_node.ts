@@ -122,7 +122,7 @@ export class ClusterNode {
         this.#loader.createStreams((areThere) => {
           if (areThere && mayJoin()) this.#join();
         });
-      }, true);
+      });
     });
   }
 
