@@ -165,6 +165,38 @@ test("nodes that leave at the same time give to those that stay, and never to ea
   }
 });
 
+test("a node that leaves gets nothing of one that has failed, unless nobody stays", () => {
+  for (const stays of [true, false]) {
+    const made = cluster(3);
+    writeAll(made, 9);
+    made.time.run(500);
+    made.nodes[1]!.process.kill();
+    const before = made.engine.messagesOf(CONTROL_STREAM).length;
+    made.time.run(SIM_LEASE.leaseMs - 500);
+    // Until the lease is over something is offered to the one that has failed.
+    nodeOf(made, 2).leave();
+    if (!stays) nodeOf(made, 0).leave();
+    made.time.run(LEAVE_MS_MAX / 2);
+    assert.ok(nodeOf(made, 2).hasLeft);
+    assert.equal(nodeOf(made, 0).hasLeft, !stays);
+    if (!stays) continue;
+    assert.equal(takersAfter(made, before), [0]);
+    assert.equal(readAll(nodeOf(made, 0)), allOf(9));
+  }
+});
+
+test("a long lease delays nothing but what waits for its end", () => {
+  const times = { leaseMs: 60_000, marginMs: 6000 };
+  const made = new SimCluster({ seed: 1, nodeCount: 2, partsOf: () => ({ times }) });
+  made.time.run(1000);
+  const outcomes = writeAll(made, 9);
+  nodeOf(made, 1).leave();
+  made.time.run(1000);
+  assert.ok(isAllWritten(outcomes));
+  assert.ok(nodeOf(made, 1).hasLeft);
+  assert.equal(readAll(nodeOf(made, 0)), allOf(9));
+});
+
 test("a node that leaves gets nothing that was offered to it before", () => {
   const made = cluster(2);
   writeAll(made, 9);
