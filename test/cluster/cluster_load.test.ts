@@ -305,7 +305,7 @@ function givenBy(loadOfOther: (map: number) => Load | undefined, windows: number
   const sharing = new SlotSharing({
     node: 0,
     clock: { monotonicMs: () => nowMs } as ClusterClock,
-    control: { state, liveMembers: () => [0, 1] },
+    control: { state, stayingMembers: () => [0, 1] },
     moves: own,
     loader: { isReadAhead: true, readAhead: () => {} },
     balance: BALANCE,

@@ -22,6 +22,7 @@ import {
   ownerOf,
   putOf,
 } from "../support/cluster/cluster_requests.ts";
+import type { SimServer } from "../support/cluster/sim_client.ts";
 import { SIM_LEASE, SimCluster } from "../support/cluster/sim_cluster.ts";
 
 const KEYS = Array.from({ length: 20 }, (_, i) => `key ${i}`);
@@ -95,6 +96,16 @@ test("members share the slots, each has one owner, and others refuse", () => {
   });
 });
 
+test("who has the lease of a number has its log led, and who has wanted it does not", () => {
+  const made = cluster(2);
+  const [, { process }] = made.nodes as [unknown, SimServer];
+  delete made.nodes[1];
+  made.startNode(1);
+  made.time.run(5000);
+  const led = made.engine.led.filter(([stream]) => stream === logStream(1));
+  assert.equal(led.map(([, leader]) => leader === process), [true]);
+});
+
 test("slots that move take along what was written, though their new owner reads late", () => {
   const made = cluster(2);
   giveAll(nodeOf(made, 1), 0);
@@ -152,6 +163,38 @@ test("nodes that leave at the same time give to those that stay, and never to ea
     const takers = takersAfter(made, before);
     assert.equal(takers.sort(), [2, 3].slice(0, stayCount), "who gets slots");
   }
+});
+
+test("a node that leaves gets nothing of one that has failed, unless nobody stays", () => {
+  for (const stays of [true, false]) {
+    const made = cluster(3);
+    writeAll(made, 9);
+    made.time.run(500);
+    made.nodes[1]!.process.kill();
+    const before = made.engine.messagesOf(CONTROL_STREAM).length;
+    made.time.run(SIM_LEASE.leaseMs - 500);
+    // Until the lease is over something is offered to the one that has failed.
+    nodeOf(made, 2).leave();
+    if (!stays) nodeOf(made, 0).leave();
+    made.time.run(LEAVE_MS_MAX / 2);
+    assert.ok(nodeOf(made, 2).hasLeft);
+    assert.equal(nodeOf(made, 0).hasLeft, !stays);
+    if (!stays) continue;
+    assert.equal(takersAfter(made, before), [0]);
+    assert.equal(readAll(nodeOf(made, 0)), allOf(9));
+  }
+});
+
+test("a long lease delays nothing but what waits for its end", () => {
+  const times = { leaseMs: 60_000, marginMs: 6000 };
+  const made = new SimCluster({ seed: 1, nodeCount: 2, partsOf: () => ({ times }) });
+  made.time.run(1000);
+  const outcomes = writeAll(made, 9);
+  nodeOf(made, 1).leave();
+  made.time.run(1000);
+  assert.ok(isAllWritten(outcomes));
+  assert.ok(nodeOf(made, 1).hasLeft);
+  assert.equal(readAll(nodeOf(made, 0)), allOf(9));
 });
 
 test("a node that leaves gets nothing that was offered to it before", () => {

@@ -65,7 +65,8 @@ async function tryWriters(servers: NatsServers): Promise<void> {
     for (const [i, url] of servers.urls.entries()) {
       const engine = await connectJetStream({ servers: [url], name: "led", replicas: 3 });
       engines.push(engine);
-      await new Promise((resolve) => engine.createStream("log", resolve, true));
+      await new Promise((resolve) => engine.createStream("log", resolve));
+      await new Promise<void>((resolve) => engine.lead("log", resolve));
       await waitForLeader(watcher, `server-${i}`);
     }
     servers.kill(2);

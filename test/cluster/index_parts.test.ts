@@ -28,7 +28,7 @@ import { Takeover } from "../../lib/cluster/index/takeover.ts";
 import { encodeBatch, encodeOwn, NO_ORIGIN } from "../../lib/cluster/messages/log_codec.ts";
 import { indexStream, logStream } from "../../lib/cluster/node/log_streams.ts";
 import { KeyEncoder } from "../../lib/core/key_encoder.ts";
-import { SLOT_SHIFT } from "../../lib/core/limits.ts";
+import { SLOT_COUNT, SLOT_SHIFT } from "../../lib/core/limits.ts";
 import { FrameError } from "../../lib/wire/frame.ts";
 import { SimEngine } from "../support/cluster/sim_log_engine.ts";
 import { SimProcess, SimTime } from "../support/cluster/sim_processes.ts";
@@ -322,6 +322,18 @@ test("a takeover that has read less than is needed no more goes on behind that",
   time.run(1000);
   assert.equal([ends, read], [["what is left"], [3, 4]]);
   takeover.stop();
+});
+
+test("what a node needed that has left is not needed for ever", () => {
+  const { state, apply, assign, checkpoint } = shared();
+  assert.ok(assign(1, Array.from({ length: SLOT_COUNT }, (_, slot) => slot), 1, 1));
+  assert.ok(checkpoint(1, 9, 20, 4));
+  assert.ok(assign(1, [1], 2, 30));
+  assert.ok(assign(2, [1], 1, 30));
+  assert.ok(apply({ kind: "revoke", node: 2, follows: state.leaseOf(2)!.sequence }));
+  assert.equal([state.needs.purgeableLog(1), state.needs.purgeableIndex(1)], [3, 6]);
+  assert.ok(checkpoint(1, 19, 50, 44));
+  assert.equal([state.needs.purgeableLog(1), state.needs.purgeableIndex(1)], [43, 16]);
 });
 
 test("a checkpoint counts for the owners that it knows, and once", () => {

@@ -15,6 +15,7 @@ const TEST = "test/cluster/cluster_load.test.ts";
 const EVENTS = "test/cluster/cluster_events.test.ts";
 const INDEX = "test/cluster/cluster_index.test.ts";
 const NODES = "test/cluster/cluster_node.test.ts";
+const CONTROL_LOG = "lib/cluster/control/control_log.ts";
 const LEAVES = "a node that leaves serves its slots";
 
 /** Bugs by which slots go to and fro, or stay where there is too much to do. */
@@ -166,10 +167,18 @@ export const CLUSTER_LOAD_BUGS: readonly PlantedBug[] = [
   {
     name: "nodes that leave give each other their slots",
     breaks: "planned moves are not felt",
-    file: SHARING,
-    edits: [["member !== node && !control.state.leaving.has(member)", "member !== node"]],
+    file: CONTROL_LOG,
+    edits: [[".filter((member) => !this.state.leaving.has(member))", ""]],
     caughtBy: [NODES],
     inTest: "nodes that leave at the same time",
+  },
+  {
+    name: "a node that leaves is given slots of one that has failed",
+    breaks: "planned moves are not felt",
+    file: "lib/cluster/node/succession.ts",
+    edits: [["staying.length > 0 ? staying : live", "live"]],
+    caughtBy: [NODES],
+    inTest: "nothing of one that has failed",
   },
   {
     name: "a node that leaves is given what was offered to it",

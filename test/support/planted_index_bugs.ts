@@ -155,6 +155,14 @@ export const INDEX_BUGS: readonly PlantedBug[] = [
     inTest: "that are the last ones then",
   },
   {
+    name: "what a node needed that has left is needed for ever",
+    breaks: "what nobody needs is removed",
+    file: STATE,
+    edits: [["if (!this.hasOrphans) this.needs.forget(NO_OWNER);", ""]],
+    caughtBy: [PARTS],
+    inTest: "is not needed for ever",
+  },
+  {
     name: "a log that was read ahead from a later place is taken for whole",
     breaks: "I15",
     file: TAKEOVER,

@@ -30,8 +30,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
     },
   },
   {
-    ends:
-      "msMax: half a second where a stream is made, half a minute after a connection was gone; " +
+    ends: "msMax: half a second where a term begins, half a minute after a connection was gone; " +
       "each question to the server ends after ANSWER_MS_MAX, and all when this end closes",
     places: {
       "stream_leader.ts leadHere": 4,

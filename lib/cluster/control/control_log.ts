@@ -102,6 +102,11 @@ export class ControlLog {
     return this.state.members().filter((member) => !this.#seen.isOver(member));
   }
 
+  /** Those of them that have not said that they leave. */
+  stayingMembers(): number[] {
+    return this.liveMembers().filter((member) => !this.state.leaving.has(member));
+  }
+
   /** Takes the lease or prolongs it, when it is time to. */
   renew(): void {
     if (this.#ahead.length > 0) return;

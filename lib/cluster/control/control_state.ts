@@ -223,7 +223,7 @@ export class ControlState {
     this.needs.moved(node, NO_OWNER, NO_OWNER);
     this.needs.forget(node);
     this.unfenced.set(node, sequence);
-    this.mapSequence = sequence;
+    this.#ownersChanged(sequence);
     return true;
   }
 
@@ -232,15 +232,20 @@ export class ControlState {
     this.needs.beginMoves();
     for (const [from, to] of this.#pairsOf(command)) this.needs.moved(from, to, NO_OWNER);
     for (const [slot, node] of command.moves) this.#assignSlot(slot, node, sequence);
-    if (!this.hasOrphans) this.needs.forget(NO_OWNER);
     for (const [node, barrier] of command.barriers) {
       this.barriers.set(node, Math.max(barrier, this.barriers.get(node) ?? 0));
     }
     for (const [node, term] of command.fenced) {
       if (this.unfenced.get(node) === term) this.unfenced.delete(node);
     }
-    this.mapSequence = sequence;
+    this.#ownersChanged(sequence);
     return true;
+  }
+
+  /** By the command with a sequence; one that ended the lease of a node may have left no orphans. */
+  #ownersChanged(sequence: number): void {
+    if (!this.hasOrphans) this.needs.forget(NO_OWNER);
+    this.mapSequence = sequence;
   }
 
   /** Who gives slots to whom. */

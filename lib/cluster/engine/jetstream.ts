@@ -56,7 +56,7 @@ export interface JetStreamOptions {
 }
 
 const TIMEOUT_MS_DEFAULT = 1000;
-/** A stream that is made, or found, is waited for so long until the server of this connection leads it. */
+/** It is waited for so long until the server of this connection leads a stream. */
 const LEADING_MS_MAX = 500;
 /** A server that was gone has caught up in so many milliseconds, or others lead what is written here. */
 const CAUGHT_UP_MS_MAX = 30_000;
@@ -118,8 +118,8 @@ class JetStreamEngine implements ServedEngine {
   readonly #patient: JetStreamManager;
   readonly #options: JetStreamOptions;
   readonly #followings = new Set<StreamFollowing>();
-  /** Streams that are written here, as the servers call them. */
-  readonly #written = new Set<string>();
+  /** Streams that are led here if possible, as the servers call them. */
+  readonly #led = new Set<string>();
   /** Without a connection nothing is sent: the client would keep it all, without a bound. */
   #isConnected = true;
 
@@ -141,21 +141,21 @@ class JetStreamEngine implements ServedEngine {
     return this.#connection.info!.max_payload;
   }
 
-  createStream(stream: string, done: (isThere: boolean) => void, isWrittenHere = false): void {
-    const { name: cluster, replicas } = this.#options;
-    const name = this.#nameOf(stream);
+  createStream(stream: string, done: (isThere: boolean) => void): void {
+    const { name, replicas } = this.#options;
     const config = {
-      name,
-      subjects: [`${cluster}.${stream}.>`],
+      name: this.#nameOf(stream),
+      subjects: [`${name}.${stream}.>`],
       num_replicas: replicas,
       allow_direct: true,
     };
-    const made = this.#manager.streams.add(config);
-    if (isWrittenHere) this.#written.add(name);
-    const settled = isWrittenHere
-      ? made.then(() => leadHere(this.#connection, name, LEADING_MS_MAX))
-      : made;
-    settled.then(() => done(true), () => done(false));
+    this.#manager.streams.add(config).then(() => done(true), () => done(false));
+  }
+
+  lead(stream: string, done: () => void): void {
+    const name = this.#nameOf(stream);
+    this.#led.add(name);
+    void leadHere(this.#connection, name, LEADING_MS_MAX).then(done);
   }
 
   append(
@@ -245,7 +245,7 @@ class JetStreamEngine implements ServedEngine {
       if (type === "disconnect") this.#isConnected = false;
       if (type !== "reconnect") continue;
       this.#isConnected = true;
-      for (const stream of this.#written) void leadHere(this.#connection, stream, CAUGHT_UP_MS_MAX);
+      for (const stream of this.#led) void leadHere(this.#connection, stream, CAUGHT_UP_MS_MAX);
     }
   }
 

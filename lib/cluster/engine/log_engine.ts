@@ -68,13 +68,14 @@ export interface Following {
 
 /** A replicated log engine. */
 export interface LogEngine {
+  /** Makes a stream, unless it is there. */
+  createStream(stream: string, done: (isThere: boolean) => void): void;
+
   /**
-   * Makes a stream, unless it is there.
-   *
-   * @param isWrittenHere whether most of it is going to be appended here: an engine may see to it
-   *   that this is fast. Others may append to it all the same
+   * Most of a stream is going to be appended here: an engine may see to it that this is fast, and
+   * calls back when it has, or cannot, in bounded time. Others may append to it all the same.
    */
-  createStream(stream: string, done: (isThere: boolean) => void, isWrittenHere?: boolean): void;
+  lead(stream: string, done: () => void): void;
 
   /** Appends a message to a stream. */
   append(

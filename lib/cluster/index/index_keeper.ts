@@ -117,7 +117,7 @@ export class IndexKeeper implements SlotLoader {
   }
 
   createStreams(done: (areThere: boolean) => void): void {
-    this.#engine.createStream(indexStream(this.#node), done, true);
+    this.#engine.createStream(indexStream(this.#node), done);
   }
 
   join(parts: LoaderParts): void {

@@ -52,6 +52,8 @@ import { Succession } from "./succession.ts";
 
 /** A node looks after its lease, and those of others, so many times while one lasts. */
 const STEPS_PER_LEASE = 20;
+/** And so often at least: what is moved, and what expires, is not to wait for a part of a long one. */
+const STEP_MS_MAX = 150;
 
 export type { ClusterNodeOptions } from "./cluster_node_options.ts";
 
@@ -112,8 +114,8 @@ export class ClusterNode {
 
   /** Joins the cluster as soon as the engine can be reached. */
   start(): void {
-    const { engine, clock, node, times } = this.#options;
-    this.#timer = clock.after(times.leaseMs / STEPS_PER_LEASE, () => this.start());
+    const { engine, node } = this.#options;
+    this.#timer = this.#later(() => this.start());
     const mayJoin = () => !this.#isStopped && this.#control === undefined;
     engine.createStream(CONTROL_STREAM, (isThere) => {
       if (!isThere || !mayJoin()) return;
@@ -122,7 +124,7 @@ export class ClusterNode {
         this.#loader.createStreams((areThere) => {
           if (areThere && mayJoin()) this.#join();
         });
-      }, true);
+      });
     });
   }
 
@@ -336,9 +338,13 @@ export class ClusterNode {
   }
 
   #tick(): void {
-    const { clock, times } = this.#options;
-    this.#timer = clock.after(times.leaseMs / STEPS_PER_LEASE, () => this.#tick());
+    this.#timer = this.#later(() => this.#tick());
     this.#step();
+  }
+
+  #later(task: () => void): Timer {
+    const { clock, times } = this.#options;
+    return clock.after(Math.min(times.leaseMs / STEPS_PER_LEASE, STEP_MS_MAX), task);
   }
 
   /** Does what can be done now. */

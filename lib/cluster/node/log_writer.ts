@@ -84,9 +84,9 @@ export class LogWriter {
   constructor(parts: LogWriterParts) {
     this.#parts = parts;
     this.#next = new NextAppend(parts.clock, parts.soon, () => this.#flush());
-    this.#append("own", encodeOwn(parts.term), () => {
-      this.#isReady = true;
-      this.#flush();
+    // Who has the lease writes the log: others that want its number have none of it led elsewhere.
+    parts.engine.lead(parts.stream, () => {
+      if (!this.#isClosed) this.#append("own", encodeOwn(parts.term), () => this.#begin());
     });
   }
 
@@ -155,6 +155,12 @@ export class LogWriter {
     const status = this.#isSent ? ClusterStatus.UNKNOWN : ClusterStatus.NOT_OWNER;
     for (const { done } of members) done(answerOf(status));
     for (const { done } of waiting) done(answerOf(ClusterStatus.NOT_OWNER));
+  }
+
+  /** The term has begun. */
+  #begin(): void {
+    this.#isReady = true;
+    this.#flush();
   }
 
   #flush(): void {

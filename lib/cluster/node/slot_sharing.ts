@@ -36,7 +36,7 @@ export const LEAVE_MS_MAX = 6000;
 export interface SlotSharingParts {
   readonly node: number;
   readonly clock: ClusterClock;
-  readonly control: Pick<ControlLog, "state" | "liveMembers">;
+  readonly control: Pick<ControlLog, "state" | "stayingMembers">;
   readonly moves: SlotMoves;
   readonly loader: Pick<SlotLoader, "readAhead" | "isReadAhead">;
   /** Undefined: nothing is given because of its load. */
@@ -141,8 +141,7 @@ export class SlotSharing {
   /** The others that stay. */
   #takers(): number[] {
     const { node, control } = this.#parts;
-    const stays = (member: number) => member !== node && !control.state.leaving.has(member);
-    return control.liveMembers().filter(stays);
+    return control.stayingMembers().filter((member) => member !== node);
   }
 
   #balance(): void {

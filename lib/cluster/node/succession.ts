@@ -50,12 +50,14 @@ export class Succession {
       [node, this.#fences.get(node)!] as const
     );
     if (fences.some(([, { sequence }]) => sequence === undefined)) return;
+    // Who leaves would have to give them away again.
+    const staying = this.#control.stayingMembers();
     this.#control.send({
       kind: "assign",
       node: this.#node,
       holder: this.#control.holder,
       follows: state.mapSequence,
-      moves: orphanMoves(state.owners, live),
+      moves: orphanMoves(state.owners, staying.length > 0 ? staying : live),
       barriers: fences.map(([node, { sequence }]): Barrier => [node, sequence!]),
       fenced: fences.map(([node, { term }]): Fenced => [node, term]),
     });

@@ -85,6 +85,7 @@ export class ExploredEngine {
         this.#streamOf(stream);
         done(true);
       },
+      lead: (_, done) => done(),
       append: (stream, subject, body, _: Expectation | undefined, done) =>
         this.#isBarred(stream, body)
           ? void clock.after(0, () => done({ status: "unknown" }))

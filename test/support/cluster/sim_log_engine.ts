@@ -77,6 +77,8 @@ export class SimEngine {
   readonly overlong: string[] = [];
   /** Bytes of the messages that one process has read at the same time, at most. */
   readBytesMost = 0;
+  /** Streams that were to be led, and by the server of which process. */
+  readonly led: [stream: string, process: SimProcess][] = [];
   /** Reads that have come to a replica. */
   readCount = 0;
   readonly #streams = new Map<string, SimStream>();
@@ -238,6 +240,11 @@ class SimConnection implements LogEngine {
       false,
       done,
     );
+  }
+
+  lead(stream: string, done: () => void): void {
+    this.#engine.led.push([stream, this.#process]);
+    done();
   }
 
   append(

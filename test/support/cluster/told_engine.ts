@@ -27,6 +27,10 @@ export class ToldEngine implements LogEngine {
     done(true);
   }
 
+  lead(_: string, done: () => void): void {
+    done();
+  }
+
   append(
     _: string,
     subject: string,
