@@ -19,6 +19,7 @@
 import { epochMs, sleep } from "../core/runtime.ts";
 import type { Key, KeyEncoder } from "../core/key_encoder.ts";
 import type { Leases } from "../routing/load_leases.ts";
+import { untilAborted } from "./abort.ts";
 import { ownKey } from "./arguments.ts";
 import type { Entry } from "./entry.ts";
 import { type LoadContext, type LoadOptions, type LoadPlan, loadPlanOf } from "./load_options.ts";
@@ -41,20 +42,16 @@ class Flight<V> {
   end!: Promise<V>;
   #waiting = 0;
 
-  /** Waits for the end, or until a signal is aborted. */
+  /** Waits for the end. A caller whose signal is aborted does not count as waiting any more. */
   wait(signal: AbortSignal | undefined): Promise<V> {
     this.#waiting += 1;
     if (signal === undefined) return this.end;
-    return new Promise((resolve, reject) => {
-      const abort = () => {
-        reject(signal.reason);
-        this.#waiting -= 1;
-        if (this.#waiting === 0) this.controller.abort(signal.reason);
-      };
-      const forget = () => signal.removeEventListener("abort", abort);
-      signal.addEventListener("abort", abort, { once: true });
-      this.end.then(resolve, reject).finally(forget);
-    });
+    const leave = () => {
+      this.#waiting -= 1;
+      if (this.#waiting === 0) this.controller.abort(signal.reason);
+    };
+    signal.addEventListener("abort", leave, { once: true });
+    return this.end.finally(() => signal.removeEventListener("abort", leave));
   }
 }
 
@@ -89,16 +86,7 @@ export class SingleFlight<V> {
     options: LoadOptions | undefined,
   ): Promise<V> {
     const plan = loadPlanOf(load, options);
-    plan.signal?.throwIfAborted();
-    const own = ownKey(key);
-    if (plan.staleMs === 0) {
-      const value = await this.#reads.get(own);
-      return value === undefined ? await this.#join(own, plan) : value;
-    }
-    const entry = await this.#reads.getEntry(own);
-    if (entry === undefined) return await this.#join(own, plan);
-    if (isStale(entry, plan) && !this.#lifetime.isReadOnly) this.#refresh(own, plan);
-    return entry.value;
+    return await untilAborted(plan.signal, () => this.#readOrLoad(ownKey(key), plan));
   }
 
   /** The loads of a namespace with these parts: a key that both have is loaded once. */
@@ -115,8 +103,21 @@ export class SingleFlight<V> {
     this.#leases.letGo();
   }
 
+  async #readOrLoad(key: Key, plan: LoadPlan<V>): Promise<V> {
+    if (plan.staleMs === 0) {
+      const value = await this.#reads.get(key);
+      return value === undefined ? await this.#join(key, plan) : value;
+    }
+    const entry = await this.#reads.getEntry(key);
+    if (entry === undefined) return await this.#join(key, plan);
+    if (isStale(entry, plan) && !this.#lifetime.isReadOnly) this.#refresh(key, plan);
+    return entry.value;
+  }
+
   /** Waits for the flight of a key, or begins it. */
   async #join(key: Key, plan: LoadPlan<V>): Promise<V> {
+    // The caller may have given up while the key was read.
+    plan.signal?.throwIfAborted();
     // What cannot be stored is not loaded.
     this.#lifetime.assertWritable("getOrPut");
     const flight = this.#find(key);
@@ -129,7 +130,6 @@ export class SingleFlight<V> {
     } catch (error) {
       // A load that was told to end before this caller came has not failed for it.
       if (!isGivenUp) throw error;
-      plan.signal?.throwIfAborted();
       return await this.#join(key, plan);
     }
   }

@@ -294,6 +294,24 @@ test("a signal ends a call; the load goes on for others, and is told when there 
   assert.is(error, "no");
 });
 
+test("a signal that is aborted while the key is read ends the call, and nothing is loaded", async () => {
+  await using store = await open<string>({ capacity: "8MiB" });
+  const load = unreachable("nothing is loaded");
+  for (const options of [{}, { ttl: 1000, staleWhileRevalidateMs: 1000 }]) {
+    const controller = new AbortController();
+    const { signal } = controller;
+    const ended = store.getOrPut("a", load, { ...options, signal });
+    controller.abort("gone");
+    assert.is(await errorOf(() => ended), "gone");
+  }
+  // At once: what is on its way is not waited for.
+  const controller = new AbortController();
+  await store.put("b", "value");
+  const read = store.getOrPut("b", load, { signal: controller.signal });
+  controller.abort("gone");
+  assert.is(await errorOf(() => read), "gone");
+});
+
 test("a loader may use the store, and load other keys of the same class", async () => {
   await using store = await open<number>({ capacity: "8MiB" });
   const depth = 200;
