@@ -49,7 +49,7 @@ export class ExpirySweeper {
   readonly #counters: AgentCounters;
   readonly #clock: () => number;
   #nextSlot = 0;
-  #nextRoundMs = 0;
+  #restsSinceMs = -Infinity;
 
   /** Makes a sweeper for a KN. */
   constructor(options: ExpirySweeperOptions) {
@@ -62,9 +62,9 @@ export class ExpirySweeper {
     this.#clock = options.clock;
   }
 
-  /** Whether it is time to go on. */
+  /** Whether it is time to go on; also when the system's clock has been set back since. */
   get isDue(): boolean {
-    return this.#clock() >= this.#nextRoundMs;
+    return Math.abs(this.#clock() - this.#restsSinceMs) >= SWEEP_INTERVAL_MS;
   }
 
   /** Does one step; returns into how many slots it looked. */
@@ -83,7 +83,7 @@ export class ExpirySweeper {
     }
     // All slots have been passed: there is time until the next round.
     this.#nextSlot = 0;
-    this.#nextRoundMs = this.#clock() + SWEEP_INTERVAL_MS;
+    this.#restsSinceMs = this.#clock();
     return swept;
   }
 

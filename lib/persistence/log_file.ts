@@ -67,10 +67,13 @@ export class LogFile implements LogSink {
     return durabilityFailure(this.#pool) !== DurabilityFailure.NONE;
   }
 
-  /** Whether a sync is due that no other thread has done. */
+  /**
+   * Whether a sync is due that no other thread has done; also when the system's clock has been set
+   * back since the last one.
+   */
   get isSyncOverdue(): boolean {
     return unsyncedBytes(this.#pool) > 0 &&
-      this.#clock() - this.#figure(SyncFigure.LAST_AT_MS) > OVERDUE_MS;
+      Math.abs(this.#clock() - this.#figure(SyncFigure.LAST_AT_MS)) > OVERDUE_MS;
   }
 
   /** Completes the header of a segment. */
@@ -138,7 +141,8 @@ export class LogFile implements LogSink {
       control[this.#pool.segmentAt(segment) + SEGMENT_SYNCED_BYTES] = synced;
     }
     this.#noteSynced(written);
-    this.#count(this.#clock() - startMs);
+    // A clock that is set back meanwhile says nothing.
+    this.#count(Math.max(0, this.#clock() - startMs));
     // A sync that another thread saw fail may have succeeded here, on pages that are lost.
     return !this.hasFailed;
   }

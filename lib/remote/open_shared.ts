@@ -46,8 +46,15 @@ function turnsMsOf<V>({ spinMicros, processorCount }: ResolvedOptions<V>): numbe
 /** How a store is opened whose pool is in this process. */
 export interface HereOpening<V, K extends Key> {
   /** Opens it. @throws {PoolLockedError} when another process has it open */
-  readonly openHere: (ready?: ReadyHost) => Promise<Store<V, K>>;
-  /** Prepares what restores it ahead. */
+  readonly openHere: () => Promise<Store<V, K>>;
+  /**
+   * Opens it when the process that had it open has ended, with the capacity that it has by then: one
+   * that an application has given it is not taken back.
+   *
+   * @throws {PoolLockedError} when another process has it open
+   */
+  readonly takeOver: (ready: ReadyHost | undefined) => Promise<Store<V, K>>;
+  /** Prepares what restores it ahead, to be taken over. */
   readonly prepareStandby: () => Promise<Standby>;
 }
 
@@ -58,17 +65,17 @@ export interface HereOpening<V, K extends Key> {
  */
 export async function openShared<V, K extends Key>(
   resolved: ResolvedOptions<V>,
-  { openHere, prepareStandby }: HereOpening<V, K>,
+  { openHere, takeOver, prepareStandby }: HereOpening<V, K>,
 ): Promise<Store<V, K>> {
   const directory = resolve(resolved.path!);
   assertMayListen(directory, GATEWAY);
   const hello: Hello = { ...sharedOptionsOf(resolved), format: PROCESS_FORMAT };
   const search = { directory, hello: () => hello };
-  const found = await findHost({ ...search, open: () => openHere(), isOpening: true });
+  const found = await findHost({ ...search, open: openHere, isOpening: true });
   if (found.host !== undefined) return found.host;
   const successor = new Successor({
     open: async (ready) => {
-      const host = await openHere(ready);
+      const host = await takeOver(ready);
       return { isOpen: () => controlsOf(host).isOpen(), close: () => host.close() };
     },
     prepare: async () => {

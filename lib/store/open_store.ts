@@ -95,9 +95,11 @@ async function openAnew<V, K extends Key>(resolved: ResolvedOptions<V>): Promise
   if (!resolved.processes) return await openHere<V, K>(resolved);
   // A process that asks another one does without what opens pools.
   const { openShared } = await import("../remote/open_shared.ts");
+  const asItIs = { ...resolved, capacityBytes: undefined };
   return await openShared<V, K>(resolved, {
-    openHere: (ready) => openHere<V, K>(resolved, ready),
-    prepareStandby: () => prepareStandby(resolved.path!, resolved),
+    openHere: () => openHere<V, K>(resolved),
+    takeOver: (ready) => openHere<V, K>(asItIs, ready),
+    prepareStandby: () => prepareStandby(resolved.path!, asItIs),
   });
 }
 

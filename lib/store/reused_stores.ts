@@ -52,13 +52,17 @@ export async function findOrOpen<S>(
 ): Promise<S> {
   const stores = storesOf<S>();
   for (let found = stores.get(path); found !== undefined; found = stores.get(path)) {
-    const store = await found.opened;
-    if (found.isOpen(store)) {
-      assertSame(openedWith, found.openedWith, path);
-      return store;
+    const other = optionUnlike(openedWith, found.openedWith);
+    const store = await found.opened.catch((error) => {
+      // With other options the opening may not fail.
+      if (other === undefined) throw error;
+    });
+    if (store !== undefined && found.isOpen(store)) {
+      if (other === undefined) return store;
+      throw unlike(other, openedWith, found.openedWith, path);
     }
     // Its lock is free when it is closed. What fails then, the next opening tells.
-    await found.close(store).catch(() => {});
+    if (store !== undefined) await found.close(store).catch(() => {});
     if (stores.get(path) === found) stores.delete(path);
   }
   const { isOpen, close } = opener;
@@ -109,12 +113,19 @@ function storesOf<S>(): Map<string, ReusedStore<S>> {
   return place[STORES] ??= new Map();
 }
 
-function assertSame(wanted: OpenedWith, has: OpenedWith, path: string): void {
-  for (const name of new Set([...Object.keys(has), ...Object.keys(wanted)])) {
-    if (wanted[name] === has[name]) continue;
-    throw new InvalidOptionError(
-      `${name} must be what the open store at ${JSON.stringify(path)} was opened with ` +
-        `(${has[name]}), as reuse is given, got ${wanted[name]}: close the store first`,
-    );
-  }
+/** Name of an option that is not what a store has; undefined if all of them are. */
+function optionUnlike(wanted: OpenedWith, has: OpenedWith): string | undefined {
+  return Object.keys({ ...has, ...wanted }).find((name) => wanted[name] !== has[name]);
+}
+
+function unlike(
+  name: string,
+  wanted: OpenedWith,
+  has: OpenedWith,
+  path: string,
+): InvalidOptionError {
+  return new InvalidOptionError(
+    `${name} must be what the open store at ${JSON.stringify(path)} was opened with ` +
+      `(${has[name]}), as reuse is given, got ${wanted[name]}: close the store first`,
+  );
 }

@@ -19,6 +19,7 @@
 import { epochMs, sleep } from "../core/runtime.ts";
 import type { Key, KeyEncoder } from "../core/key_encoder.ts";
 import type { Leases } from "../routing/load_leases.ts";
+import { untilAborted } from "./abort.ts";
 import { mustSyncOf, ownKey } from "./arguments.ts";
 import type { Entry } from "./entry.ts";
 import { type LoadContext, type LoadOptions, type LoadPlan, loadPlanOf } from "./load_options.ts";
@@ -41,20 +42,16 @@ class Flight<V> {
   end!: Promise<V>;
   #waiting = 0;
 
-  /** Waits for the end, or until a signal is aborted. */
+  /** Waits for the end. A caller whose signal is aborted does not count as waiting any more. */
   wait(signal: AbortSignal | undefined): Promise<V> {
     this.#waiting += 1;
     if (signal === undefined) return this.end;
-    return new Promise((resolve, reject) => {
-      const abort = () => {
-        reject(signal.reason);
-        this.#waiting -= 1;
-        if (this.#waiting === 0) this.controller.abort(signal.reason);
-      };
-      const forget = () => signal.removeEventListener("abort", abort);
-      signal.addEventListener("abort", abort, { once: true });
-      this.end.then(resolve, reject).finally(forget);
-    });
+    const leave = () => {
+      this.#waiting -= 1;
+      if (this.#waiting === 0) this.controller.abort(signal.reason);
+    };
+    signal.addEventListener("abort", leave, { once: true });
+    return this.end.finally(() => signal.removeEventListener("abort", leave));
   }
 }
 
@@ -93,16 +90,8 @@ export class SingleFlight<V> {
   ): Promise<V> {
     const plan = loadPlanOf(load, options);
     mustSyncOf(plan.putOptions, this.#level);
-    plan.signal?.throwIfAborted();
     const own = ownKey(key);
-    if (plan.staleMs === 0) {
-      const value = await this.#reads.get(own);
-      return value === undefined ? await this.#join(own, plan) : value;
-    }
-    const entry = await this.#reads.getEntry(own);
-    if (entry === undefined) return await this.#join(own, plan);
-    if (isStale(entry, plan) && !this.#lifetime.isReadOnly) this.#refresh(own, plan);
-    return entry.value;
+    return await untilAborted(plan.signal, () => this.#readOrLoad(own, plan));
   }
 
   /** The loads of a namespace with these parts: a key that both have is loaded once. */
@@ -117,6 +106,17 @@ export class SingleFlight<V> {
   /** Lets go of everything that leads to the pool. */
   letGo(): void {
     this.#leases.letGo();
+  }
+
+  async #readOrLoad(key: Key, plan: LoadPlan<V>): Promise<V> {
+    if (plan.staleMs === 0) {
+      const value = await this.#reads.get(key);
+      return value === undefined ? await this.#join(key, plan) : value;
+    }
+    const entry = await this.#reads.getEntry(key);
+    if (entry === undefined) return await this.#join(key, plan);
+    if (isStale(entry, plan) && !this.#lifetime.isReadOnly) this.#refresh(key, plan);
+    return entry.value;
   }
 
   /** Waits for the flight of a key, or begins it. */

@@ -116,6 +116,22 @@ test("an opening that fails leaves nothing behind", async () => {
   await assertRejects(() => open({ path, reuse: 1 as never }), { ...REFUSED, says: /a boolean/ });
 });
 
+test("an opening that fails says nothing of one with other options", async () => {
+  const path = temporaryPath();
+  await (await open<number>({ ...SIZES, path, codec: "json" })).close();
+  const options = { ...SIZES, path, reuse: true } as const;
+  const openings = await Promise.allSettled([
+    open<number>(options),
+    open<number>(options),
+    open<number>({ ...options, codec: "json" }),
+  ]);
+  const [first, second, third] = openings;
+  assert.equal(openings.map(({ status }) => status), ["rejected", "rejected", "fulfilled"]);
+  assert.instance((first as PromiseRejectedResult).reason, InvalidOptionError);
+  assert.is((second as PromiseRejectedResult).reason, (first as PromiseRejectedResult).reason);
+  await (third as PromiseFulfilledResult<library.Store<number>>).value.close();
+});
+
 /** Another copy of the library, as a tool makes one that loads everything again. */
 async function loadAgain(): Promise<typeof library> {
   const isBuilt = THIS_RUNTIME === "node";

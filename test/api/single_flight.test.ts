@@ -294,19 +294,23 @@ test("a signal ends a call; the load goes on for others, and is told when there 
   assert.is(error, "no");
 });
 
-test("a signal that is aborted behind the call ends it, before anything is loaded", async () => {
+test("a signal that is aborted while the key is read ends the call, and nothing is loaded", async () => {
   for (const options of PLACEMENTS) {
     await using store = await open<string>(options);
-    const leaving = new AbortController();
-    let loads = 0;
-    const load = () => {
-      loads += 1;
-      return new Promise<string>(() => {});
-    };
-    const left = store.getOrPut("a", load, { signal: leaving.signal });
-    leaving.abort("left");
-    assert.is(await left.catch((reason: unknown) => reason), "left");
-    assert.is(loads, 0);
+    const load = unreachable("nothing is loaded");
+    for (const stale of [{}, { ttl: 1000, staleWhileRevalidateMs: 1000 }]) {
+      const controller = new AbortController();
+      const { signal } = controller;
+      const ended = store.getOrPut("a", load, { ...stale, signal });
+      controller.abort("gone");
+      assert.is(await errorOf(() => ended), "gone");
+    }
+    // At once: what is on its way is not waited for.
+    const controller = new AbortController();
+    await store.put("b", "value");
+    const read = store.getOrPut("b", load, { signal: controller.signal });
+    controller.abort("gone");
+    assert.is(await errorOf(() => read), "gone");
   }
 });
 

@@ -64,6 +64,22 @@ test("a frame says how much of its segment had been synced", () => {
   filled.file.close();
 });
 
+test("a sync is due after a while, and when the system's clock has been set back", () => {
+  const filled = new Filled();
+  let nowMs = 1e12;
+  const { pool } = filled.f;
+  const file = new LogFile(pool, filled.disk, IMAGE, () => nowMs);
+  const write = () => assert.ok(file.write(pool.segmentAddress(filled.segment), 64));
+  for (const [laterMs, isOverdue] of [[1000, false], [2000, true], [-3_600_000, true]] as const) {
+    assert.ok(file.sync());
+    write();
+    nowMs += laterMs;
+    assert.is(file.isSyncOverdue, isOverdue, `${laterMs} ms later`);
+  }
+  file.close();
+  filled.file.close();
+});
+
 for (const lives of [1, 2, 15, 16, 17]) {
   test(`a sync that lasts into the next life, ${lives} later, claims nothing about it`, () => {
     const filled = new Filled();

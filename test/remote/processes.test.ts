@@ -210,6 +210,19 @@ test("a store of another process outlives the one that has the pool", async () =
   await again.close();
 });
 
+test("a pool that has grown stays as large when another process has it", async () => {
+  const { host, remote } = await openBoth({ capacity: "1MiB", segmentBytes: "64KiB" });
+  const grownBytes = 3 * 2 ** 20;
+  assert.is(await remote.grow("3MiB"), grownBytes);
+  const value = new Uint8Array(30_000);
+  for (let i = 0; i < 60; i++) await remote.put(`key ${i}`, value);
+  await host.close();
+  await remote.put("after", 1);
+  assert.is((await remote.readStats()).capacityBytes, grownBytes);
+  assert.is(await remote.countKeys(), 61);
+  await remote.close();
+});
+
 test("when the process that has the pool is killed, one of the others has it", async () => {
   const path = temporaryPath();
   const options = { path, processes: true, capacity: CAPACITY };

@@ -318,10 +318,10 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "requests; or the thread that loads dies, or the caller's signal is aborted, or the store " +
       "is closed",
     places: {
-      "single_flight.ts Flight.wait": 1,
       "single_flight.ts SingleFlight.#fly": 5,
       "single_flight.ts SingleFlight.#join": 4,
-      "single_flight.ts SingleFlight.getOrPut": 4,
+      "single_flight.ts SingleFlight.#readOrLoad": 4,
+      "single_flight.ts SingleFlight.getOrPut": 1,
     },
   },
   {

@@ -70,6 +70,19 @@ test("a round looks into each slot with expiring keys once, some at a time, and 
   assert.is(sweepRound(sweeper).reduce((sum, count) => sum + count, 0), SLOTS - SLOTS / 3);
 });
 
+test("a clock that is set back holds no round up", () => {
+  const { f, sweeper, counters } = sweptPool();
+  f.nowMs = EARLY_MS + 3_600_000;
+  sweepRound(sweeper);
+  assert.is(counters.get(AgentCounter.EXPIRED), SLOTS / 3);
+  assert.ok(f.put("key 0", valueOf(0), hashIn(0, 0), EARLY_MS));
+  f.nowMs = EARLY_MS;
+  assert.is(sweeper.isDue, true);
+  sweepRound(sweeper);
+  assert.is(counters.get(AgentCounter.EXPIRED), SLOTS / 3 + 1);
+  assert.is(sweeper.isDue, false, "and then there is a rest");
+});
+
 test("slots of other KNs are left alone", () => {
   const { f, sweeper } = sweptPool();
   for (let slot = 0; slot < SLOTS; slot++) initialiseOwner(f.pool, slot as Slot, 4 as NodeId);
