@@ -183,9 +183,9 @@ function areOwners(store: Store<number>, nodes: readonly number[]): boolean {
   return slots.every((count) => count > 0) && slots.reduce((a, b) => a + b) === SLOT_COUNT;
 }
 
-/** Most of what was read was not in the cache. */
+/** Much of what was read was not in the cache, in which is what was read ahead, too. */
 function assertMissed({ valueHits, shortcutHits, misses }: ClusterNodeStats): void {
-  assert.ok(misses + shortcutHits > valueHits, `${valueHits} of ${misses} and ${shortcutHits}`);
+  assert.ok(misses + shortcutHits > valueHits / 3, `${valueHits} of ${misses} and ${shortcutHits}`);
 }
 
 /** Pages of the index were purged, and records were moved to the ends of logs. */

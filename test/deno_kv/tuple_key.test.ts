@@ -86,14 +86,17 @@ test("keys come back as they were", () => {
 });
 
 test("bytes stay what they are when others are encoded", () => {
-  const long = "x".repeat(100_000);
+  const [long, tooLong] = ["x".repeat(2000), "x".repeat(100_000)];
   const keys = Array.from(
     { length: 3000 },
-    (_, i): KvKey => ["user", i, i % 500 === 0 ? long : ""],
+    (_, i): KvKey => ["user", i, i % 50 === 0 ? long : ""],
   );
   keys.splice(1234, 0, []);
   const all = keys.map((parts, i) => {
     if (i % 7 === 0) assert.throws(() => encodeKey([i, "begun", null as never]), TypeError);
+    if (i % 500 === 0) {
+      assert.throws(() => encodeKey([i, tooLong]), /2048 bytes, got one that takes/);
+    }
     return encodeKey(parts);
   });
   assert.equal(all.map(decodeKey), keys);
