@@ -73,8 +73,8 @@ export function queueOptionsOf(options: QueueOptions = {}): ResolvedQueueOptions
   const { leaseMs = 30_000, attempts = 5, backoffMs = exponential, durability } = options;
   assertMs("leaseMs", leaseMs, LEASE_MS_MIN);
   assertWhole("attempts", attempts, ATTEMPTS_MAX);
+  if (typeof backoffMs !== "function") assertMs("backoffMs", backoffMs, 0);
   const told = typeof backoffMs === "function" ? backoffMs : () => backoffMs;
-  if (told !== backoffMs) assertMs("backoffMs", backoffMs, 0);
   const checked = (attempt: number) => {
     const ms = told(attempt);
     assertMs("what backoffMs returns", ms, 0);
