@@ -82,7 +82,7 @@ export interface GatewaySessionOptions extends RequestRules {
 }
 
 const NOTHING = new Uint8Array(0);
-/** In the next turn requests are issued, or what waits and the answers that there are are looked after. */
+/** In the next turn requests are issued; or only answers are sent, and what waits is detached. */
 type Turn = "requests" | "answers";
 /** Requests that a session executes in a turn of the event loop: in less than a millisecond. */
 export const TURN_REQUESTS_MAX = 256;

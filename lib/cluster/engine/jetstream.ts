@@ -58,7 +58,7 @@ export interface JetStreamOptions {
 const TIMEOUT_MS_DEFAULT = 1000;
 /** It is waited for so long until the server of this connection leads a stream. */
 const LEADING_MS_MAX = 500;
-/** A server that was gone has caught up in so many milliseconds, or others lead what is written here. */
+/** A server that was gone has caught up in so many milliseconds, or others lead the logs. */
 const CAUGHT_UP_MS_MAX = 30_000;
 /** Between two attempts to connect, and to follow. */
 const RETRY_MS = 100;

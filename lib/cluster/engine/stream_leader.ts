@@ -12,7 +12,7 @@ import type { StreamInfo } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/transport-node";
 import { monotonicMs, sleep } from "../../core/runtime.ts";
 
-/** Until the next look at who leads, at first: servers agree on that in some 20 to 60 milliseconds. */
+/** Until the next look at who leads, at first: servers agree on that in 20 to 60 milliseconds. */
 const LOOK_MS = 10;
 /** Later on: a server that was gone catches up first. */
 const LATE_LOOK_MS = 1000;

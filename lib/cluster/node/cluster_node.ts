@@ -52,7 +52,7 @@ import { Succession } from "./succession.ts";
 
 /** A node looks after its lease, and those of others, so many times while one lasts. */
 const STEPS_PER_LEASE = 20;
-/** And so often at least: what is moved, and what expires, is not to wait for a part of a long one. */
+/** And so often at least: moves and expiry are not to wait for a part of a long lease. */
 const STEP_MS_MAX = 150;
 
 export type { ClusterNodeOptions } from "./cluster_node_options.ts";

@@ -5,9 +5,9 @@
  * Those who are answered by one append ask again at about the same time. An append that was made
  * when the one before had ended would hold only what had come meanwhile, and those who have just
  * been answered would wait for the one after: two groups would take turns, and each append have
- * half of what it could have. So the next append waits until as many have come as were answered, for a
- * part of the time that the one before took: who does not ask again costs the others no more than
- * that (the idea of PostgreSQL's `commit_delay`, with a time that is measured).
+ * half of what it could have. So the next append waits until as many have come as were answered,
+ * for a part of the time that the one before took: who does not ask again costs the others no more
+ * than that (the idea of PostgreSQL's `commit_delay`, with a time that is measured).
  *
  * @module
  */
