@@ -19,6 +19,7 @@
  */
 import { randomUUID } from "node:crypto";
 import { TooManyWatchersError, UnavailableError } from "../core/errors.ts";
+import { leaseLeftMs } from "../core/lease_left.ts";
 import { epochMs, monotonicMs, sleep, startTimer, type Timer } from "../core/runtime.ts";
 import { Serial } from "../core/serial.ts";
 import { untilAborted } from "../store/abort.ts";
@@ -92,6 +93,8 @@ export class Lock {
   /** The version that the record has had since this holder wrote it last. */
   #version: number;
   #expiresAt: number;
+  /** For how long it was given or renewed at last, in milliseconds. */
+  #givenMs: number;
   #isReleased = false;
   #timer: Timer | undefined;
   /** Its changes, each of which expects the version by the one before. */
@@ -112,6 +115,7 @@ export class Lock {
     this.#options = options;
     this.token = this.#version = version;
     this.#expiresAt = expiresAt;
+    this.#givenMs = options.leaseMs;
     this.#schedule();
   }
 
@@ -174,6 +178,7 @@ export class Lock {
     if (version === undefined) throw this.#lose();
     this.#version = version;
     this.#expiresAt = expiresAt;
+    this.#givenMs = leaseMs;
     this.#schedule();
   }
 
@@ -197,7 +202,6 @@ export class Lock {
   /** Looks after the lease: renews it in time, or notes that it has run out. */
   #schedule(): void {
     this.#timer?.stop();
-    const leftMs = Math.max(0, this.#expiresAt - epochMs());
     const { renew } = this.#options;
     const look = () => {
       if (this.#isReleased || this.#lost.signal.aborted) return;
@@ -205,6 +209,7 @@ export class Lock {
       else if (renew) void this.#renewInTime();
       else this.#schedule();
     };
+    const leftMs = this.#leftMs;
     this.#timer = startTimer(look, renew ? leftMs / RENEWALS : leftMs, { keepsAlive: false });
   }
 
@@ -212,13 +217,17 @@ export class Lock {
     try {
       await this.#changes.run(async () => {
         // A lease that was extended further is not cut short.
-        const leaseMs = Math.max(this.#options.leaseMs, this.#expiresAt - epochMs());
+        const leaseMs = Math.max(this.#options.leaseMs, this.#leftMs);
         if (!this.#isReleased) await this.#renew(leaseMs);
       });
     } catch {
       // Lost, which the signal says; or not renewed for once: there is time for another attempt.
       if (!this.#isReleased && !this.#lost.signal.aborted) this.#schedule();
     }
+  }
+
+  get #leftMs(): number {
+    return leaseLeftMs(this.#expiresAt, this.#givenMs);
   }
 
   #lose(): LockLostError {

@@ -4,6 +4,7 @@
  * @module
  */
 import { describe } from "../core/errors.ts";
+import { leaseLeftMs } from "../core/lease_left.ts";
 import { epochMs } from "../core/runtime.ts";
 import { Serial } from "../core/serial.ts";
 import {
@@ -45,6 +46,8 @@ export class Job<T> {
   readonly #key: string;
   #version: number;
   #leasedUntil: number;
+  /** For how long the lease was given or renewed at last, in milliseconds. */
+  #givenMs: number;
   /** From the first time that it was asked for: most handlers do not, and one costs a lot. */
   #lost: AbortController | undefined;
   #isLost = false;
@@ -61,6 +64,7 @@ export class Job<T> {
     this.addedAt = record.addedAt;
     this.#version = version;
     this.#leasedUntil = record.leasedUntil;
+    this.#givenMs = place.options.leaseMs;
   }
 
   /** Until when no other consumer gets the job, in milliseconds since the epoch. */
@@ -145,7 +149,8 @@ export class Job<T> {
 
   /** Renews the lease, unless it lasts longer already; used by the queue only. Never rejects. */
   async renew(): Promise<void> {
-    const leaseMs = Math.max(this.#place.options.leaseMs, this.#leasedUntil - epochMs());
+    const leftMs = leaseLeftMs(this.#leasedUntil, this.#givenMs);
+    const leaseMs = Math.max(this.#place.options.leaseMs, leftMs);
     try {
       await this.extend(leaseMs);
     } catch {
@@ -176,6 +181,7 @@ export class Job<T> {
     }
     this.#version = version;
     this.#leasedUntil = leasedUntil;
+    this.#givenMs = leaseMs;
     return true;
   }
 

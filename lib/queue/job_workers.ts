@@ -16,8 +16,9 @@ import {
   type ResolvedQueueOptions,
 } from "./queue_options.ts";
 
-/** How often a lease is renewed within itself. */
+/** How often a lease is renewed within itself, and how often one that is very long. */
 const RENEWALS = 3;
+const RENEWAL_MS_MAX = 24 * 60 * 60 * 1000;
 /** Jobs that have not ended, by what may be worked on at once: the others are being stored. */
 const OPEN_BY_CONCURRENCY = 2;
 
@@ -54,7 +55,8 @@ export class JobWorkers<T> {
 
   /** Works until the signal is aborted, and what has begun by then has ended. */
   async run(): Promise<void> {
-    const renewing = startTimer(() => this.#renewAll(), this.#leaseMs / RENEWALS, {
+    const renewalMs = Math.min(RENEWAL_MS_MAX, this.#leaseMs / RENEWALS);
+    const renewing = startTimer(() => this.#renewAll(), renewalMs, {
       isRepeated: true,
       keepsAlive: false,
     });

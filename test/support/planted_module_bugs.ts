@@ -6,6 +6,7 @@
 import type { PlantedBug } from "./planted_bug.ts";
 
 const LOCK = "test/lock/lock.test.ts";
+const MOVED_CLOCK = "test/lock/moved_clock.test.ts";
 const QUEUE = "test/queue/queue.test.ts";
 const KV = "test/deno_kv/kv.test.ts";
 const KV_INTERFACE = "test/deno_kv/kv_interface.test.ts";
@@ -42,6 +43,13 @@ export const MODULE_BUGS: readonly PlantedBug[] = [
     edits: [["this.token = this.#version = version;", "this.#version = version; this.token = 1;"]],
     caughtBy: [LOCK],
     inTest: "not given to others",
+  },
+  {
+    name: "a lease lasts as much longer as the clock was set back",
+    breaks: "what a holder has that dies is free in time",
+    file: "lib/core/lease_left.ts",
+    edits: [["Math.min(givenMs, endsAt - epochMs())", "endsAt - epochMs() || givenMs"]],
+    caughtBy: [MOVED_CLOCK],
   },
   {
     name: "a job is taken by two consumers that have read it at the same time",
