@@ -66,6 +66,19 @@ export function abortable<Result>(
   }
 }
 
+/** The same for a method with other options, too, all of which are checked by the work. */
+export function abortableWork<Result>(
+  options: AbortOptions | undefined,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  try {
+    return untilAborted(options?.signal, work);
+  } catch (error) {
+    // A getter or a proxy of the application has thrown.
+    return Promise.reject(error);
+  }
+}
+
 /** Iterates until a signal is aborted; then the iteration ends, and `next` is rejected. */
 export function iterateUntilAborted<Item>(
   signal: AbortSignal | undefined,

@@ -187,11 +187,16 @@ export class CommitWrites<V> {
     this.#counters.update();
   }
 
+  /** Checks the options of a commit: whether it must be synced although the store does not do that. */
+  mustSync(options: CommitOptions | undefined): boolean {
+    if (options !== undefined) assertOptions(options, ["durability"]);
+    return mustSyncOf(options, this.#level);
+  }
+
   /** Issues a commit, which is used up by that. */
   commit(draft: CommitDraft, options: CommitOptions | undefined): Promise<Commit | null> {
     try {
-      if (options !== undefined) assertOptions(options, ["durability"]);
-      const mustSync = mustSyncOf(options, this.#level);
+      const mustSync = this.mustSync(options);
       this.#begin(draft);
       draft.isIssued = true;
       if (draft.keys.length === 0) return Promise.resolve({ versions: [] });

@@ -55,11 +55,14 @@ export function loadPlanOf<V>(
   }
   assertOptions(options, NAMES);
   const { staleWhileRevalidateMs: stale, signal, ...putOptions } = options;
-  // Before anything is loaded.
+  // All of it before anything is loaded.
   givenExpiryOf(putOptions);
   assertSignal(signal);
   const staleMs = staleMsOf(stale, putOptions.ttl);
-  if (staleMs > 0) putOptions.ttl! += staleMs;
+  if (staleMs > 0) {
+    putOptions.ttl! += staleMs;
+    givenExpiryOf(putOptions);
+  }
   return { load, putOptions, staleMs, signal };
 }
 

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Key } from "../core/key_encoder.ts";
-import { abortable, type AbortOptions, iterateUntilAborted, untilAborted } from "./abort.ts";
+import { abortable, abortableWork, type AbortOptions, iterateUntilAborted } from "./abort.ts";
 import { assertEndOptions, assertKeysOptions } from "./arguments.ts";
 import type { Entry } from "./entry.ts";
 import type { KeyAccess } from "./key_access.ts";
@@ -69,7 +69,7 @@ export abstract class ReadOperations<V, K extends Key = string> {
    *   changed too often. It may be called again
    */
   getMany(keys: Iterable<K>, options?: ReadManyOptions): Promise<(V | undefined)[]> {
-    return untilAborted(options?.signal, () => this.#reads.getMany(keys, options));
+    return abortableWork(options, () => this.#reads.getMany(keys, options));
   }
 
   /** Like {@linkcode getMany}, before it returns. */
@@ -79,7 +79,7 @@ export abstract class ReadOperations<V, K extends Key = string> {
 
   /** Like {@linkcode getMany}, with versions and expiry times. */
   getEntries(keys: Iterable<K>, options?: ReadManyOptions): Promise<(Entry<V> | undefined)[]> {
-    return untilAborted(options?.signal, () => this.#reads.getEntries(keys, options));
+    return abortableWork(options, () => this.#reads.getEntries(keys, options));
   }
 
   /** Like {@linkcode getEntries}, before it returns. */

@@ -5,7 +5,7 @@
  */
 import { InvalidArgumentError } from "../core/errors.ts";
 import type { Key } from "../core/key_encoder.ts";
-import { abortable, type AbortOptions, untilAborted } from "./abort.ts";
+import { abortable, abortableWork, type AbortOptions } from "./abort.ts";
 import { CommitOperations } from "./commit_operations.ts";
 import type { HoldsValues } from "./derived_operations.ts";
 import type { KeyAccess } from "./key_access.ts";
@@ -72,7 +72,7 @@ export abstract class StoreOperations<V, K extends Key = string> extends CommitO
    *   options for it alone, instead of those for all
    */
   putMany(entries: Iterable<PutEntry<V, K>>, options?: PutManyOptions): Promise<void> {
-    return untilAborted(options?.signal, () => this.#writes.putMany(entries, options));
+    return abortableWork(options, () => this.#writes.putMany(entries, options));
   }
 
   /** Like {@linkcode putMany}, before it returns. */
@@ -296,7 +296,7 @@ export abstract class StoreOperations<V, K extends Key = string> extends CommitO
    *   `ordered`
    */
   clear(options?: KeysOptions): Promise<void> {
-    return untilAborted(options?.signal, () => this.#access.clear(options));
+    return abortableWork(options, () => this.#access.clear(options));
   }
 
   /** Like {@linkcode clear}, before it returns. */

@@ -228,8 +228,9 @@ export async function runTransaction<V, K extends Key, Result>(
   run: (transaction: Transaction<V, K>) => Result | Promise<Result>,
   options: CommitOptions | undefined,
 ): Promise<Result> {
-  // Where there are none it is said before the function is called.
+  // Where there are none, or not such ones, it is said before the function is called.
   parts.commits.begin("transaction");
+  parts.commits.mustSync(options);
   for (let number = 1; number <= TRANSACTION_RUNS_MAX; number++) {
     const transaction = new Transaction<V, K>(parts);
     try {

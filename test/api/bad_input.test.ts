@@ -18,6 +18,7 @@ import {
   ValueTooLargeError,
 } from "../../mod.ts";
 import { assertRefusal, errorOf, type Refusal } from "../support/errors.ts";
+import { EXPIRY_MS_MAX } from "../../lib/core/limits.ts";
 import { contentsOf } from "../support/store_suite.ts";
 
 const SIZES = { capacity: "1MiB", segmentBytes: "16KiB" } as const;
@@ -286,6 +287,57 @@ test("an unknown option of a write is refused, not ignored", () =>
     ARGUMENT,
     /^options must be among ttl, .*, got the string "tll"/,
   ])));
+
+test("options of a transaction are refused before its function is called", () =>
+  check([
+    [null, /^options must be an object, got null/],
+    [{ ttl: 5 }, /^options must be among durability, got the string "ttl"/],
+    [{ durability: "disk" }, /^durability must be the store's \("memory"\), got the string "disk"/],
+  ].map(([options, says]): Row => {
+    const run = () => assert.unreachable();
+    const call = (store: Untyped) => store["transaction"]!(run, options);
+    return ["transaction", call, ARGUMENT, says as RegExp];
+  })));
+
+test("a ttl that is too long with the time behind it is refused before anything is loaded", () =>
+  check([[
+    "getOrPut",
+    (store) => {
+      const ttl = EXPIRY_MS_MAX - Date.now() - 3_600_000;
+      const options = { ttl, staleWhileRevalidateMs: 7_200_000 };
+      return store["getOrPut"]!("new", () => assert.unreachable(), options);
+    },
+    ARGUMENT,
+    /^ttl must be a positive number of milliseconds that ends before the year 10889/,
+  ]]));
+
+test("what a getter of the options throws rejects the promise of a method that returns one", async () => {
+  await using store = await open<unknown>({ ...SIZES, ordered: true });
+  const thrown = new RangeError("thrown by a getter");
+  const options = {
+    get signal(): AbortSignal {
+      throw thrown;
+    },
+  };
+  const calls: readonly (() => Promise<unknown>)[] = [
+    () => store.getMany(["a"], options),
+    () => store.getEntries(["a"], options),
+    () => store.hasMany(["a"], options),
+    () => store.putMany([["a", 1]], options),
+    () => store.deleteMany(["a"], options),
+    () => store.getOrPut("a", () => 1, options),
+    () => store.clear(options),
+    () => store.countKeys(options),
+    () => store.first(options),
+    () => store.scale(2, options),
+    () => store.restore("nowhere", options),
+  ];
+  for (const call of calls) {
+    const promise = call();
+    assert.is(await errorOf(() => promise), thrown, String(call));
+  }
+  assert.equal([store.count, store.nodes], [0, 1]);
+});
 
 test("bad options of open", async () => {
   const rows: readonly [unknown, RegExp][] = [
