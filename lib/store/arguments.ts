@@ -181,8 +181,8 @@ export function putManyOptionsOf(
 ): { readonly each: PutOptions | undefined; readonly signal: AbortSignal | undefined } {
   if (options === undefined) return { each: undefined, signal: undefined };
   assertOptions(options, ["ttl", "expiresAt", "durability", "signal"]);
-  const { signal, ...each } = options;
-  return { each, signal };
+  const { ttl, expiresAt, durability, signal } = options;
+  return { each: { ttl, expiresAt, durability }, signal };
 }
 
 /** When a put with these options expires, in milliseconds since the epoch; Infinity for never. */

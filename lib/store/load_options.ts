@@ -54,7 +54,8 @@ export function loadPlanOf<V>(
     return { load, putOptions: NO_OPTIONS, staleMs: 0, signal: undefined };
   }
   assertOptions(options, NAMES);
-  const { staleWhileRevalidateMs: stale, signal, ...putOptions } = options;
+  const { ttl, expiresAt, durability, staleWhileRevalidateMs: stale, signal } = options;
+  const putOptions = { ttl, expiresAt, durability };
   // All of it before anything is loaded.
   givenExpiryOf(putOptions);
   assertSignal(signal);

@@ -231,14 +231,19 @@ export abstract class ReadOperations<V, K extends Key = string> {
   async #end(options: EndOptions | undefined, reverse: boolean): Promise<[K, V] | undefined> {
     this.#reads.assertOrdered(reverse ? "last" : "first");
     assertEndOptions(options, false);
-    for await (const entry of this.entries({ ...options, reverse, limit: 1 })) return entry;
+    for await (const entry of this.entries(onlyFirst(options, reverse))) return entry;
     return undefined;
   }
 
   #endSync(options: EndSyncOptions | undefined, reverse: boolean): [K, V] | undefined {
     this.#reads.assertOrdered(reverse ? "lastSync" : "firstSync");
     assertEndOptions(options, true);
-    for (const entry of this.entriesSync({ ...options, reverse, limit: 1 })) return entry;
+    for (const entry of this.entriesSync(onlyFirst(options, reverse))) return entry;
     return undefined;
   }
+}
+
+/** Options of an iteration that ends with the first entry, or the last: also by what they inherit. */
+function onlyFirst(options: EndOptions | undefined, reverse: boolean): IterationOptions {
+  return Object.assign(Object.create(options ?? null), { reverse, limit: 1 });
 }

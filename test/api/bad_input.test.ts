@@ -339,6 +339,26 @@ test("what a getter of the options throws rejects the promise of a method that r
   assert.equal([store.count, store.nodes], [0, 1]);
 });
 
+test("options that an object inherits count in every method", async () => {
+  await using store = await open<number>({ ...SIZES, ordered: true });
+  const ttl: { ttl: number } = Object.create({ ttl: 3_600_000 });
+  await store.put("put", 1, ttl);
+  store.putSync("putSync", 1, ttl);
+  await store.putMany([["putMany", 1]], ttl);
+  store.putManySync([["putManySync", 1]], ttl);
+  await store.compareAndSet("compareAndSet", null, 1, ttl);
+  await store.update("update", () => 1, ttl);
+  await store.getOrPut("getOrPut", () => 1, ttl);
+  await store.increment("increment", 1, ttl);
+  await store.atomic().put("atomic", 1, ttl).commit();
+  for (const key of store.keysSync()) assert.ok(store.getEntrySync(key)?.expiresAt, key);
+  const prefix: { prefix: string } = Object.create({ prefix: "putS" });
+  assert.equal(await store.first(prefix), ["putSync", 1]);
+  assert.equal(store.lastSync(prefix), ["putSync", 1]);
+  assert.equal([...store.keysSync(prefix)], ["putSync"]);
+  assert.is(await store.countKeys(prefix), 1);
+});
+
 test("bad options of open", async () => {
   const rows: readonly [unknown, RegExp][] = [
     [null, /^options must be an object, got null/],
