@@ -4,13 +4,12 @@
  *
  * @module
  */
-import { cpSync } from "node:fs";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { LOCK_FILE } from "../../lib/persistence/pool_directory.ts";
 import { attach, InvalidOptionError, open, type Store, ValueTooLargeError } from "../../mod.ts";
 import { errorOf } from "../support/errors.ts";
 import { type Random, seeded } from "../support/random.ts";
+import { copyAsKilled } from "../support/killed_copy.ts";
 import { temporaryPath } from "../support/temporary.ts";
 
 /** As small as a cache can be. */
@@ -245,12 +244,7 @@ test("what was dropped, and then deleted or cleared, does not come back after a 
   for (let i = 0; i < 200; i++) await store.put(`other ${i}`, valueOf(i));
   const dropped = keys.filter((key) => !store.hasSync(key));
   assert.ok(dropped.length > 40, `${dropped.length} of 50 were dropped`);
-  /** What a process that is killed now leaves. */
-  const leave = () => {
-    const copy = temporaryPath();
-    cpSync(path, copy, { recursive: true, filter: (file) => !file.endsWith(LOCK_FILE) });
-    return copy;
-  };
+  const leave = () => copyAsKilled(path);
   assert.is(await store.delete(dropped[0]!), false);
   await using afterDelete = await open<Uint8Array>({ ...options, path: leave(), maxEntries: 1000 });
   assert.is(afterDelete.getSync(dropped[0]!), undefined, "what was deleted");

@@ -3,8 +3,6 @@
  *
  * @module
  */
-import { cpSync } from "node:fs";
-import { basename } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { setTimeout } from "node:timers/promises";
@@ -24,6 +22,7 @@ import { AttachedThread } from "../support/attached_thread.ts";
 import { assertRejects } from "../support/errors.ts";
 import { Fault, FaultOrders } from "../support/faults.ts";
 import { until } from "../support/store_suite.ts";
+import { copyAsKilled } from "../support/killed_copy.ts";
 import { temporaryPath } from "../support/temporary.ts";
 import { applied } from "../support/versions.ts";
 
@@ -221,14 +220,9 @@ for (const durability of runtimeShare<Durability>(["os", "disk", "memory"])) {
     await store.delete("gone");
     const backup = temporaryPath();
     await store.backup(backup);
-    // As if the process had been killed now.
-    const copy = temporaryPath();
-    if (durability !== "memory") {
-      const filter = (name: string) => !basename(name).startsWith("lock");
-      cpSync(path, copy, { recursive: true, filter });
-    }
+    const copies = durability === "memory" ? [] : [copyAsKilled(path)];
     await store.close();
-    for (const directory of [path, backup, ...(durability === "memory" ? [] : [copy])]) {
+    for (const directory of [path, backup, ...copies]) {
       await using again = await open<number>({ ...options, path: directory });
       assert.equal(await again.getMany(keys), [20, 20, undefined], directory);
       assert.is(again.count, 2);

@@ -5,8 +5,6 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { cpSync } from "node:fs";
-import { basename } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import type { NodeId, Slot } from "../../../lib/core/brands.ts";
 import { SLOT_COUNT } from "../../../lib/core/limits.ts";
@@ -27,7 +25,7 @@ import { holderOf, loadOwner, slotOwner } from "../../../lib/routing/ownership.t
 import { open, type OpenOptions, PoolFullError, type Store } from "../../../mod.ts";
 import { EXPIRING_PREFIX } from "./own_keys.ts";
 import { checkPool } from "../sim_pool_check.ts";
-import { temporaryPath } from "../temporary.ts";
+import { copyAsKilled } from "../killed_copy.ts";
 
 /** How long it may take until nothing is left of what has failed. */
 const QUIET_MS_MAX = 15_000;
@@ -185,12 +183,9 @@ export async function checkCopy(
   options: OpenOptions,
   contents: Map<string, string>,
 ): Promise<void> {
-  const copy = temporaryPath("chaos-copy");
-  cpSync(options.path!, copy, {
-    recursive: true,
-    filter: (name) => !basename(name).startsWith("lock"),
+  await checkReopened({ ...options, path: copyAsKilled(options.path!) }, contents, {
+    isKilled: true,
   });
-  await checkReopened({ ...options, path: copy }, contents, { isKilled: true });
 }
 
 /**
