@@ -258,4 +258,34 @@ test("one that is disturbed each time gives up after 64 runs", async () => {
   assert.is(await store.get("a"), 64);
 });
 
+test("one whose sum is out of bounds is not run again, but says so", async () => {
+  await using store = await open<number>({ capacity: "4MiB" });
+  await store.putMany([["stock", 1], ["price", 5]]);
+  let runs = 0;
+  const buy = () =>
+    store.transaction(async (tx) => {
+      runs += 1;
+      tx.put("paid", (await tx.get("price"))! + (await tx.get("paid") ?? 0));
+      tx.increment("stock", -1, { min: 0 });
+    });
+  await buy();
+  await assertRejects(buy, {
+    type: ConflictError,
+    code: "DINOMO_CONFLICT",
+    says: /must be within the min and max of its increments/,
+  });
+  assert.is(runs, 2);
+  assert.equal(await store.getMany(["stock", "paid"]), [0, 5]);
+  // What others change meanwhile has it run again, also where there is a bound.
+  await store.transaction(async (tx) => {
+    runs += 1;
+    const paid = (await tx.get("paid"))!;
+    if (runs === 3) await store.putMany([["paid", 6], ["stock", 1]]);
+    tx.put("paid", paid + 5);
+    tx.increment("stock", -1, { min: 0 });
+  });
+  assert.is(runs, 4);
+  assert.equal(await store.getMany(["stock", "paid"]), [0, 11]);
+});
+
 test.run();
