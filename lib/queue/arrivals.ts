@@ -10,7 +10,7 @@
  * @module
  */
 import { TooManyWatchersError } from "../core/errors.ts";
-import { epochMs, sleep } from "../core/runtime.ts";
+import { epochMs, monotonicMs, sleep } from "../core/runtime.ts";
 import type { KeyChange } from "../store/prefix_watch.ts";
 import { dueOf, JOB, type JobRecord, type QueueRecords } from "./job_records.ts";
 
@@ -54,13 +54,15 @@ export class Arrivals<T> {
       signal: AbortSignal.any([end.signal, signal]),
     });
     if (this.#isUnwatched) return await timer;
-    const untilMs = epochMs() + ms;
+    const endMs = monotonicMs() + ms;
     try {
       for (;;) {
         this.#pending ??= this.#changes.next();
         const change = await Promise.race([this.#pending, timer]);
         if (change === undefined) return;
         this.#pending = undefined;
+        // By the clock as it is now: it may have been set, or the machine been suspended, meanwhile.
+        const untilMs = epochMs() + endMs - monotonicMs();
         if (change.done === true || await this.#isNews(change.value, untilMs)) return;
       }
     } finally {

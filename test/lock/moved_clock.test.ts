@@ -1,6 +1,7 @@
 /**
- * A clock that is set back while locks and jobs are held: their leases get no longer by that than they
- * were given, so that what a holder has that dies then is free in time.
+ * A clock that is set while locks and jobs are held, and waited for. Set back, leases get no longer by
+ * that than they were given, so that what a holder has that dies then is free in time; set forward,
+ * what is due by it is not waited for.
  *
  * @module
  */
@@ -64,6 +65,24 @@ for (const aheadMs of [HOUR_MS, YEAR_MS]) {
     assert.ok(leftMs <= LEASE_MS, `${leftMs} ms`);
   });
 }
+
+test("a consumer that sleeps when a clock is set forward gets what is added then", async () => {
+  await using store = await open({ capacity: "8MiB", ordered: true });
+  const queue = new Queue<string>(store, "q");
+  const jobs = queue.jobs();
+  const next = jobs.next();
+  // Until it has found nothing, and waits for a minute.
+  await setTimeout(100);
+  setClockAhead(HOUR_MS);
+  try {
+    await queue.add("a");
+    const taken = await Promise.race([next, setTimeout(5000, undefined)]);
+    assert.is(taken?.value?.value, "a");
+  } finally {
+    setClockAhead(0);
+    await store.close();
+  }
+});
 
 test("a lease that is longer than timers take is not renewed all the time", async () => {
   await using store = await open({ capacity: "8MiB", ordered: true });
