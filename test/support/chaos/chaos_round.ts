@@ -248,7 +248,7 @@ class ChaosRound {
     await checkCount(store, pool);
     checkSegments(store, pool);
     const contents = await contentsOf(store);
-    if (path !== undefined) await checkCopy(options, contents);
+    if (path !== undefined) await checkCopy(path, options, contents);
     const isRefilled = this.#random.below(2) === 0;
     if (isRefilled) {
       await (evicts ? checkRefillEvicting(store, options.maxEntries) : checkRefill(store));

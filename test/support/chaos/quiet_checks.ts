@@ -180,12 +180,12 @@ function textOf(value: unknown): string {
  * Opens a copy of a pool's directory, made while it is open, as if its process had been killed now.
  */
 export async function checkCopy(
+  path: string,
   options: OpenOptions,
   contents: Map<string, string>,
 ): Promise<void> {
-  await checkReopened({ ...options, path: copyAsKilled(options.path!) }, contents, {
-    isKilled: true,
-  });
+  const copy = copyAsKilled(path);
+  await checkReopened({ ...options, path: copy }, contents, { isKilled: true });
 }
 
 /**
