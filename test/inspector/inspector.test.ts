@@ -100,6 +100,7 @@ test("figures are those of the store", async () => {
   assert.is(body.misses, 1);
   assert.is(body.liveBytes, stats.liveBytes);
   assert.is(body.writable, false);
+  assert.is(body.nodesMax, 12);
   const owners = bytesOf(body.owners);
   assert.is(owners.length, SLOT_COUNT);
   for (const { id, slots } of stats.nodes) {
