@@ -133,6 +133,20 @@ test("Prometheus reads the text", async () => {
   assert.match(text, /^dinomo_sync_time_seconds_total 0$/m);
 });
 
+test("what has no figures is refused", async () => {
+  await using store = await open({ capacity: "1MiB" });
+  for (const other of [undefined, null, {}, "store", store.namespace("a:")]) {
+    const refusal = {
+      type: InvalidArgumentError,
+      code: "DINOMO_INVALID_ARGUMENT",
+      says: /^store must be a store of this thread, got /,
+    };
+    assertThrows(() => metrics(other as never), refusal);
+    assertThrows(() => prometheusText(other as never), refusal);
+    assertThrows(() => observeStore({} as never, other as never), refusal);
+  }
+});
+
 test("labels that Prometheus would not read are refused", async () => {
   await using store = await open<number>({ capacity: "1MiB" });
   const refusal = (says: RegExp) => {
