@@ -23,7 +23,7 @@ import { describe, InvalidArgumentError } from "../core/errors.ts";
 import { epochMs, runNextTurn } from "../core/runtime.ts";
 import { assertOptions } from "../store/option_names.ts";
 import { type Changed, KEEP } from "../store/update_turn.ts";
-import { assertPrefix, assertTtl } from "./adapter_options.ts";
+import { assertPrefix, assertTtl, sessionEnd } from "./adapter_options.ts";
 import { type StoreOrOptions, StoreSource } from "./store_source.ts";
 
 export type { AnyStore, StoreOrOptions } from "./store_source.ts";
@@ -218,7 +218,6 @@ class Sessions {
 
   #expiryOf({ cookie }: StoredSession): number {
     const expires = cookie?.expires;
-    const expiresAt = expires ? Number(new Date(expires)) : NaN;
-    return Number.isNaN(expiresAt) ? epochMs() + this.#ttlMs : expiresAt;
+    return sessionEnd(expires ? Number(new Date(expires)) : NaN, this.#ttlMs);
   }
 }

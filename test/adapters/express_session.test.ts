@@ -170,6 +170,10 @@ test("a session expires with its cookie, to the millisecond, or after ttlMs", as
   assert.is(await sessions.get("c"), null);
   await sessions.touch("a", { cookie: { expires: new Date(1) } });
   assert.is(await sessions.length(), 1);
+  // The last moment that a date can be, by which applications say "never".
+  await sessions.set("d", { cookie: { expires: new Date(8.64e15) } });
+  await sessions.touch("b", { cookie: { expires: new Date(8.64e15) } });
+  for (const key of ["s:d", "s:b"]) assert.is((await store.getEntry(key))!.expiresAt, undefined);
 });
 
 test("another thread has the session, and ends it", async () => {
