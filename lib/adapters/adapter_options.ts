@@ -4,6 +4,8 @@
  * @module
  */
 import { describe, InvalidArgumentError } from "../core/errors.ts";
+import { EXPIRY_MS_MAX } from "../core/limits.ts";
+import { epochMs } from "../core/runtime.ts";
 
 /** Checks what keys are to begin with. */
 export function assertPrefix(prefix: unknown): asserts prefix is string {
@@ -17,6 +19,15 @@ export function assertTtl(ttlMs: unknown): asserts ttlMs is number {
   throw new InvalidArgumentError(
     `ttlMs must be a number of milliseconds above 0, got ${describe(ttlMs)}`,
   );
+}
+
+/**
+ * When a session ends, in milliseconds since the epoch: at a date, or after so long if it has none.
+ * Dates may be later than a store's expiry times: the last one that there is means never.
+ */
+export function sessionEnd(dateMs: number, ttlMs: number): number {
+  if (Number.isNaN(dateMs)) return epochMs() + ttlMs;
+  return dateMs > EXPIRY_MS_MAX ? Infinity : dateMs;
 }
 
 /** Options of an adapter for Keyv. */

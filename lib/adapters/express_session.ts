@@ -22,7 +22,8 @@
 import { describe, InvalidArgumentError } from "../core/errors.ts";
 import { epochMs, runNextTurn } from "../core/runtime.ts";
 import { assertOptions } from "../store/arguments/option_names.ts";
-import { assertPrefix, assertTtl } from "./adapter_options.ts";
+import { type Changed, KEEP } from "../store/arguments/update_turn.ts";
+import { assertPrefix, assertTtl, sessionEnd } from "./adapter_options.ts";
 import { type StoreOrOptions, StoreSource } from "./store_source.ts";
 
 export type { AnyStore, StoreOrOptions } from "./store_source.ts";
@@ -56,7 +57,7 @@ export interface SessionOperations {
   get(sid: string, callback?: SessionCallback): Promise<unknown>;
   /** Stores a session until its cookie expires. */
   set(sid: string, session: StoredSession, callback?: SessionCallback): Promise<void>;
-  /** Lets a session live until its cookie expires. */
+  /** Gives a session another cookie, and lets it live until that expires. */
   touch(sid: string, session: StoredSession, callback?: SessionCallback): Promise<void>;
   /** Deletes a session. */
   destroy(sid: string, callback?: SessionCallback): Promise<void>;
@@ -182,7 +183,12 @@ class Sessions {
     const store = await this.#source.open();
     const expiresAt = this.#expiryOf(session);
     if (expiresAt <= epochMs()) await store.delete(this.#prefix + sid);
-    else await store.touch(this.#prefix + sid, { expiresAt });
+    else {
+      // The rest of the session is another request's to change.
+      const change = (json: string | undefined): Changed<string> =>
+        json === undefined ? KEEP : JSON.stringify({ ...JSON.parse(json), cookie: session.cookie });
+      await store.update(this.#prefix + sid, change, { expiresAt });
+    }
   }
 
   async destroy(sid: string): Promise<void> {
@@ -212,7 +218,6 @@ class Sessions {
 
   #expiryOf({ cookie }: StoredSession): number {
     const expires = cookie?.expires;
-    const expiresAt = expires ? Number(new Date(expires)) : NaN;
-    return Number.isNaN(expiresAt) ? epochMs() + this.#ttlMs : expiresAt;
+    return sessionEnd(expires ? Number(new Date(expires)) : NaN, this.#ttlMs);
   }
 }

@@ -26,7 +26,7 @@
 import { epochMs } from "../core/runtime.ts";
 import { assertOptions } from "../store/arguments/option_names.ts";
 import { type Changed, KEEP } from "../store/arguments/update_turn.ts";
-import { assertPrefix, assertTtl } from "./adapter_options.ts";
+import { assertPrefix, assertTtl, sessionEnd } from "./adapter_options.ts";
 import { type StoreOrOptions, StoreSource } from "./store_source.ts";
 
 export type { AnyStore, StoreOrOptions } from "./store_source.ts";
@@ -120,8 +120,7 @@ export class HonoSessionStore {
   }
 
   #expiryOf({ _expire }: HonoSession): number {
-    const expiresAt = _expire === null ? NaN : Date.parse(_expire);
-    return Number.isNaN(expiresAt) ? epochMs() + this.#ttlMs : Math.max(expiresAt, 1);
+    return Math.max(1, sessionEnd(_expire === null ? NaN : Date.parse(_expire), this.#ttlMs));
   }
 }
 

@@ -111,8 +111,12 @@ export abstract class KeyvAdapter {
   }
 
   /** Iterates over the adapter's keys that have a prefix, and their values. */
-  protected async *entriesOf(prefix: string): AsyncGenerator<[string, unknown], void> {
-    yield* (await this.#open()).entries(rangeOf(prefix));
+  protected entriesOf(prefix: string): AsyncGenerator<[string, unknown], void> {
+    return this.#entriesOf(prefix, this.keyPrefix);
+  }
+
+  async *#entriesOf(prefix: string, keyPrefix: string): AsyncGenerator<[string, unknown], void> {
+    yield* (await this.#open(keyPrefix)).entries(rangeOf(prefix));
   }
 
   /** Whether a key exists. */
@@ -137,13 +141,14 @@ export abstract class KeyvAdapter {
     this.#putsAtOnce = false;
   }
 
-  async #open(): Promise<StoreOperations<unknown>> {
-    if (this.#keys !== undefined) return this.#keys;
+  /** The keys of the namespace in which an operation begins: Keyv may set another one meanwhile. */
+  async #open(keyPrefix = this.keyPrefix): Promise<StoreOperations<unknown>> {
+    if (this.#keys !== undefined && keyPrefix === this.keyPrefix) return this.#keys;
     const store = await this.#source.open();
-    const prefix = this.#prefix + this.keyPrefix;
+    const prefix = this.#prefix + keyPrefix;
     const keys = prefix === "" ? store : store.namespace(prefix);
-    // The application may have disconnected meanwhile: this operation ends, and no other begins.
-    if (this.#source.isClosed) return keys;
+    // If the application has disconnected meanwhile, this operation ends, and no other begins.
+    if (this.#source.isClosed || keyPrefix !== this.keyPrefix) return keys;
     this.#putsAtOnce = putsAtOnce(store);
     return this.#keys = keys;
   }

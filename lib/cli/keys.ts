@@ -4,6 +4,7 @@
  * @module
  */
 import { toTaggedJson } from "../codec/tagged_json.ts";
+import type { Key } from "../core/key_encoder.ts";
 import { keyOfText, textOfKey } from "../core/key_text.ts";
 import type { Command } from "./command.ts";
 import { wholeNumberOf } from "./command_line.ts";
@@ -11,13 +12,17 @@ import { ExitCode } from "./exit_codes.ts";
 import { withReader } from "./pool_reader.ts";
 import { printLine } from "./terminal.ts";
 
+/** What a control character is: a terminal would obey it. */
+const CONTROL = /\p{Cc}/gu;
+
 /** The command. */
 export const keysCommand: Command = {
   name: "keys",
   summary: "prints the keys of a pool, or those with a prefix",
   details:
     `Prints a key on each line, in the order of the keys if the store is ordered, and in no order
-if it is not. Keys that are bytes are 0x and hexadecimal digits.
+if it is not. Keys that are bytes are 0x and hexadecimal digits. On a terminal the control
+characters in keys are shown as in JSON.
 
 Asks the process that has the pool open with the option inspect or processes; keys that come
 or go meanwhile may be there or not. If none has it open, the files are read.`,
@@ -29,7 +34,11 @@ or go meanwhile may be there or not. If none has it open, the files are read.`,
   run: ({ path, words: [prefix = ""], options }, terminal) => {
     const limit = wholeNumberOf(options, "limit", Infinity);
     return withReader(path, async (reader) => {
-      const shown = options.has("json") ? toTaggedJson : textOfKey;
+      const shown = options.has("json")
+        ? toTaggedJson
+        : terminal.isOutputInteractive
+        ? visibleTextOfKey
+        : textOfKey;
       for await (const keys of reader.keys(keyOfText(prefix, reader.keyTypes), limit)) {
         for (const key of keys) printLine(terminal, shown(key));
       }
@@ -37,3 +46,10 @@ or go meanwhile may be there or not. If none has it open, the files are read.`,
     });
   },
 };
+
+function visibleTextOfKey(key: Key): string {
+  return textOfKey(key).replace(
+    CONTROL,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}

@@ -7,6 +7,7 @@ import type { ClusterPicture } from "../core/cluster_figures.ts";
 import type { Key } from "../core/key_encoder.ts";
 import { epochMs } from "../core/runtime.ts";
 import type { PoolPicture } from "../store/figures/pool_picture.ts";
+import { nodeCountMax } from "../store/arguments/pool_sizes.ts";
 import type { StoreStats } from "../store/figures/stats.ts";
 import { controlsOf, type Store } from "../store/store.ts";
 
@@ -34,6 +35,8 @@ export interface InspectedSample {
   /** See {@linkcode meanMicros}. */
   readonly p99Micros: number | undefined;
   readonly nodes: readonly InspectedNode[];
+  /** How many KNs the pool can have. */
+  readonly nodesMax: number;
   /** In base64, a byte for each slot: the KN that owns it. */
   readonly owners: string;
   /** In base64, a byte for each segment: its state, of `SegmentState`. */
@@ -160,6 +163,7 @@ function poolSampleOf(picture: PoolPicture, stats: StoreStats): InspectedSample 
       const occupancy = window?.nodes.find(({ node }) => node === id)?.occupancy;
       return { id, slots, requests, occupancy };
     }),
+    nodesMax: nodeCountMax(picture.states.length),
     owners: base64(picture.owners),
     states: base64(picture.states),
     used: base64(picture.used),

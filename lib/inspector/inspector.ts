@@ -22,8 +22,9 @@ import type { AddressInfo } from "node:net";
 import { inspect } from "node:util";
 import { isDinomoError } from "../core/any_error.ts";
 import type { Key } from "../core/key_encoder.ts";
+import { describe, InvalidArgumentError } from "../core/errors.ts";
 import { keyOfText, textOfKey } from "../core/key_text.ts";
-import { controlsOf, type Store } from "../store/store.ts";
+import { controlsOf, Store } from "../store/store.ts";
 import { sampleOf } from "./inspected_sample.ts";
 import { INSPECTOR_PAGE, PAGE_POLICY } from "./inspector_page.ts";
 import {
@@ -82,6 +83,7 @@ export class Inspector {
  * keep the process alive.
  *
  * @param store a store of this thread; with `processes` its pool may be in another process
+ * @throws {InvalidArgumentError} when `store` is no store; a namespace is none
  * @throws {InvalidOptionError} when an option is not what it must be
  * @throws {UnavailableError} when the pool is in another process, which does not answer
  * @throws {Error} with the system's code, such as `EADDRINUSE`, when the port cannot be had
@@ -100,6 +102,9 @@ export async function serveInspector<V, K extends Key>(
   store: Store<V, K>,
   options?: InspectorOptions,
 ): Promise<Inspector> {
+  if (!(store instanceof Store)) {
+    throw new InvalidArgumentError(`store must be what open has returned, got ${describe(store)}`);
+  }
   const resolved = inspectorOptionsOf(options);
   const { isOpen, readPicture } = controlsOf(store);
   if (isOpen()) await readPicture();

@@ -48,7 +48,8 @@ export const INSPECTOR_PAGE: string = `<!doctype html>
 <table><thead><tr id="columns"><th>KN</th><th>slots</th><th>requests a second</th><th>busy</th></tr></thead>
 <tbody id="nodes"></tbody></table>
 <p id="scaling" hidden><label>Scale to <output id="counted"></output>
-<input id="count" type="range" min="1" max="16" step="1"></label></p>
+<input id="count" type="range" min="1" max="1" step="1"></label>
+<span id="refused" role="alert"></span></p>
 <div id="log"><h2 class="later">Segments of the log</h2>
 <canvas id="segments"></canvas><div class="legend" id="states"></div></div></section>
 <section><h2>Keys</h2>

@@ -12,6 +12,8 @@ export const PAGE_SCRIPT: string = String.raw`
 "use strict";
 const token = location.hash.slice(1);
 const SAMPLES_MAX = 180;
+/** KNs that are offered: most machines have fewer processors than a pool may have KNs. */
+const SLIDER_MAX = 16;
 const STATES = ["free", "open", "sealed", "being cleaned", "free after the next checkpoint"];
 const samples = [];
 const $ = (id) => document.getElementById(id);
@@ -252,6 +254,7 @@ function draw() {
   $("state").textContent = bytes(sample.capacityBytes) + ", durability " + sample.durability;
   $("scaling").hidden = !sample.writable;
   if (document.activeElement !== $("count")) {
+    $("count").max = Math.max(sample.nodes.length, Math.min(SLIDER_MAX, sample.nodesMax));
     $("count").value = $("counted").textContent = String(sample.nodes.length);
   }
   drawTiles(sample);
@@ -273,33 +276,44 @@ async function look() {
   setTimeout(look, 1000);
 }
 
+/** The newest search, and the button of the key that is shown: answers to others come too late. */
+let search = 0;
+let chosen;
+
 async function find(event) {
   event?.preventDefault();
+  const own = ++search;
   try {
     const { keys, isMore } = await ask("/keys?limit=100&prefix=" +
       encodeURIComponent($("prefix").value));
+    if (own !== search) return;
     $("keys").replaceChildren(...keys.map((key) => {
       const item = element("li");
       const button = element("button", key, { onclick: () => show(key, button) });
       item.append(button);
       return item;
     }));
-    $("found").textContent = isMore ? "the first 100 that were found" : keys.length + " keys";
+    $("found").textContent = isMore
+      ? "the first 100 that were found"
+      : keys.length + (keys.length === 1 ? " key" : " keys");
   } catch (error) {
-    $("found").textContent = error.message;
+    if (own === search) $("found").textContent = error.message;
   }
 }
 
 async function show(key, button) {
-  for (const other of document.querySelectorAll("#keys button")) other.ariaCurrent = "false";
+  if (chosen !== undefined) chosen.ariaCurrent = "false";
+  chosen = button;
   button.ariaCurrent = "true";
   try {
     const { text, version, expiresAt } = await ask("/value?key=" + encodeURIComponent(key));
+    if (chosen !== button) return;
     $("about").textContent = "version " + version + (expiresAt === undefined
       ? ""
       : ", gone at " + new Date(expiresAt).toLocaleString());
     $("value").textContent = text;
   } catch (error) {
+    if (chosen !== button) return;
     $("about").textContent = error.message;
     $("value").textContent = "";
   }
@@ -307,10 +321,11 @@ async function show(key, button) {
 
 async function scale() {
   $("count").blur();
+  $("refused").textContent = "";
   try {
     await ask("/scale?nodes=" + $("count").value, "POST");
   } catch (error) {
-    $("message").textContent = error.message;
+    $("refused").textContent = error.message;
   }
 }
 

@@ -58,7 +58,7 @@ button { cursor: pointer; }
 pre { margin: 8px 0 0; padding: 10px; background: var(--ground); border-radius: 6px;
   overflow: auto; max-height: 300px; white-space: pre-wrap; overflow-wrap: anywhere;
   font: 13px/1.4 ui-monospace, "Liberation Mono", monospace; }
-#message { color: var(--bad); }
+#message, #refused { color: var(--bad); }
 #state { color: var(--soft); }
 @media (max-width: 899px) { .wide { display: none; } }
 @media (min-width: 900px) {

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { type MeasuredStore, METRIC_DEFINITIONS, metrics } from "./metrics.ts";
+import { assertMeasured, type MeasuredStore, METRIC_DEFINITIONS, metrics } from "./metrics.ts";
 
 /** What is used of a `Meter` of `@opentelemetry/api`. */
 export interface StoreMeter<Instrument> {
@@ -44,6 +44,7 @@ export interface InstrumentObserver<Instrument> {
  *
  * @param attributes attributes of every value, such as `{ store: "sessions" }`
  * @returns a function that ends it; to be called before the store is closed
+ * @throws {InvalidArgumentError} when `store` is no store
  *
  * @example
  * ```ts ignore
@@ -60,6 +61,7 @@ export function observeStore<Instrument>(
   store: MeasuredStore,
   attributes: Readonly<Record<string, string>> = {},
 ): () => void {
+  assertMeasured(store);
   const instruments = new Map(METRIC_DEFINITIONS.map(({ kind, name, description, unit }) => {
     const options = { description, unit };
     return [

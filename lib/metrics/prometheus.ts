@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { describe, InvalidArgumentError } from "../core/errors.ts";
 import { type MeasuredStore, type Metric, type MetricPoint, metrics } from "./metrics.ts";
 
 /** What the response to a scrape has as its `content-type`. */
@@ -17,10 +18,15 @@ const BASE_UNITS: Readonly<Record<string, readonly [suffix: string, factor: numb
   us: ["_seconds", 1e-6],
 };
 
+/** What Prometheus takes as the name of a label. */
+const LABEL = /^[a-zA-Z_][a-zA-Z0-9_]*$/;
+
 /**
  * The figures of a store, as Prometheus scrapes them.
  *
  * @param labels labels for every line, such as `{ store: "sessions" }`
+ * @throws {InvalidArgumentError} when `store` is no store, or a label not a string, or its name not of
+ *   letters of ASCII, digits and `_`
  *
  * @example
  * ```ts
@@ -37,7 +43,25 @@ export function prometheusText(
   store: MeasuredStore,
   labels: Readonly<Record<string, string>> = {},
 ): string {
+  assertLabels(labels);
   return metrics(store).map((metric) => metricText(metric, labels)).join("");
+}
+
+function assertLabels(labels: unknown): void {
+  if (typeof labels !== "object" || labels === null || Array.isArray(labels)) {
+    throw new InvalidArgumentError(`labels must be an object of strings, got ${describe(labels)}`);
+  }
+  for (const [name, value] of Object.entries(labels)) {
+    if (!LABEL.test(name)) {
+      throw new InvalidArgumentError(
+        `the name of a label must be of letters of ASCII, digits and _, and begin with no digit, ` +
+          `got ${describe(name)}`,
+      );
+    }
+    if (typeof value !== "string") {
+      throw new InvalidArgumentError(`label "${name}" must be a string, got ${describe(value)}`);
+    }
+  }
 }
 
 function metricText(metric: Metric, labels: Readonly<Record<string, string>>): string {

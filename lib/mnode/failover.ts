@@ -10,6 +10,7 @@
  *
  * @module
  */
+import { trace, TRACED } from "../core/debug.ts";
 import { NodeFailedError } from "../core/errors.ts";
 import { monotonicMs } from "../core/runtime.ts";
 import { hasReleased, type RetiredNode, RetiredPhase } from "../recovery/retired_nodes.ts";
@@ -101,13 +102,19 @@ export class Failover {
     nodes.keys?.tend();
     endThread(retired);
     this.#recovering.set(retired, replacement);
+    const { movedCount: slotsMoved, stuckCount: slotsHeld } = retired.slots;
+    if (TRACED.kn) trace("kn", `${node.nodeId} ${reason}: ${replacement.nodeId} takes its place`);
+    if (TRACED.slots) {
+      const moves = `${slotsMoved} moved to ${replacement.nodeId}, ${slotsHeld} held`;
+      trace("slots", `of KN ${node.nodeId}, which has failed: ${moves}`);
+    }
     nodes.events.onNodeFailed({
       node: node.nodeId,
       reason,
       cause,
       replacement: replacement.nodeId,
-      slotsMoved: retired.slots.movedCount,
-      slotsHeld: retired.slots.stuckCount,
+      slotsMoved,
+      slotsHeld,
     });
     this.#options.threads.start(replacement);
     this.endRecoveries();

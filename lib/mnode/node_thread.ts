@@ -152,7 +152,7 @@ export class NodeThread {
 
   /** Asks the thread to end; it does so between two steps. */
   requestStop(): void {
-    if (TRACED.kn) trace("kn", `${this.#options.start.nodeId} is asked to stop`);
+    if (!this.#isStopping) this.#trace("is asked to stop");
     this.#retries.abort();
     this.#isStopping = true;
     Atomics.store(this.#pool.control, this.#agentAt + AGENT_STOP_WANTED, 1);
@@ -200,6 +200,7 @@ export class NodeThread {
     // The thread has left its loop and ends by itself; a reference makes the process wait for that.
     worker.ref();
     if (!await settlesWithin(exited, EXIT_MS_MAX)) await this.terminate();
+    this.#trace("has stopped");
     return true;
   }
 
@@ -272,6 +273,7 @@ export class NodeThread {
     this.#startDeadlineMs = Infinity;
     worker.unref();
     this.#upSinceMs = monotonicMs();
+    this.#trace("has started");
   }
 
   #makeWorker(): Worker {
@@ -310,8 +312,11 @@ export class NodeThread {
   }
 
   #fail(reason: string, cause?: unknown): void {
-    const { nodeId } = this.#options.start;
-    if (TRACED.kn) trace("kn", `${nodeId} ${reason}`);
-    this.#failure ??= new NodeFailedError(`KN ${nodeId} ${reason}`, { cause });
+    this.#trace(reason);
+    this.#failure ??= new NodeFailedError(`KN ${this.#options.start.nodeId} ${reason}`, { cause });
+  }
+
+  #trace(event: string): void {
+    if (TRACED.kn) trace("kn", `${this.#options.start.nodeId} ${event}`);
   }
 }

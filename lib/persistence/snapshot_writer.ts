@@ -16,6 +16,7 @@
 import { join } from "node:path";
 import { crc32, crc32OfZeros } from "../core/crc32.ts";
 import type { SegmentId, Slot } from "../core/brands.ts";
+import { trace, TRACED } from "../core/debug.ts";
 import { SnapshotError } from "../core/errors.ts";
 import { ADDRESS_UNIT_BYTES, REGION_BYTES, SLOT_COUNT } from "../core/limits.ts";
 import { monotonicMs } from "../core/runtime.ts";
@@ -109,6 +110,12 @@ export function writeSnapshot(
     writeCheckpoint(files, directory, checkpoint);
     removeOtherImages(files, directory, number);
     const durationMs = monotonicMs() - startMs;
+    if (TRACED.checkpoint) {
+      trace(
+        "checkpoint",
+        `snapshot ${number} written, ${checkpoint.length} bytes, pause ${pauseMs} ms`,
+      );
+    }
     return { number, imageBytes, checkpointBytes: checkpoint.length, pauseMs, durationMs };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);

@@ -71,6 +71,8 @@ test("a session expires when it says, to the millisecond, or after ttlMs", async
   await sessions.persistSessionData("a", session());
   const { expiresAt } = (await store.getEntry("s:a"))!;
   assert.ok(expiresAt! >= before + 5_000 && expiresAt! <= Date.now() + 5_000);
+  await sessions.createSession("never", session(new Date(8.64e15).toISOString()));
+  assert.is((await store.getEntry("s:never"))!.expiresAt, undefined, "the last date there is");
   await sessions.persistSessionData("a", session(new Date(Date.now() + 200).toISOString()));
   await setTimeout(220);
   assert.is(await sessions.getSessionById("a"), null);

@@ -238,6 +238,21 @@ test("one that is closed while it opens ends what waits, and leaves no store ope
   await again.close();
 });
 
+test("an operation keeps the namespace that it began in, also if the store opens meanwhile", async () => {
+  const adapter = new Keyv6Dinomo({ capacity: "8MiB" });
+  adapter.namespace = "first";
+  const waiting = [adapter.set("a", 1), adapter.setMany([{ key: "b", value: 2 }])];
+  adapter.namespace = "second";
+  waiting.push(adapter.set("a", 3));
+  await Promise.all(waiting);
+  assert.equal(await adapter.getMany(["a", "b"]), [3, undefined]);
+  const entries = adapter.iterator();
+  adapter.namespace = "first";
+  assert.equal(await listOf(entries), [["a", 3]]);
+  assert.equal(await adapter.getMany(["a", "b"]), [1, 2]);
+  await adapter.disconnect();
+});
+
 test("what is no store, no option, or cannot be opened is refused", async () => {
   const says = /KeyvDinomo must be given a store or the options of open, got/;
   for (const source of [undefined, null, "redis://", 5]) {

@@ -11,7 +11,8 @@ import { runProgram } from "../support/program.ts";
 const PROGRAM = "test/support/children/traced_store.ts";
 const LINE = /^\d{4}-\d\d-\d\dT[\d:.]+Z thread \d+ (\w+): .+$/;
 
-const run = (topics: string) => runProgram(PROGRAM, [], { DINOMO_DEBUG: topics });
+const run = (topics: string, ...args: string[]) =>
+  runProgram(PROGRAM, args, { DINOMO_DEBUG: topics });
 
 test("each topic is turned on by its name, all of them by one", () => {
   const on = (value: string) => TOPICS.filter((topic) => readTopics(value)[topic]);
@@ -32,10 +33,20 @@ test("a name that is none is said once, in one line, and the others are traced",
 });
 
 test("a trace of what was asked for, from the threads that do it", async () => {
-  const { exitCode, stdout, stderr } = await run("slots,checkpoint");
+  const { exitCode, stdout, stderr } = await run("slots,checkpoint,kn", "fail");
   assert.is(exitCode, 0, stdout + stderr);
-  const topics = stderr.trimEnd().split("\n").map((line) => LINE.exec(line)?.[1] ?? line);
-  assert.equal([...new Set(topics)].sort(), ["checkpoint", "slots"], stderr);
+  // What a thread has thrown Deno prints itself.
+  const lines = stderr.split("\n").filter((line) => LINE.test(line));
+  const topics = lines.map((line) => LINE.exec(line)![1]);
+  assert.equal([...new Set(topics)].sort(), ["checkpoint", "kn", "slots"], stderr);
+  const count = (text: RegExp) => lines.filter((line) => text.test(line)).length;
+  // The KN that a `scale` adds is the third one, and is retired by the next.
+  for (const step of ["has started", "is asked to stop", "has stopped"]) {
+    assert.is(count(new RegExp(` kn: 2 ${step}$`)), 1, `${step} in ${stderr}`);
+  }
+  assert.ok(count(/ kn: 0 failed: .+: 1 takes its place$/) >= 1, stderr);
+  assert.ok(count(/ slots: of KN 0, which has failed: \d+ moved to 1, \d+ held$/) >= 1, stderr);
+  assert.ok(count(/ checkpoint: snapshot 1 written, /) >= 1, stderr);
 });
 
 test("nothing unless it is asked for", async () => {

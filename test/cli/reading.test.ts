@@ -154,6 +154,13 @@ test("get and keys read the files of a pool that nobody has open", async () => {
   assert.equal(stateOf(path), before);
 });
 
+test("a terminal is not given the control characters of keys, which it would obey", async () => {
+  const key = "a\nb\x1b[2J\x9bc\u00fc";
+  const path = await closedPool({}, (store) => store.put(key, 1));
+  assert.is((await dinomoHere(["keys", path], true)).stdout, "a\\u000ab\\u001b[2J\\u009bc\u00fc\n");
+  assert.is((await dinomoHere(["keys", path])).stdout, `${key}\n`);
+});
+
 test("values of each codec", async () => {
   const json = await closedPool<unknown>({ codec: "json" }, (store) => {
     return store.put("a", { $date: 1, b: [1.5, "x", null] });

@@ -7,7 +7,7 @@ import { createHash } from "node:crypto";
 import { request } from "node:http";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { InvalidOptionError, open } from "dinomo";
+import { InvalidArgumentError, InvalidOptionError, open } from "dinomo";
 import { type Inspector, type InspectorOptions, serveInspector } from "dinomo/inspector";
 import { SLOT_COUNT } from "../../lib/core/limits.ts";
 import { temporaryPath } from "../support/temporary.ts";
@@ -100,6 +100,7 @@ test("figures are those of the store", async () => {
   assert.is(body.misses, 1);
   assert.is(body.liveBytes, stats.liveBytes);
   assert.is(body.writable, false);
+  assert.is(body.nodesMax, 12);
   const owners = bytesOf(body.owners);
   assert.is(owners.length, SLOT_COUNT);
   for (const { id, slots } of stats.nodes) {
@@ -199,6 +200,15 @@ test("a store that is closed is said to be, and the inspector ends by itself", a
   await inspector.close();
   await inspector.close();
   assert.ok(await rejection(ask(inspector, "/")) instanceof Error);
+});
+
+test("what is no store is refused", async () => {
+  await using store = await open({ capacity: "1MiB" });
+  for (const other of [undefined, null, {}, "store", store.namespace("a:")]) {
+    const error = await rejection(serveInspector(other as never));
+    assert.instance(error, InvalidArgumentError);
+    assert.match(error.message, /^store must be what open has returned, got /);
+  }
 });
 
 test("a port that is taken is refused, and so are options that mean nothing", async () => {

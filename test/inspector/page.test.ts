@@ -109,6 +109,62 @@ test("the slider scales a store where that is allowed, and is not there otherwis
   assert.equal([...opened.complaints, ...other.complaints], []);
 });
 
+test("the slider goes as far as the pool allows, and a refusal stays until it is used again", async () => {
+  await using store = await open<User>({ capacity: "512KiB", segmentBytes: "64KiB" });
+  await using inspector = await serveInspector(store, { writable: true });
+  await using opened = await openPage(inspector.url);
+  const { page } = opened;
+  await page.locator("#nodes tr").waitFor();
+  assert.is(await page.locator("#count").getAttribute("max"), "4", "of 8 segments 4 stay without");
+  // As if it went further: the next sample sets it right again.
+  await page.evaluate(`(() => {
+    const slider = document.getElementById("count");
+    slider.max = "5";
+    slider.value = "5";
+    slider.dispatchEvent(new Event("change"));
+  })()`);
+  const refusal = page.locator("#refused");
+  await refusal.filter({ hasText: "a whole number from 1 to 4" }).waitFor();
+  for (let samples = 0; samples < 2; samples++) {
+    await (await page.waitForResponse(/sample$/)).finished();
+  }
+  assert.ok(await refusal.isVisible());
+  await page.locator("#count").fill("2");
+  await page.locator("#nodes tr:nth-child(2)").waitFor();
+  assert.is(await refusal.textContent(), "");
+});
+
+test("an answer that comes late does not take the place of a newer one", async () => {
+  await using store = await openStore();
+  await using inspector = await serveInspector(store);
+  await using opened = await openPage(inspector.url);
+  const { page } = opened;
+  await page.locator("#found").filter({ hasText: "30 keys" }).waitFor();
+  let goOn = () => {};
+  // The answers about "user:1": the value of that key, and the keys that begin so.
+  await page.route(/=user%3A1$/, async (route) => {
+    await new Promise<void>((resolve) => goOn = resolve);
+    await route.continue();
+  });
+  const late = async () => {
+    const answered = page.waitForResponse(/=user%3A1$/);
+    goOn();
+    await (await answered).finished();
+  };
+  await page.getByRole("button", { name: "user:1", exact: true }).click();
+  await page.getByRole("button", { name: "user:27" }).click();
+  await page.locator("#value").filter({ hasText: "Ada 27" }).waitFor();
+  await late();
+  await page.locator("#prefix").fill("user:1");
+  await page.locator("#prefix").press("Enter");
+  await page.locator("#prefix").fill("user:29");
+  await page.locator("#prefix").press("Enter");
+  await page.locator("#found").filter({ hasText: /^1 key$/ }).waitFor();
+  await late();
+  assert.match(await page.locator("#value").textContent() ?? "", /Ada 27/);
+  assert.equal(await page.locator("#keys button").allTextContents(), ["user:29"]);
+});
+
 test("it fits narrow and wide windows, light and dark, with long keys and values", async () => {
   await using store = await openStore(3);
   const long = "k".repeat(300);

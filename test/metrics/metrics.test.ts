@@ -14,7 +14,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { open } from "dinomo";
+import { InvalidArgumentError, open } from "dinomo";
 import {
   type Metric,
   type MetricDefinition,
@@ -24,6 +24,7 @@ import {
 } from "dinomo/metrics";
 import { PROJECT_ROOT } from "../../scripts/runtimes.ts";
 import { METRIC_DEFINITIONS } from "../../lib/metrics/metrics.ts";
+import { assertThrows } from "../support/errors.ts";
 
 const NAME = /^dinomo(\.[a-z0-9]+)+$/;
 /** Units of UCUM, and counts of something. */
@@ -130,6 +131,42 @@ test("Prometheus reads the text", async () => {
   assert.match(text, /^dinomo_capacity_bytes 1048576$/m);
   assert.match(text, /^dinomo_operations_total\{kind="put"\} 1$/m);
   assert.match(text, /^dinomo_sync_time_seconds_total 0$/m);
+});
+
+test("what has no figures is refused", async () => {
+  await using store = await open({ capacity: "1MiB" });
+  for (const other of [undefined, null, {}, "store", store.namespace("a:")]) {
+    const refusal = {
+      type: InvalidArgumentError,
+      code: "DINOMO_INVALID_ARGUMENT",
+      says: /^store must be a store of this thread, got /,
+    };
+    assertThrows(() => metrics(other as never), refusal);
+    assertThrows(() => prometheusText(other as never), refusal);
+    assertThrows(() => observeStore({} as never, other as never), refusal);
+  }
+});
+
+test("labels that Prometheus would not read are refused", async () => {
+  await using store = await open<number>({ capacity: "1MiB" });
+  const refusal = (says: RegExp) => {
+    return { type: InvalidArgumentError, code: "DINOMO_INVALID_ARGUMENT", says };
+  };
+  for (const labels of [5, "sessions", null, ["a"]]) {
+    const says = refusal(/^labels must be an object of strings, got/);
+    assertThrows(() => prometheusText(store, labels as never), says);
+  }
+  for (const value of [5, undefined, null, new Date(0)]) {
+    const says = refusal(/^label "port" must be a string, got/);
+    assertThrows(() => prometheusText(store, { port: value } as never), says);
+  }
+  for (const name of ["", "1st", "a-b", "a b", "é", 'a="1",b']) {
+    assertThrows(
+      () => prometheusText(store, { [name]: "x" }),
+      refusal(/^the name of a label must/),
+    );
+  }
+  assert.match(prometheusText(store, { _A1: "" }), /^dinomo_keys\{_A1=""\} 0$/m);
 });
 
 test("OpenTelemetry exports the figures, until it is told to stop", async () => {
