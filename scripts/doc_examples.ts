@@ -6,6 +6,7 @@
  *
  * ```sh
  * npm run docs:test
+ * npm run docs:test -- docs README.md   # only those of these files and folders
  * ```
  *
  * @module
@@ -17,7 +18,9 @@ import process from "node:process";
 import { findRuntime, PROJECT_ROOT } from "./runtimes.ts";
 
 /** Where examples are looked for: files, and folders with all that is in them. */
-const PLACES = ["README.md", "CONTRIBUTING.md", "mod.ts", "docs", "lib"];
+const PLACES = process.argv.length > 2
+  ? process.argv.slice(2)
+  : ["README.md", "CONTRIBUTING.md", "mod.ts", "docs", "lib"];
 
 /** How an example starts, in Markdown or behind the star of a docstring. */
 const EXAMPLE_START = /^[ *]*```(ts|js)\b/m;

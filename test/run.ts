@@ -39,7 +39,7 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
 const QUICK_MS = 55_000;
 const DAY_MS = 24 * 3600 * 1000;
 
-/** Whether everything is run that there is: then the runtimes take turns with some of it. */
+/** Whether everything is run that there is: then the runtimes take turns with most of it. */
 const isWhole = values.only.length === 0 && values.runtime.length === 0 && !values.everywhere;
 
 const results = await runTestFiles({

@@ -2,8 +2,9 @@
  * How much of a long search one process tries.
  *
  * In `npm test` the runtimes share the cases of simulations that run in one thread, and so do the same on every runtime, and of
- * searches in which there are many alike. A run tries a third of them, and each runtime a third of that; which ones is decided by the
- * seed. `DINOMO_CAMPAIGN=1` tries all of them in this process, `DINOMO_CAMPAIGN=10` ten times as many seeds, and `DINOMO_CAMPAIGN=0` all
+ * searches in which there are many alike. A run on all runtimes tries a third of them, and each runtime a third of that; which ones is
+ * decided by the seed. Of a file that a run tries on one runtime only (test_plan.ts) it tries a ninth of the cases, and others on the next day.
+ * `DINOMO_CAMPAIGN=1` tries all of them in this process, `DINOMO_CAMPAIGN=10` ten times as many seeds, and `DINOMO_CAMPAIGN=0` all
  * cases that are the same in every run, and no others.
  *
  * @module
@@ -33,7 +34,7 @@ export function isOfThisShare(index: number, count: number): boolean {
 }
 
 /**
- * Those of a few cases that this process tries, so that the runtimes together try all of them in each run.
+ * Those of a few cases that this process tries, so that the runtimes together try all of them.
  *
  * @param turn cases of several tests of one file: each test gives its own number, and no runtime has all the first ones
  */

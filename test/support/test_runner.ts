@@ -44,7 +44,7 @@ export interface TestRunOptions {
   timeoutMs: number;
   /** Runs only {@linkcode QUICK_PATHS}, as far as this time allows, and says what it left out. */
   quickMs?: number;
-  /** Runs the files of `TURNS` on some of the runtimes each; which ones changes with this number. */
+  /** Runs most of the files on one of the runtimes each; on which ones changes with this number. */
   turn?: number;
   /** Called with each piece of the report as soon as it is known, without the line's end. */
   print: (text: string) => void;
@@ -163,7 +163,7 @@ export async function runTestFiles(options: TestRunOptions): Promise<FileResult[
   }
   for (const runtime of runtimes) print(formatRuntime(runtime, results));
   if (turn !== undefined) {
-    print("the runtimes took turns with long searches and the tests of tools: see --everywhere");
+    print("the runtimes took turns with most of the files: see --everywhere");
   }
   if (quickMs !== undefined) {
     late.push(...jobs.flatMap(({ files }) => files));
