@@ -7,7 +7,7 @@
  * @module
  */
 import { describe, InvalidArgumentError } from "../core/errors.ts";
-import type { StoreStats } from "../store/stats.ts";
+import type { StoreStats } from "../store/figures/stats.ts";
 
 /** A store, in whichever thread. */
 export interface MeasuredStore {
