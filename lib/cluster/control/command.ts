@@ -64,6 +64,8 @@ export interface Revoke {
   readonly node: number;
   /** As in {@linkcode Renew.follows}. */
   readonly follows: number;
+  /** That its own node ends it, by plan. It decides nothing about what counts. */
+  readonly resigns?: true;
 }
 
 /** A node gives its own slots to others, or slots that have no owner to anybody. */
@@ -157,7 +159,7 @@ export function decode(bytes: Uint8Array): Command {
 
 function isCommand(value: Record<string, unknown>): value is Command & Record<string, unknown> {
   const { kind, node, holder, number, follows, moves, barriers, fenced, address } = value;
-  const { index, tails, floors, load, offer, ahead, leaves } = value;
+  const { index, tails, floors, load, offer, ahead, leaves, resigns } = value;
   if (kind === "settings") return isSettings(value);
   if (kind === "state") return isWhole(value["at"]) && isPicture(value["state"], isSettings);
   if (!isBelow(node, NODE_ID_COUNT) || !isWhole(follows)) return false;
@@ -168,7 +170,7 @@ function isCommand(value: Record<string, unknown>): value is Command & Record<st
         (offer === undefined || isOffer(offer)) && (ahead === undefined || isAhead(ahead)) &&
         (leaves === undefined || leaves === true);
     case "revoke":
-      return true;
+      return resigns === undefined || resigns === true;
     case "assign":
       return typeof holder === "string" && isMoves(moves) &&
         isPairs(barriers, (of, sequence) => isBelow(of, NODE_ID_COUNT) && isWhole(sequence)) &&
