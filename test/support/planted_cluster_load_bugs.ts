@@ -139,6 +139,14 @@ export const CLUSTER_LOAD_BUGS: readonly PlantedBug[] = [
     caughtBy: [EVENTS],
   },
   {
+    name: "who has lost a number goes on to have its log led",
+    breaks: "logs are led by the server of who writes them",
+    file: "lib/cluster/node/log_writer.ts",
+    edits: [["this.#leading.stop();", ""]],
+    caughtBy: [NODES],
+    inTest: "who has lost the lease",
+  },
+  {
     name: "a node that leaves with slots is told to have failed",
     breaks: "noderemoved",
     file: NEWS,
