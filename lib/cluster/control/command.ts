@@ -100,10 +100,13 @@ export interface Checkpoint {
 /**
  * 1: all nodes read all logs, which nobody shortens. 2: the index is in the engine, by which nodes
  * read what they need, and purge the rest. 3: one record alone may have a message that is longer
- * than others, up to what the settings say. Nodes of one cannot be beside those of another one.
+ * than others, up to what the settings say. 4: of its own log a node needs what is behind its last
+ * barrier for slots that come later. Nodes of one cannot be beside those of another one.
  */
-export const STREAM_FORMAT = 3;
-/** The same without long messages: such a cluster is used as it is, by this release, too. */
+export const STREAM_FORMAT = 4;
+/** The same where it needs what is behind its last checkpoint. */
+const FORMAT_WITHOUT_BARRIERS = 3;
+/** And without long messages. Such clusters are used as they are, by this release, too. */
 const FORMAT_WITHOUT_LONG = 2;
 
 /** Bytes of a message of a cluster, at most; undefined if this release cannot use the cluster. */
@@ -111,8 +114,14 @@ export function messageBytesIn(
   { format = 1, messageBytes = PLAIN_MESSAGE_BYTES_MAX }: Settings,
 ): number | undefined {
   const isPossible = messageBytes >= PLAIN_MESSAGE_BYTES_MAX && messageBytes <= MESSAGE_BYTES_MAX;
-  if (format === STREAM_FORMAT && isPossible) return messageBytes;
+  const hasLong = format === STREAM_FORMAT || format === FORMAT_WITHOUT_BARRIERS;
+  if (hasLong && isPossible) return messageBytes;
   return format === FORMAT_WITHOUT_LONG ? PLAIN_MESSAGE_BYTES_MAX : undefined;
+}
+
+/** Whether what comes to a node later is behind its last barrier; so it is if nothing is said. */
+export function beginsAtBarriers(settings: Settings | undefined): boolean {
+  return settings === undefined || settings.format === STREAM_FORMAT;
 }
 
 /** What all messages up to one add up to. It changes nothing for who has read them. */
