@@ -336,6 +336,8 @@ export const HELLO_MS_MAX = 10_000;
  * after the one before has ended.
  */
 export const HOST_WAIT_MS_MAX = 60_000;
+/** How long a lease of a node of a cluster may be. */
+export const CLUSTER_LEASE_MS_MAX = 60_000;
 /** How long a store that is closed waits for its gateway to answer what it has begun. */
 export const GATEWAY_CLOSE_MS_MAX = 5000;
 /** How long a thread blocks for an answer of another process when nothing at all comes. */

@@ -9,19 +9,19 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { connectEngine } from "../../lib/cluster/agent/agent_places.ts";
 import { CONTROL_STREAM } from "../../lib/cluster/control/control_log.ts";
-import { NodeFailedError, open, type Store } from "../../mod.ts";
+import { NodeFailedError, open, type Store, UnavailableError } from "../../mod.ts";
 import { NatsServers } from "../support/cluster/nats_servers.ts";
 import { until } from "../support/cluster/cluster_user.ts";
 import { TcpProxy } from "../support/tcp_proxy.ts";
 
 /** Less often than a thread is started again. */
 const FAILURES = 2;
-const agent = new URL(
-  import.meta.url.endsWith(".ts")
-    ? "../support/children/failing_agent.ts"
-    : "../support/children/failing_agent.js",
-  import.meta.url,
-);
+const agent = workerOf("failing_agent");
+
+function workerOf(name: string): URL {
+  const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
+  return new URL(`../support/children/${name}.${extension}`, import.meta.url);
+}
 
 test("a thread that fails is replaced, and what was on its way is done once", async () => {
   const servers = await NatsServers.start(1);
@@ -111,6 +111,24 @@ test("a process whose number was taken while it was away becomes another node", 
   } finally {
     for (const store of stores) await store.close();
     proxy.close();
+    await servers.stop();
+  }
+});
+
+test("who wants the number of a node that is there waits for its lease, and is told so", async () => {
+  const servers = await NatsServers.start(1);
+  const cluster = { servers: servers.urls, name: "wanted", leaseMs: 700, node: 7 };
+  const store = await open<number>({ cluster });
+  try {
+    const refused = await open<number>({
+      cluster,
+      workers: { cluster: workerOf("hurried_agent") },
+    }).catch((error: Error) => error);
+    assert.instance(refused, UnavailableError);
+    const reason = "within 1000 ms: another process has the lease of node 7";
+    assert.match((refused as Error).message, reason);
+  } finally {
+    await store.close();
     await servers.stop();
   }
 });

@@ -9,7 +9,9 @@ import * as assert from "uvu/assert";
 import { NO_VIEW, type OwnerView } from "../../lib/cluster/client/owner_view.ts";
 import { ClusterEvents } from "../../lib/cluster/store/cluster_events.ts";
 import type { NodeLoads } from "../../lib/core/cluster_figures.ts";
+import { SLOT_COUNT } from "../../lib/core/limits.ts";
 import type { NodeRecovery, ScaleReport } from "../../lib/mnode/node_events.ts";
+import type { SimServer } from "../support/cluster/sim_client.ts";
 import { ALL_NEMESES, SimCluster, USUAL_FAULTS } from "../support/cluster/sim_cluster.ts";
 import { SimWatcher } from "../support/cluster/sim_watcher.ts";
 import { forEachSeed } from "../support/sim_seeds.ts";
@@ -118,6 +120,27 @@ test("a node that fails again before it was told that it is served again is told
   assert.equal(take(), ["nodefailed 0"]);
   events.served(loadsOf({ 1: 15 }));
   assert.equal(take(), ["noderecovered 0 by 1", "noderecovered 0 by 1"]);
+});
+
+test("a node that leaves when nobody can take its slots has left, and has not failed", () => {
+  const made = new SimCluster({
+    seed: 1,
+    nodeCount: 1,
+    partsOf: (node) => ({ address: `host:${node + 1}` }),
+  });
+  const watcher = new SimWatcher(made);
+  made.time.run(2000);
+  const [{ node }] = made.nodes as [SimServer];
+  assert.is(node.servedSlotCount, SLOT_COUNT);
+  node.leave();
+  made.time.run(1000);
+  assert.ok(node.hasLeft);
+  assert.equal([...watcher.removed], [[0, 1]]);
+  made.startNode(1);
+  made.time.run(2000);
+  assert.is(made.nodes[1]!.node.servedSlotCount, SLOT_COUNT);
+  assert.equal([...watcher.removed], [[0, 1]]);
+  assert.equal([...watcher.failed], []);
 });
 
 test("each failure is told, and that what failed is served again, whatever goes wrong", () => {

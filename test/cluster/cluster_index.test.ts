@@ -39,7 +39,11 @@ const SETTLED_MS = 3 * SIM_RESEND_MS;
 const CLEANING_ALWAYS = { ratio: 1, slackBytes: 0, share: 0.5 };
 
 /** A cluster with small pages, which are written all the time. */
-function cluster(nodeCount: number, parts: Partial<IndexOptions> = {}): SimCluster {
+function cluster(
+  nodeCount: number,
+  parts: Partial<IndexOptions> = {},
+  partsOf: (node: number) => Partial<IndexOptions> = () => ({}),
+): SimCluster {
   const rates = { monotonic: 1, epoch: 1 };
   const index = {
     cacheBytes: 100_000,
@@ -52,7 +56,7 @@ function cluster(nodeCount: number, parts: Partial<IndexOptions> = {}): SimClust
     seed: 1,
     nodeCount,
     ratesOf: () => rates,
-    partsOf: () => ({ index }),
+    partsOf: (node) => ({ index: { ...index, ...partsOf(node) } }),
   });
   made.time.run(2000);
   return made;
@@ -172,6 +176,34 @@ test("what is in memory does not grow with the keys, and logs not with the chang
   assert.ok(bytes < written / 2, `${bytes} of ${written} bytes are left`);
   assert.equal(readAll(made, keys), keys.map(() => 6));
 });
+
+for (
+  const { how, end } of [
+    { how: "close", end: (node: ClusterNode) => node.leave() },
+    { how: "are killed", end: (node: ClusterNode) => node.stop() },
+  ]
+) {
+  test(`logs do not grow with the lives of nodes that ${how} before their first checkpoint`, () => {
+    const made = cluster(2, {}, (node) => node === 1 ? { checkpointMs: Infinity } : {});
+    const log = () => made.engine.extent(logStream(1))!;
+    const left: number[] = [];
+    for (let life = 1; life <= 6; life++) {
+      assert.ok(nodeOf(made, 1).servedSlotCount > 0);
+      const before = log().last;
+      writeAll(made, life);
+      assert.ok(log().last > before, "this life has written");
+      end(nodeOf(made, 1));
+      made.time.run(SIM_LEASE.leaseMs + SETTLED_MS);
+      assert.equal(readAll(made, KEYS), KEYS.map(() => life));
+      left.push(log().last + 1 - log().first);
+      made.startNode(1);
+      made.time.run(2 * SIM_LEASE.leaseMs);
+      assert.equal(readAll(made, KEYS, 1), KEYS.map(() => life));
+    }
+    const [first] = left;
+    assert.ok(left.every((count) => count <= first!), `messages that are left: ${left.join()}`);
+  });
+}
 
 test("an owner that is killed is succeeded by one that reads pages and the rest of its log", () => {
   const made = cluster(2);

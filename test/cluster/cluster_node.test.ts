@@ -24,6 +24,7 @@ import {
 } from "../support/cluster/cluster_requests.ts";
 import type { SimServer } from "../support/cluster/sim_client.ts";
 import { SIM_LEASE, SimCluster } from "../support/cluster/sim_cluster.ts";
+import type { SimProcess } from "../support/cluster/sim_processes.ts";
 
 const KEYS = Array.from({ length: 20 }, (_, i) => `key ${i}`);
 const value = (number: number) => new Uint8Array([number]);
@@ -102,8 +103,21 @@ test("who has the lease of a number has its log led, and who has wanted it does 
   delete made.nodes[1];
   made.startNode(1);
   made.time.run(5000);
-  const led = made.engine.led.filter(([stream]) => stream === logStream(1));
-  assert.equal(led.map(([, leader]) => leader === process), [true]);
+  const led = made.engine.led.filter(({ stream }) => stream === logStream(1));
+  assert.equal(led.map((of) => [of.process === process, of.isWanted]), [[true, true]]);
+});
+
+test("who has lost the lease of its number does not have its log led any more", () => {
+  const made = cluster(2);
+  const [, lost] = made.nodes as [unknown, SimServer];
+  lost.process.cutUntilMs = made.time.nowMs + 2 * SIM_LEASE.leaseMs;
+  delete made.nodes[1];
+  made.time.run(1.5 * SIM_LEASE.leaseMs);
+  made.startNode(1);
+  made.time.run(2 * SIM_LEASE.leaseMs);
+  const led = made.engine.led.filter(({ stream }) => stream === logStream(1));
+  const isLost = (process: SimProcess) => process === lost.process;
+  assert.equal(led.map((of) => [isLost(of.process), of.isWanted]), [[true, false], [false, true]]);
 });
 
 test("slots that move take along what was written, though their new owner reads late", () => {

@@ -76,6 +76,7 @@ test("messages come back as they were", () => {
     { kind: "renew", node: 3, holder: "a life", number: 2, follows: 0 },
     { kind: "renew", node: 3, holder: "a life", number: 3, follows: 1, load: [0.5, 7, 2] },
     { kind: "revoke", node: 3, follows: 8 },
+    { kind: "revoke", node: 3, follows: 8, resigns: true },
     assignment({ moves: [[4095, 3]], barriers: [[3, 9]], fenced: [[3, 8]] }),
   ];
   for (const command of commands) assert.equal(decode(encode(command)), command);
@@ -100,10 +101,11 @@ test(
     isRefused(() => decode(batch));
     const none = [null, 1, [], {}, { kind: "renew", node: 3, follows: 0 }];
     const far = [assignment({ moves: [[4096, 1]] }), { kind: "revoke", node: 1024, follows: 0 }];
+    const ended = [{ kind: "revoke", node: 3, follows: 8, resigns: 1 }];
     const renewal = { kind: "renew", node: 3, holder: "a life", number: 3, follows: 1 };
     const loads = [5, [], [1, 2], [-1, 2, 3], [1, 0.5, 3], ["1", 2, 3], [1, 2, 3, 4]];
     const loaded = loads.map((load) => ({ ...renewal, load }));
-    for (const other of [...none, ...far, ...loaded]) {
+    for (const other of [...none, ...far, ...ended, ...loaded]) {
       isRefused(() => decode(encode(other as Command)));
     }
   }),

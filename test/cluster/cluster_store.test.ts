@@ -132,7 +132,7 @@ test("a cluster that another release has made is refused", async () => {
   });
   await engine.close();
   const said = await refused({ cluster: { servers: servers.urls, name } });
-  assert.match(said, "cluster.name must be of a cluster whose streams have format 3");
+  assert.match(said, "cluster.name must be of a cluster whose streams have format 4");
   assert.match(said, "got one of format 1");
 });
 

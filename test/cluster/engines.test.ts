@@ -9,13 +9,14 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { setTimeout } from "node:timers/promises";
 import { connectJetStream } from "../../lib/cluster/engine/jetstream.ts";
-import type { AppendOutcome, LogEngine } from "../../lib/cluster/engine/log_engine.ts";
+import type { AppendOutcome, Leading, LogEngine } from "../../lib/cluster/engine/log_engine.ts";
 import { defineEngineContract } from "../support/cluster/engine_contract.ts";
 import { runtimeShare } from "../support/campaign.ts";
 import { NatsServers } from "../support/cluster/nats_servers.ts";
 import { SimEngine } from "../support/cluster/sim_log_engine.ts";
 import { SimProcess, SimTime } from "../support/cluster/sim_processes.ts";
 import { Random, SEED } from "../support/random.ts";
+import { TcpProxy } from "../support/tcp_proxy.ts";
 
 defineEngineContract(test, "simulated", () => {
   const time = new SimTime();
@@ -80,6 +81,37 @@ async function tryWriters(servers: NatsServers): Promise<void> {
   }
 }
 
+/** Who leads is asked for again when the connection was gone, of one stream, and not of the other. */
+async function tryLeading(url: string): Promise<void> {
+  let sent = "";
+  const listen = () => (bytes: Uint8Array, isAnswer: boolean) => {
+    if (!isAnswer) sent += new TextDecoder("latin1").decode(bytes);
+  };
+  const proxy = await TcpProxy.start(Number(new URL(url).port), { listen });
+  const servers = [`127.0.0.1:${proxy.port}`];
+  const engine = await connectJetStream({ servers, name: "led", replicas: 1 });
+  try {
+    const begun = ["kept", "left"].map((stream) =>
+      new Promise<Leading>((resolve) => {
+        const leading = engine.lead(stream, () => resolve(leading));
+      })
+    );
+    const [, left] = await Promise.all(begun);
+    left!.stop();
+    sent = "";
+    proxy.cut();
+    const isAsked = (stream: string) => sent.includes(`STREAM.INFO.led-${stream} `);
+    for (let waitedMs = 0; !isAsked("kept") && waitedMs < STREAM_MS_MAX; waitedMs += 20) {
+      await setTimeout(20);
+    }
+    await setTimeout(100);
+    assert.equal(["kept", "left"].map(isAsked), [true, false]);
+  } finally {
+    await engine.close();
+    proxy.close();
+  }
+}
+
 async function waitForLeader(watcher: NatsConnection, ...names: string[]): Promise<void> {
   let leader: string | undefined;
   for (let waitedMs = 0; waitedMs < STREAM_MS_MAX; waitedMs += 50) {
@@ -127,6 +159,12 @@ for (const count of [1, 3] as const) {
     if (engines.length < 2) throw new Error("no nats-server was started");
     return { engine: engines[0]!, other: engines[1]!, settle: (answer) => answer };
   });
+
+  if (count === 1) {
+    test("a stream is led again after a lost connection for as long as that is wanted", async () => {
+      await tryLeading(servers!.urls[0]!);
+    });
+  }
 
   if (count === 3 && runtimeShare(["any"], 1).length > 0) {
     test("a stream is led by the server that its writer is connected to", async () => {

@@ -336,6 +336,45 @@ test("what a node needed that has left is not needed for ever", () => {
   assert.equal([state.needs.purgeableLog(1), state.needs.purgeableIndex(1)], [43, 16]);
 });
 
+test("what comes to a node later is behind the barrier of its log, and the rest may be purged", () => {
+  const { state, apply, assign, checkpoint } = shared();
+  const { needs } = state;
+  const all = Array.from({ length: SLOT_COUNT }, (_, slot) => slot);
+  const purgeable = () => needs.purgeableLog(1);
+  const leaseOf = () => state.leaseOf(1)!;
+  assert.ok(assign(1, all, 1, 1));
+  assert.ok(assign(1, all.slice(1), 2, 30));
+  assert.ok(checkpoint(2, 3, 40, 40));
+  assert.is(purgeable(), 0, "what node 1 needs of the slot that it has");
+  assert.ok(assign(1, [0], 2, 50));
+  assert.ok(checkpoint(2, 5, 60, 60));
+  assert.is(purgeable(), 0, "what node 1 has not said that it does not need");
+  assert.ok(apply({ kind: "revoke", node: 1, follows: leaseOf().sequence }));
+  assert.is(purgeable(), 50);
+  const renewal = { kind: "renew", node: 1, holder: "one", number: 2 } as const;
+  assert.ok(apply({ ...renewal, follows: leaseOf().sequence }));
+  const { term } = leaseOf();
+  assert.ok(assign(2, [1], 2, 90), "which has a fence behind what is written under the new lease");
+  assert.is(purgeable(), 90);
+  assert.ok(assign(2, [1], 1, 90));
+  assert.equal(needs.tailsOf(1).get(1), { sequence: 90, term });
+  assert.ok(checkpoint(1, 20, 89, 90), "which names what may be purged");
+  assert.equal(needs.tailsOf(1).get(1), { sequence: 90, term });
+  assert.ok(checkpoint(1, 21, 95, 90));
+  assert.is(purgeable(), 89, "a page names it");
+});
+
+test("barriers say nothing more in a cluster that was made before they did", () => {
+  const { state, apply, assign } = shared();
+  const of = { keys: "string", codec: "msgpack", replicas: 1, leaseMs: 2000, proof: "" };
+  const begun = () => state.picture().positions.find(([node]) => node === 1)!.slice(1, 3);
+  assert.ok(assign(1, [0], 2, 20));
+  assert.equal(begun(), [20, 1]);
+  assert.ok(apply({ kind: "settings", hashKey: [1, 2], ...of, format: 3 }));
+  assert.ok(assign(1, [1], 2, 50));
+  assert.equal(begun(), [20, 1]);
+});
+
 test("a checkpoint counts for the owners that it knows, and once", () => {
   const { state, assign, checkpoint } = shared();
   const before = state.mapSequence;
@@ -359,10 +398,8 @@ test("what an owner has needed is needed by the next one, and is not purged", ()
   assert.ok(checkpoint(1, 9, 20, 4));
   assert.equal(purgeable(), [3, 6]);
   assert.ok(assign(1, [1], 2, 30));
-  assert.equal([...needs.tailsOf(2)], [[1, { sequence: 20, term: 1 }], [2, {
-    sequence: 0,
-    term: 0,
-  }]]);
+  const tails = [[1, { sequence: 20, term: 1 }], [2, { sequence: 1, term: 2 }]];
+  assert.equal([...needs.tailsOf(2)], tails, "and its own log from a barrier on");
   assert.ok(checkpoint(1, 15, 40, 33));
   assert.equal(purgeable(), [3, 6], "for slot 1, which node 2 has not written yet");
   assert.ok(checkpoint(2, 5, 10, 10));

@@ -111,6 +111,7 @@ test("the limit of a cluster is what its servers take, and at most that of one m
   }
   const settings = { format: STREAM_FORMAT, messageBytes: 2 * MIB } as Settings;
   assert.is(messageBytesIn(settings), 2 * MIB);
+  assert.is(messageBytesIn({ ...settings, format: 3 }), 2 * MIB);
   assert.is(messageBytesIn({ ...settings, format: 2 }), PLAIN_MESSAGE_BYTES_MAX);
   assert.is(messageBytesIn({ ...settings, messageBytes: 9 * MIB }), undefined);
   assert.is(messageBytesIn({ ...settings, messageBytes: 1000 }), undefined);

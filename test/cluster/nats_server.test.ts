@@ -4,10 +4,15 @@
  * @module
  */
 import { spawnSync } from "node:child_process";
+import { rmSync } from "node:fs";
+import { dirname } from "node:path";
 import process from "node:process";
+import { setTimeout } from "node:timers/promises";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { natsServer, NoNatsServerError } from "../../scripts/nats_server.ts";
+import { Child } from "../support/child.ts";
+import type { TestServer } from "../support/cluster/nats_servers.ts";
 
 const NAME = "DINOMO_NATS_SERVER";
 
@@ -31,5 +36,27 @@ test("a program that is none is refused in one line", () => {
     else process.env[NAME] = before;
   }
 });
+
+test("servers end with the process that has started them, however that ends", async () => {
+  const owner = new Child("nats_owner", {});
+  const servers = await owner.message(0) as Pick<TestServer, "pid" | "folder">[];
+  const pids = servers.map(({ pid }) => pid);
+  assert.is(pids.filter(isRunning).length, 2);
+  owner.kill();
+  await owner.ended();
+  for (let i = 0; i < 250 && pids.some(isRunning); i++) await setTimeout(20);
+  const left = pids.filter(isRunning);
+  for (const pid of left) process.kill(pid, "SIGKILL");
+  for (const { folder } of servers) rmSync(dirname(folder), { recursive: true, force: true });
+  assert.equal(left, []);
+});
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
 
 test.run();

@@ -11,6 +11,7 @@ const SHARING = "lib/cluster/node/slot_sharing.ts";
 const OFFERS = "lib/cluster/node/slot_offers.ts";
 const NODE = "lib/cluster/node/cluster_node.ts";
 const TOLD = "lib/cluster/store/cluster_events.ts";
+const NEWS = "lib/cluster/agent/owner_news.ts";
 const TEST = "test/cluster/cluster_load.test.ts";
 const EVENTS = "test/cluster/cluster_events.test.ts";
 const INDEX = "test/cluster/cluster_index.test.ts";
@@ -136,6 +137,22 @@ export const CLUSTER_LOAD_BUGS: readonly PlantedBug[] = [
     file: TOLD,
     edits: [[" && !isFailed.get(from)", ""]],
     caughtBy: [EVENTS],
+  },
+  {
+    name: "who has lost a number goes on to have its log led",
+    breaks: "logs are led by the server of who writes them",
+    file: "lib/cluster/node/log_writer.ts",
+    edits: [["this.#leading.stop();", ""]],
+    caughtBy: [NODES],
+    inTest: "who has lost the lease",
+  },
+  {
+    name: "a node that leaves with slots is told to have failed",
+    breaks: "noderemoved",
+    file: NEWS,
+    edits: [["command.resigns !== true &&", ""]],
+    caughtBy: [EVENTS],
+    inTest: "when nobody can take its slots",
   },
   {
     name: "a node that leaves resigns, and others read what it had when nobody serves it",

@@ -113,6 +113,47 @@ export const INDEX_BUGS: readonly PlantedBug[] = [
     caughtBy: [NODES, SIMULATION],
   },
   {
+    name: "behind a barrier counts what was written under the term of the fence",
+    breaks: "I15",
+    file: STATE,
+    edits: [[
+      "this.needs.barred(node, { sequence: barrier, term });",
+      "this.needs.barred(node, { sequence: barrier, term: this.unfenced.get(node) ?? term });",
+    ]],
+    caughtBy: [PARTS],
+    inTest: "is behind the barrier",
+  },
+  {
+    name: "a checkpoint needs what is in front of a barrier, and purged",
+    breaks: "I15",
+    file: NEEDS,
+    edits: [[
+      "const own = later(needs.tails.get(node)!, needed);",
+      "const own = needs.tails.get(node)!;",
+    ]],
+    caughtBy: [PARTS],
+    inTest: "is behind the barrier",
+  },
+  {
+    name: "the log of a node whose lives are short is never purged",
+    breaks: "streams do not grow without a bound",
+    file: STATE,
+    edits: [["this.needs.barred(node, { sequence: barrier, term });", ""]],
+    caughtBy: [NODES],
+    inTest: "logs do not grow",
+  },
+  {
+    name: "barriers say more in clusters whose older nodes do not know that",
+    breaks: "I15",
+    file: STATE,
+    edits: [[
+      "if (term === undefined || !beginsAtBarriers(this.settings)) continue;",
+      "if (term === undefined) continue;",
+    ]],
+    caughtBy: [PARTS],
+    inTest: "made before they did",
+  },
+  {
     name: "a checkpoint counts for slots that it does not have",
     breaks: "I15",
     file: STATE,

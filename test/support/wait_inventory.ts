@@ -49,13 +49,13 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
   },
   {
     ends:
-      "JOIN_MS_MAX, after which it throws or gives up: the agent of a cluster looks again and " +
+      "JOIN_MS_MAX and a lease, after which it throws or gives up: the agent of a cluster looks again and " +
       "again until then; the client of the engine gives up after timeoutMs",
     places: {
       "cluster_agent.ts ClusterAgent.#agree": 1,
       "agreement.ts propose": 6,
-      "cluster_agent.ts ClusterAgent.#until": 1,
-      "cluster_agent.ts ClusterAgent.#wait": 2,
+      "cluster_agent.ts ClusterAgent.#comes": 1,
+      "cluster_agent.ts looksUntil": 2,
       "cluster_agent.ts ClusterAgent.#tryNumber": 5,
       "agent_places.ts connectEngine": 1,
     },
@@ -70,7 +70,8 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
     },
   },
   {
-    ends: "Numbers of nodes are tried until one is free, each for JOIN_MS_MAX: one that another " +
+    ends:
+      "Numbers of nodes are tried until one is free, each for JOIN_MS_MAX and a lease: one that another " +
       "process has taken meanwhile is held by a member, of which there are NODE_ID_COUNT at most",
     places: {
       "cluster_agent.ts ClusterAgent.#join": 3,
@@ -109,7 +110,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
   },
   {
     ends: "The thread of a cluster's agent: it has joined, has failed, or is ended after " +
-      "THREAD_START_MS_MAX and twice JOIN_MS_MAX",
+      "THREAD_START_MS_MAX, twice JOIN_MS_MAX and the longest lease",
     places: {
       "cluster_agent.ts ClusterAgent.start": 5,
       "agent_shell.ts runAgent": 1,

@@ -11,7 +11,11 @@ import {
   NodeFailedError,
   UnavailableError,
 } from "../../core/errors.ts";
-import { GATEWAY_CLOSE_MS_MAX, THREAD_START_MS_MAX } from "../../core/limits.ts";
+import {
+  CLUSTER_LEASE_MS_MAX,
+  GATEWAY_CLOSE_MS_MAX,
+  THREAD_START_MS_MAX,
+} from "../../core/limits.ts";
 import { epochMs, monotonicMs, startTimer } from "../../core/runtime.ts";
 import { settlesWithin } from "../../core/settles_within.ts";
 import { startUrlOf, type WorkerCode } from "../../core/worker_loader.ts";
@@ -86,7 +90,7 @@ export class AgentThread {
       worker.on("exit", () => resolve());
     });
     const report = await new Promise<AgentReport | undefined>((resolve) => {
-      const msMax = THREAD_START_MS_MAX + 2 * JOIN_MS_MAX;
+      const msMax = THREAD_START_MS_MAX + 2 * JOIN_MS_MAX + CLUSTER_LEASE_MS_MAX;
       const timer = startTimer(() => resolve(undefined), msMax);
       const end = (message?: AgentReport) => {
         timer.stop();

@@ -10,7 +10,6 @@ import { NodeFailedError, UnavailableError } from "../../core/errors.ts";
 import { KEY_TYPE_NUMBERS, type KeyTypes } from "../../core/key_types.ts";
 import { NODE_ID_COUNT } from "../../core/limits.ts";
 import { monotonicMs, runMicrotask, sleep, startTimer, type Timer } from "../../core/runtime.ts";
-import { settlesWithin } from "../../core/settles_within.ts";
 import type { ClusterNodeStats, NodeFigures, NodeLoads } from "../../core/cluster_figures.ts";
 import { NONE_REFUSED, type OwnerView, type RefusedConnections } from "../client/owner_view.ts";
 import { type Command, encode, messageBytesIn, type Settings } from "../control/command.ts";
@@ -56,6 +55,8 @@ export interface AgentOptions {
   readonly near: boolean;
   /** For tests: when the node writes its index and cleans. */
   readonly index?: Partial<IndexOptions>;
+  /** For tests. @default JOIN_MS_MAX */
+  readonly joinMs?: number;
   /** Number of the node, or true for any that is free; false: only requests are sent. */
   readonly node: number | boolean;
   readonly host: string;
@@ -98,8 +99,14 @@ export interface AgentEars {
 const NOBODY = -1;
 /** The margin of a lease is so much of it: what the rates of two clocks may differ by. */
 const MARGIN_SHARE = 0.1;
-/** How long is waited for settings, and for a node's first lease: longer than any lease. */
+/**
+ * How long is waited for settings, and for a node's first lease. The lease of an earlier life of the
+ * node has to end before, which is waited for beside that.
+ */
 export const JOIN_MS_MAX = 30_000;
+/** Why nothing comes of what is asked of the servers. */
+const SERVERS_ARE_AWAY =
+  "the servers must have JetStream enabled, and as many of them must run as keep a stream";
 /** How often is looked for what is waited for. */
 const LOOK_MS = 10;
 /** What nobody waits for is told after so many milliseconds: many commands come at a time. */
@@ -202,8 +209,12 @@ export class ClusterAgent {
     const { payloadBytesMax } = this.#engine;
     let readTo = Infinity;
     const proposal = encode(settingsFor(this.#options, payloadBytesMax));
-    void propose(this.#engine, proposal, JOIN_MS_MAX).then((sequence) => readTo = sequence);
-    await this.#until("the settings of the cluster must be read", () => state.sequence >= readTo);
+    const msMax = this.#joinMs;
+    void propose(this.#engine, proposal, msMax).then((sequence) => readTo = sequence);
+    const isRead = () => state.sequence >= readTo;
+    if (!await this.#comes(isRead, msMax)) {
+      throw this.#late("the settings of the cluster must be read", msMax, SERVERS_ARE_AWAY);
+    }
     const settings = state.settings!;
     assertAgreed(settings, this.#options, payloadBytesMax);
     return settings;
@@ -255,15 +266,17 @@ export class ClusterAgent {
     }
     node.start();
     const isTaken = () => mayBeOther && this.#isOthers(number);
-    try {
-      await this.#until("a node must get its lease", () => node.isActive || isTaken());
-    } finally {
-      if (!node.isActive) {
-        node.stop();
-        await this.#server.close();
-      }
+    const msMax = this.#joinMs + settings.leaseMs;
+    const hasCome = await this.#comes(() => node.isActive || isTaken(), msMax);
+    if (!node.isActive) {
+      node.stop();
+      await this.#server.close();
+      if (hasCome) return;
+      const why = this.#isOthers(number)
+        ? `another process has the lease of node ${number}`
+        : SERVERS_ARE_AWAY;
+      throw this.#late("a node must get its lease", msMax, why);
     }
-    if (!node.isActive) return;
     this.#node = node;
     this.#number = number;
     this.#address = address;
@@ -328,27 +341,25 @@ export class ClusterAgent {
 
   async #leave(node: ClusterNode): Promise<void> {
     node.leave();
-    await settlesWithin(this.#wait(() => node.hasLeft), LEAVE_MS_MAX + RESIGN_MS_MAX);
+    await looksUntil(() => node.hasLeft, LEAVE_MS_MAX + RESIGN_MS_MAX);
     await this.#server?.close();
     node.stop();
   }
 
-  /** Looks again and again. @throws {UnavailableError} when it is not so in time */
-  async #until(rule: string, isSo: () => boolean): Promise<void> {
-    const hasEnded = () => isSo() || this.#failure !== undefined;
-    if (await settlesWithin(this.#wait(hasEnded), JOIN_MS_MAX) && isSo()) return;
-    throw new UnavailableError(
-      `${rule} within ${JOIN_MS_MAX} ms: ` +
-        (this.#failure === undefined
-          ? "the servers must have JetStream enabled, and as many of them must run as keep a stream"
-          : String(this.#failure)),
-      { cause: this.#failure },
-    );
+  get #joinMs(): number {
+    return this.#options.joinMs ?? JOIN_MS_MAX;
   }
 
-  async #wait(isSo: () => boolean): Promise<void> {
-    const deadlineMs = monotonicMs() + JOIN_MS_MAX;
-    while (!isSo() && monotonicMs() < deadlineMs) await sleep(LOOK_MS, { keepsAlive: true });
+  /** Looks again and again; returns whether it is so in time, and nothing has failed before. */
+  async #comes(isSo: () => boolean, msMax: number): Promise<boolean> {
+    await looksUntil(() => isSo() || this.#failure !== undefined, msMax);
+    return isSo();
+  }
+
+  /** Something has not come in time: since this agent has failed, or for the reason given. */
+  #late(rule: string, msMax: number, why: string): UnavailableError {
+    const reason = this.#failure === undefined ? why : String(this.#failure);
+    return new UnavailableError(`${rule} within ${msMax} ms: ${reason}`, { cause: this.#failure });
   }
 
   #view(): OwnerView {
@@ -393,6 +404,12 @@ export class ClusterAgent {
     const view = this.#news.take(this.#refused);
     if (view !== undefined) this.#tell.onView(view);
   }
+}
+
+/** Looks again and again, for so long at most. */
+async function looksUntil(isSo: () => boolean, msMax: number): Promise<void> {
+  const deadlineMs = monotonicMs() + msMax;
+  while (!isSo() && monotonicMs() < deadlineMs) await sleep(LOOK_MS, { keepsAlive: true });
 }
 
 function figuresOf({ indexStats, copiedReads, sharedReads }: ClusterNode): ClusterNodeStats {

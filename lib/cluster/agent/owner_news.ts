@@ -23,7 +23,9 @@ export class OwnerNews {
   /** A command counts, and was applied to the state last. */
   note(command: Command): void {
     const { sequence, assignedAt } = this.#state;
-    const isFailure = command.kind === "revoke" && assignedAt.includes(sequence);
+    // Who resigns with slots is the last one, or nobody has read ahead what it has.
+    const isFailure = command.kind === "revoke" && command.resigns !== true &&
+      assignedAt.includes(sequence);
     if (isFailure) this.#failedAt.set(command.node, sequence);
   }
 

@@ -15,7 +15,7 @@ export interface OwnerView {
   readonly assignedAt: Float64Array;
   /** Where nodes take requests, by their numbers. */
   readonly addresses: ReadonlyMap<number, string>;
-  /** Nodes whose leases were ended while they owned slots, and by which message last. */
+  /** Nodes whose leases others have ended while they owned slots, and by which message last. */
   readonly failedAt: ReadonlyMap<number, number>;
   /** Who was not let in by the node of this process. */
   readonly refused: RefusedConnections;

@@ -64,6 +64,8 @@ export interface Revoke {
   readonly node: number;
   /** As in {@linkcode Renew.follows}. */
   readonly follows: number;
+  /** That its own node ends it, by plan. It decides nothing about what counts. */
+  readonly resigns?: true;
 }
 
 /** A node gives its own slots to others, or slots that have no owner to anybody. */
@@ -98,10 +100,13 @@ export interface Checkpoint {
 /**
  * 1: all nodes read all logs, which nobody shortens. 2: the index is in the engine, by which nodes
  * read what they need, and purge the rest. 3: one record alone may have a message that is longer
- * than others, up to what the settings say. Nodes of one cannot be beside those of another one.
+ * than others, up to what the settings say. 4: of its own log a node needs what is behind its last
+ * barrier for slots that come later. Nodes of one cannot be beside those of another one.
  */
-export const STREAM_FORMAT = 3;
-/** The same without long messages: such a cluster is used as it is, by this release, too. */
+export const STREAM_FORMAT = 4;
+/** The same where it needs what is behind its last checkpoint. */
+const FORMAT_WITHOUT_BARRIERS = 3;
+/** And without long messages. Such clusters are used as they are, by this release, too. */
 const FORMAT_WITHOUT_LONG = 2;
 
 /** Bytes of a message of a cluster, at most; undefined if this release cannot use the cluster. */
@@ -109,8 +114,14 @@ export function messageBytesIn(
   { format = 1, messageBytes = PLAIN_MESSAGE_BYTES_MAX }: Settings,
 ): number | undefined {
   const isPossible = messageBytes >= PLAIN_MESSAGE_BYTES_MAX && messageBytes <= MESSAGE_BYTES_MAX;
-  if (format === STREAM_FORMAT && isPossible) return messageBytes;
+  const hasLong = format === STREAM_FORMAT || format === FORMAT_WITHOUT_BARRIERS;
+  if (hasLong && isPossible) return messageBytes;
   return format === FORMAT_WITHOUT_LONG ? PLAIN_MESSAGE_BYTES_MAX : undefined;
+}
+
+/** Whether what comes to a node later is behind its last barrier; so it is if nothing is said. */
+export function beginsAtBarriers(settings: Settings | undefined): boolean {
+  return settings === undefined || settings.format === STREAM_FORMAT;
 }
 
 /** What all messages up to one add up to. It changes nothing for who has read them. */
@@ -157,7 +168,7 @@ export function decode(bytes: Uint8Array): Command {
 
 function isCommand(value: Record<string, unknown>): value is Command & Record<string, unknown> {
   const { kind, node, holder, number, follows, moves, barriers, fenced, address } = value;
-  const { index, tails, floors, load, offer, ahead, leaves } = value;
+  const { index, tails, floors, load, offer, ahead, leaves, resigns } = value;
   if (kind === "settings") return isSettings(value);
   if (kind === "state") return isWhole(value["at"]) && isPicture(value["state"], isSettings);
   if (!isBelow(node, NODE_ID_COUNT) || !isWhole(follows)) return false;
@@ -168,7 +179,7 @@ function isCommand(value: Record<string, unknown>): value is Command & Record<st
         (offer === undefined || isOffer(offer)) && (ahead === undefined || isAhead(ahead)) &&
         (leaves === undefined || leaves === true);
     case "revoke":
-      return true;
+      return resigns === undefined || resigns === true;
     case "assign":
       return typeof holder === "string" && isMoves(moves) &&
         isPairs(barriers, (of, sequence) => isBelow(of, NODE_ID_COUNT) && isWhole(sequence)) &&

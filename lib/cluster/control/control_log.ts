@@ -138,8 +138,9 @@ export class ControlLog {
   resign(): void {
     this.lease.end();
     const { node } = this.#parts;
-    const { sequence, holder } = this.state.leaseOf(node) ?? { sequence: 0, holder: undefined };
-    if (holder === this.#holder) this.send({ kind: "revoke", node, follows: sequence });
+    const lease = this.state.leaseOf(node);
+    if (lease?.holder !== this.#holder) return;
+    this.send({ kind: "revoke", node, follows: lease.sequence, resigns: true });
   }
 
   /** Appends a command, unless one like it is on its way: an engine that is gone is not flooded. */

@@ -28,16 +28,17 @@
  * @module
  */
 import { NODE_ID_COUNT, SLOT_COUNT } from "../../core/limits.ts";
-import type {
-  Ahead,
-  Assign,
-  Checkpoint,
-  Command,
-  Load,
-  Offer,
-  Renew,
-  Revoke,
-  Settings,
+import {
+  type Ahead,
+  type Assign,
+  beginsAtBarriers,
+  type Checkpoint,
+  type Command,
+  type Load,
+  type Offer,
+  type Renew,
+  type Revoke,
+  type Settings,
 } from "./command.ts";
 import { type Keeper, LogNeeds } from "./log_needs.ts";
 import { runsOf, type StatePicture } from "./state_picture.ts";
@@ -234,6 +235,9 @@ export class ControlState {
     for (const [slot, node] of command.moves) this.#assignSlot(slot, node, sequence);
     for (const [node, barrier] of command.barriers) {
       this.barriers.set(node, Math.max(barrier, this.barriers.get(node) ?? 0));
+      const term = this.#leases.get(node)?.term;
+      if (term === undefined || !beginsAtBarriers(this.settings)) continue;
+      this.needs.barred(node, { sequence: barrier, term });
     }
     for (const [node, term] of command.fenced) {
       if (this.unfenced.get(node) === term) this.unfenced.delete(node);

@@ -4,8 +4,8 @@
  *
  * It is a part of {@linkcode ControlState}: all nodes come to the same by the commands that count.
  * A checkpoint says what a node needs for all slots that it owns. When slots get another owner, that
- * one needs what their last one needed, too, and its own log from its last checkpoint on. So what
- * all owners need together never begins earlier than it did, and what is before it can go.
+ * one needs what their last one needed, too, and its own log from its last checkpoint or barrier on.
+ * So what all owners need together never begins earlier than it did, and what is before it can go.
  *
  * @module
  */
@@ -38,7 +38,7 @@ interface Needs {
   readonly floors: Map<string, number>;
 }
 
-/** A node's last checkpoint. */
+/** From where a node needs its own log for slots that come to it, and its last checkpoint. */
 interface Position extends LogStart {
   readonly index: number;
 }
@@ -96,6 +96,12 @@ export class LogNeeds {
     addFloor(needs.floors, indexStream(to), position.index);
   }
 
+  /** A log has a barrier: its node writes behind that what is of slots that come to it later. */
+  barred(node: number, start: LogStart): void {
+    const position = this.#positions.get(node) ?? BEGINNING;
+    this.#positions.set(node, { ...later(start, position), index: position.index });
+  }
+
   /** An owner has no slots any more. */
   forget(owner: number): void {
     this.#needs.delete(owner);
@@ -104,9 +110,14 @@ export class LogNeeds {
   /** A checkpoint counts. */
   checkpointed({ node, index, tails, floors }: Checkpoint, slots: Iterable<number>): void {
     const starts = tails.map(([log, sequence, term]) => [log, { sequence, term }] as const);
-    const needs = { tails: new Map(starts), floors: new Map(floors) };
+    const needs = { tails: new Map<number, LogStart>(starts), floors: new Map(floors) };
+    const position = this.#positions.get(node) ?? BEGINNING;
+    // Its author may name a place in front of a barrier, up to which its log may be purged.
+    const needed = this.#needs.get(node)?.tails.get(node) ?? position;
+    const own = later(needs.tails.get(node)!, needed);
+    needs.tails.set(node, own);
     this.#needs.set(node, needs);
-    this.#positions.set(node, { ...needs.tails.get(node)!, index });
+    this.#positions.set(node, { ...later(own, position), index });
     const keeper = { node, sequence: index };
     for (const slot of slots) this.#keepers[slot] = keeper;
   }
@@ -160,6 +171,11 @@ export class LogNeeds {
     }
     return Math.max(0, upTo);
   }
+}
+
+function later(one: LogStart, other: LogStart): LogStart {
+  const { sequence, term } = one.sequence < other.sequence ? other : one;
+  return { sequence, term };
 }
 
 function addStart(tails: Map<number, LogStart>, node: number, start: LogStart): void {

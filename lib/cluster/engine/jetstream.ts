@@ -33,6 +33,7 @@ import type {
   AppendOutcome,
   Expectation,
   Following,
+  Leading,
   LogEngine,
   LogMessage,
   ReadOutcome,
@@ -118,8 +119,8 @@ class JetStreamEngine implements ServedEngine {
   readonly #patient: JetStreamManager;
   readonly #options: JetStreamOptions;
   readonly #followings = new Set<StreamFollowing>();
-  /** Streams that are led here if possible, as the servers call them. */
-  readonly #led = new Set<string>();
+  /** Streams that are led here if possible, as the servers call them, until a signal. */
+  readonly #led = new Map<AbortSignal, string>();
   /** Without a connection nothing is sent: the client would keep it all, without a bound. */
   #isConnected = true;
 
@@ -152,10 +153,17 @@ class JetStreamEngine implements ServedEngine {
     this.#manager.streams.add(config).then(() => done(true), () => done(false));
   }
 
-  lead(stream: string, done: () => void): void {
+  lead(stream: string, done: () => void): Leading {
     const name = this.#nameOf(stream);
-    this.#led.add(name);
-    void leadHere(this.#connection, name, LEADING_MS_MAX).then(done);
+    const end = new AbortController();
+    this.#led.set(end.signal, name);
+    void leadHere(this.#connection, name, LEADING_MS_MAX, end.signal).then(done);
+    return {
+      stop: () => {
+        end.abort();
+        this.#led.delete(end.signal);
+      },
+    };
   }
 
   append(
@@ -245,7 +253,9 @@ class JetStreamEngine implements ServedEngine {
       if (type === "disconnect") this.#isConnected = false;
       if (type !== "reconnect") continue;
       this.#isConnected = true;
-      for (const stream of this.#led) void leadHere(this.#connection, stream, CAUGHT_UP_MS_MAX);
+      for (const [signal, stream] of this.#led) {
+        void leadHere(this.#connection, stream, CAUGHT_UP_MS_MAX, signal);
+      }
     }
   }
 

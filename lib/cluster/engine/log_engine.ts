@@ -66,6 +66,12 @@ export interface Following {
   stop(): void;
 }
 
+/** A stream that is led here if possible. */
+export interface Leading {
+  /** It need not be led here any more: another one may write it. */
+  stop(): void;
+}
+
 /** A replicated log engine. */
 export interface LogEngine {
   /** Makes a stream, unless it is there. */
@@ -73,9 +79,10 @@ export interface LogEngine {
 
   /**
    * Most of a stream is going to be appended here: an engine may see to it that this is fast, and
-   * calls back when it has, or cannot, in bounded time. Others may append to it all the same.
+   * calls back when it has, or cannot, in bounded time, and sees to it again when it has been away
+   * meanwhile, for as long as it is not stopped. Others may append to it all the same.
    */
-  lead(stream: string, done: () => void): void;
+  lead(stream: string, done: () => void): Leading;
 
   /** Appends a message to a stream. */
   append(

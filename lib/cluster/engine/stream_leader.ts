@@ -20,30 +20,32 @@ const LATE_LOOK_MS = 1000;
 const ANSWER_MS_MAX = 100;
 
 /**
- * Ends when the server of a connection leads a stream, or is not going to, or after so many
- * milliseconds: it may have to catch up first.
+ * Ends when the server of a connection leads a stream, or is not going to, or need not, or after so
+ * many milliseconds: it may have to catch up first.
  */
 export async function leadHere(
   connection: NatsConnection,
   stream: string,
   msMax: number,
+  signal: AbortSignal,
 ): Promise<void> {
   let isAsked = false;
   let lookMs = LOOK_MS;
-  for (const endMs = monotonicMs() + msMax; monotonicMs() < endMs && !connection.isClosed();) {
+  const endMs = monotonicMs() + msMax;
+  while (monotonicMs() < endMs && !connection.isClosed() && !signal.aborted) {
     const server = connection.info?.server_name;
     const cluster = await clusterOf(connection, stream);
     if (cluster !== undefined) {
       const here = cluster.replicas?.find(({ name }) => name === server);
       // It leads already, or keeps no replica.
       if (here === undefined) return;
-      if (here.current && !isAsked) {
+      if (here.current && !isAsked && !signal.aborted) {
         isAsked = true;
         const placement = { preferred: server };
         await ask(connection, `STREAM.LEADER.STEPDOWN.${stream}`, { placement });
       }
     }
-    await sleep(lookMs, { keepsAlive: false });
+    await sleep(lookMs, { keepsAlive: false, signal });
     lookMs = Math.min(1.5 * lookMs, LATE_LOOK_MS);
   }
 }

@@ -21,7 +21,7 @@
  *
  * @module
  */
-import type { AppendOutcome, LogEngine } from "../engine/log_engine.ts";
+import type { AppendOutcome, Leading, LogEngine } from "../engine/log_engine.ts";
 import { encodeBatch, encodeOwn, type LogRecord, recordBytesMax } from "../messages/log_codec.ts";
 import { BatchDecisions, type BatchParts, type Ended } from "./batch_decisions.ts";
 import { findRecords, type Found } from "./found_records.ts";
@@ -76,6 +76,7 @@ export class LogWriter {
   /** Whether their append may have been sent. */
   #isSent = false;
   readonly #next: NextAppend;
+  readonly #leading: Leading;
   #isReady = false;
   #isClosed = false;
   #storedSequence = 0;
@@ -85,7 +86,7 @@ export class LogWriter {
     this.#parts = parts;
     this.#next = new NextAppend(parts.clock, parts.soon, () => this.#flush());
     // Who has the lease writes the log: others that want its number have none of it led elsewhere.
-    parts.engine.lead(parts.stream, () => {
+    this.#leading = parts.engine.lead(parts.stream, () => {
       if (!this.#isClosed) this.#append("own", encodeOwn(parts.term), () => this.#begin());
     });
   }
@@ -146,6 +147,7 @@ export class LogWriter {
   /** The term has ended. What waits was not written; of what is on its way nobody knows. */
   close(): void {
     this.#isClosed = true;
+    this.#leading.stop();
     this.#next.stop();
     const members = this.#members ?? [];
     const waiting = this.#waiting;

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { CAPACITY_BYTES_MAX, NODE_ID_COUNT } from "../../core/limits.ts";
+import { CAPACITY_BYTES_MAX, CLUSTER_LEASE_MS_MAX, NODE_ID_COUNT } from "../../core/limits.ts";
 import { describe, InvalidOptionError } from "../../core/errors.ts";
 import {
   type ClusterTlsOptions,
@@ -142,7 +142,6 @@ const BESIDE: readonly string[] = [
 ];
 const NAME = /^[A-Za-z0-9_-]{1,64}$/;
 const LEASE_MS_MIN = 500;
-const LEASE_MS_MAX = 60_000;
 const CACHE_DEFAULT = "64MiB";
 const PORT_MAX = 65_535;
 
@@ -186,7 +185,7 @@ export function clusterOf(
     replicas: replicasOf(cluster.replicas, servers),
     leaseMs: leaseMs === undefined
       ? undefined
-      : wholeNumber("cluster.leaseMs", leaseMs, LEASE_MS_MIN, LEASE_MS_MAX),
+      : wholeNumber("cluster.leaseMs", leaseMs, LEASE_MS_MIN, CLUSTER_LEASE_MS_MAX),
     cacheBytes: cacheBytesOf(cluster.cache),
     balance,
     copies,

@@ -85,7 +85,10 @@ export class ExploredEngine {
         this.#streamOf(stream);
         done(true);
       },
-      lead: (_, done) => done(),
+      lead: (_, done) => {
+        done();
+        return { stop: nothing };
+      },
       append: (stream, subject, body, _: Expectation | undefined, done) =>
         this.#isBarred(stream, body)
           ? void clock.after(0, () => done({ status: "unknown" }))

@@ -7,7 +7,6 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import process from "node:process";
 import { setTimeout } from "node:timers/promises";
 import { natsServer } from "../../../scripts/nats_server.ts";
 import { freePorts } from "../free_ports.ts";
@@ -121,11 +120,20 @@ async function startServer(
   port: string,
 ): Promise<TestServer> {
   const child = spawn(natsServer(), [...args, "-p", port], { stdio: "ignore" });
-  // A test that fails leaves none behind.
-  const end = () => void child.kill("SIGKILL");
-  process.once("exit", end);
-  child.once("exit", () => process.off("exit", end));
+  endWithThisProcess(child);
   return { child, pid: child.pid!, url: await urlOf(folder, child), folder, args };
+}
+
+/**
+ * Has a shell end a server when this process has ended, which may have no time for that itself: the
+ * shell reads from a pipe until nobody can write into it any more.
+ */
+function endWithThisProcess(server: ChildProcess): void {
+  const script = 'read -r _; kill -9 "$1"';
+  const watcher = spawn("sh", ["-c", script, "sh", String(server.pid)], {
+    stdio: ["pipe", "ignore", "ignore"],
+  });
+  server.once("exit", () => watcher.kill("SIGKILL"));
 }
 
 /** Waits for the file in which a server says its ports. */

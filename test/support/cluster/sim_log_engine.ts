@@ -11,6 +11,7 @@ import type {
   AppendOutcome,
   Expectation,
   Following,
+  Leading,
   LogEngine,
   LogMessage,
   ReadOutcome,
@@ -77,8 +78,8 @@ export class SimEngine {
   readonly overlong: string[] = [];
   /** Bytes of the messages that one process has read at the same time, at most. */
   readBytesMost = 0;
-  /** Streams that were to be led, and by the server of which process. */
-  readonly led: [stream: string, process: SimProcess][] = [];
+  /** Streams that were to be led, by the server of which process, and whether they still are. */
+  readonly led: { stream: string; process: SimProcess; isWanted: boolean }[] = [];
   /** Reads that have come to a replica. */
   readCount = 0;
   readonly #streams = new Map<string, SimStream>();
@@ -242,9 +243,11 @@ class SimConnection implements LogEngine {
     );
   }
 
-  lead(stream: string, done: () => void): void {
-    this.#engine.led.push([stream, this.#process]);
+  lead(stream: string, done: () => void): Leading {
+    const led = { stream, process: this.#process, isWanted: true };
+    this.#engine.led.push(led);
     done();
+    return { stop: () => void (led.isWanted = false) };
   }
 
   append(

@@ -30,6 +30,8 @@ export class SimWatcher {
   readonly seen: Counts = new Map();
   readonly failed: Counts = new Map();
   readonly recovered: Counts = new Map();
+  /** Nodes that were told to have left. */
+  readonly removed: Counts = new Map();
   /** What was told that cannot be. */
   readonly wrong: string[] = [];
   readonly process: SimProcess;
@@ -44,6 +46,7 @@ export class SimWatcher {
     this.#events = new ClusterEvents((type, detail) => {
       const { node } = detail as { readonly node: number };
       if (type === "nodefailed") count(this.failed, node);
+      if (type === "noderemoved") count(this.removed, node);
       if (type !== "noderecovered") return;
       const isTold = count(this.recovered, node) <= (this.failed.get(node) ?? 0);
       if (!isTold) this.wrong.push(`node ${node} is served again, and had not failed`);

@@ -34,6 +34,8 @@ const INDEX = {
   cleaning: { ratio: 1, slackBytes: 0, share: 0.5 },
 };
 
+const NEVER = { checkpointMs: Infinity, tailBytes: Infinity };
+
 /** Nodes that have everything in memory. */
 export const CLUSTER_WORLDS: readonly SimWorldKind[] = [
   {
@@ -102,6 +104,18 @@ export const INDEX_WORLDS: readonly SimWorldKind[] = [
       nemeses: ["leave", "leave", "lag"],
       ratesOf: () => ({ monotonic: 1, epoch: 1 }),
       partsOf: () => ({ index: INDEX }),
+    },
+  },
+  {
+    // Its log is purged by what the others need, and soon, as clients give up soon.
+    name: "a node whose lives end before their first checkpoint takes nothing with it",
+    runs: 24,
+    plan: {
+      keyCount: 24,
+      resendMs: 300,
+      faults: USUAL_FAULTS,
+      nemeses: ["leave", "kill", "move", "suspend", "lag"],
+      partsOf: (node) => ({ index: node === 1 ? { ...INDEX, ...NEVER } : INDEX }),
     },
   },
   {

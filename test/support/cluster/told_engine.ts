@@ -6,6 +6,7 @@
 import type {
   AppendOutcome,
   Following,
+  Leading,
   LogEngine,
   LogMessage,
 } from "../../../lib/cluster/engine/log_engine.ts";
@@ -27,8 +28,9 @@ export class ToldEngine implements LogEngine {
     done(true);
   }
 
-  lead(_: string, done: () => void): void {
+  lead(_: string, done: () => void): Leading {
     done();
+    return { stop: () => {} };
   }
 
   append(
