@@ -30,15 +30,15 @@ export class CommitTooLargeError extends DinomoError<"DINOMO_COMMIT_TOO_LARGE"> 
 }
 
 /**
- * Other clients have changed what a transaction had read, each time that it was run. Nothing has
- * changed by it.
+ * Other clients have changed what a transaction had read, each time that it was run; or a sum would
+ * not be within the bounds of an increment of it. Nothing has changed by it.
  */
 export class ConflictError extends DinomoError<"DINOMO_CONFLICT"> {
   static {
     this.prototype.name = "ConflictError";
   }
 
-  /** Makes the error; the message says how often it was run. */
+  /** Makes the error; the message says which, and how often it was run. */
   constructor(message: string) {
     super("DINOMO_CONFLICT", message);
   }

@@ -879,7 +879,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "transaction.ts Transaction.get": 1,
       "transaction.ts Transaction.has": 1,
       "transaction.ts Transaction.getMany": 1,
-      "transaction.ts Transaction.end": 1,
+      "transaction.ts Transaction.end": 2,
       "transaction.ts Transaction.#readAll": 1,
       "far_store_reads.ts FarStoreReads.hasMany": 1,
       "far_store_reads.ts FarStoreReads.#look": 2,

@@ -124,7 +124,8 @@ export class Transaction<V, K extends Key = string> {
   }
 
   /**
-   * Adds to a number in the end. The sum is not known before: a read of the key is refused.
+   * Adds to a number in the end. The sum is not known before: a read of the key is refused. If it is
+   * not within `min` and `max` then, the transaction is rejected with a `ConflictError`.
    *
    * @throws {InvalidArgumentError} when the transaction has changed the key already
    */
@@ -148,13 +149,24 @@ export class Transaction<V, K extends Key = string> {
       commits.check(draft, key, entry?.version ?? null);
     }
     for (const change of this.#changes.values()) addChange(commits, draft, change);
-    return await commits.commit(draft, options) !== null;
+    if (await commits.commit(draft, options) !== null) return true;
+    // A version is given once: if all is as it was read, the checks of that have held.
+    if (this.#hasBounds && await this.#source.check([...this.#reads.values()])) throw outOfBounds();
+    return false;
   }
 
   /** Ends a run that has thrown; whether it was disturbed, and is to be run again. */
   giveUp(): boolean {
     this.#isOver = true;
     return this.#isDisturbed;
+  }
+
+  /** Whether the commit may be refused for a sum. */
+  get #hasBounds(): boolean {
+    return [...this.#changes.values()].some((change) =>
+      change.kind === "increment" &&
+      (change.options?.min !== undefined || change.options?.max !== undefined)
+    );
   }
 
   #change(key: Key, change: KeyChange<V>): void {
@@ -223,6 +235,12 @@ function addChange<V>(commits: CommitWrites<V>, draft: CommitDraft, change: KeyC
 function unknownSum(key: Key): InvalidArgumentError {
   return new InvalidArgumentError(
     `key must not be read after it was incremented in the same transaction, got ${describe(key)}`,
+  );
+}
+
+function outOfBounds(): ConflictError {
+  return new ConflictError(
+    "the sums of a transaction must be within the min and max of its increments, got one that is not",
   );
 }
 

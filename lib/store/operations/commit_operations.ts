@@ -64,7 +64,8 @@ export abstract class CommitOperations<V, K extends Key = string> extends WatchO
    *
    * @param run gets the transaction, whose reads see its own changes; what it returns, or resolves
    *   to, is returned. If it throws nothing is changed
-   * @throws {ConflictError} when it was called so often; nothing has changed
+   * @throws {ConflictError} when it was called so often, or a sum would not be within the `min` and
+   *   `max` of an increment; nothing has changed
    * @throws {NearOnlyError} in the far placement
    * @throws what `AtomicCommit.commit` throws
    *
