@@ -55,6 +55,8 @@ export class GatewayThread {
   readonly #store: HostStore;
   readonly #ended = new AbortController();
   #worker: Worker | undefined;
+  /** Resolves when a thread listens again, or is not to. */
+  #restarted: Promise<void> | undefined;
 
   private constructor(code: WorkerCode, start: GatewayStart, store: HostStore) {
     this.#code = code;
@@ -84,6 +86,8 @@ export class GatewayThread {
   /** Has what was begun answered, ends the thread, and removes the socket. */
   async close(): Promise<void> {
     this.#ended.abort();
+    // One that is being started would listen for a pool that is closed, or is another process's.
+    await this.#restarted;
     const worker = this.#worker;
     if (worker !== undefined) {
       worker.ref();
@@ -119,7 +123,7 @@ export class GatewayThread {
     this.#worker = worker;
     this.#answerCalls(worker, ended);
     worker.unref();
-    void ended.then(() => this.#runAgain());
+    void ended.then(() => this.#restarted = this.#runAgain());
   }
 
   /** Does what other processes ask of the thread that has opened the pool. */

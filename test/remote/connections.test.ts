@@ -17,6 +17,7 @@ import {
   REMOTE_REQUESTS_MAX,
 } from "../../lib/core/limits.ts";
 import { KeyEncoder } from "../../lib/core/key_encoder.ts";
+import { sleep } from "../../lib/core/runtime.ts";
 import {
   decodeWelcome,
   encodeHello,
@@ -300,6 +301,19 @@ test("a gateway that ends by itself is started again, and stores go on", async (
   await first.close();
   await second.close();
   await host.close();
+});
+
+test("a store that is closed while its gateway is started again leaves none behind", async () => {
+  const path = temporaryPath();
+  const gateway = new URL(`../support/workers/mortal_gateway${EXTENSION}`, import.meta.url);
+  const host = await open({ path, processes: true, capacity: "16MiB", workers: { gateway } });
+  (await greet(path)).socket.destroy();
+  await closed(await connectTo(path));
+  while (!existsSync(`${path}.died.again`)) await sleep(5);
+  await host.close();
+  await sleep(500);
+  assert.not.ok(existsSync(join(path, "gateway")));
+  await (await open({ path, processes: true })).close();
 });
 
 test.run();

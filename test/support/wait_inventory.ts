@@ -865,7 +865,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "gateway_shell.ts startGateway": 3,
       "gateway_thread.ts IdleGateway.close": 1,
       "gateway_thread.ts GatewayThread.start": 1,
-      "gateway_thread.ts GatewayThread.close": 3,
+      "gateway_thread.ts GatewayThread.close": 4,
       "gateway_thread.ts GatewayThread.#run": 4,
       "gateway_thread.ts GatewayThread.#runAgain": 2,
     },
