@@ -169,7 +169,7 @@ export abstract class ReadOperations<V, K extends Key = string> {
 
   /** Iterates over values, like {@linkcode entriesSync}. */
   *valuesSync(options?: IterationSyncOptions): IterableIterator<V> {
-    for (const [, value] of this.#reads.entriesSync(options)) yield value;
+    for (const [, value] of this.#reads.entriesSync(options, "valuesSync")) yield value;
   }
 
   /**
@@ -216,7 +216,7 @@ export abstract class ReadOperations<V, K extends Key = string> {
   countKeysSync(options?: RangeOptions): number {
     assertKeysOptions(options, true);
     let count = 0;
-    for (const _ of this.keysSync(options)) count += 1;
+    for (const _ of this.#reads.keysSync(options, "countKeysSync")) count += 1;
     return count;
   }
 
@@ -236,9 +236,11 @@ export abstract class ReadOperations<V, K extends Key = string> {
   }
 
   #endSync(options: EndSyncOptions | undefined, reverse: boolean): [K, V] | undefined {
-    this.#reads.assertOrdered(reverse ? "lastSync" : "firstSync");
+    const method = reverse ? "lastSync" : "firstSync";
+    this.#reads.assertOrdered(method);
     assertEndOptions(options, true);
-    for (const entry of this.entriesSync({ ...options, reverse, limit: 1 })) return entry;
+    const entries = this.#reads.entriesSync({ ...options, reverse, limit: 1 }, method);
+    for (const entry of entries) return entry as [K, V];
     return undefined;
   }
 }
