@@ -28,41 +28,46 @@
  * @module
  */
 export { attach } from "./lib/store/attach.ts";
-export type { AttachOptions } from "./lib/store/attach_options.ts";
+export type { AttachOptions } from "./lib/store/options/attach_options.ts";
 export { open } from "./lib/store/open.ts";
-export type { StoreHandle } from "./lib/store/handle.ts";
-export { StoreEvent } from "./lib/store/events.ts";
+export type { StoreHandle } from "./lib/store/parts/handle.ts";
+export { StoreEvent } from "./lib/store/parts/events.ts";
 export type {
   StoreEventDetails,
   StoreEventListener,
   StoreEventMessage,
   StoreEventType,
   StoreListenerOptions,
-} from "./lib/store/events.ts";
+} from "./lib/store/parts/events.ts";
 export type { CachePolicy } from "./lib/cache/cache.ts";
-export type { ClusterOptions } from "./lib/store/cluster_options.ts";
-export type { ClusterTlsOptions, NatsOptions } from "./lib/store/cluster_security.ts";
-export type { StandbyOptions } from "./lib/store/standby_options.ts";
-export type { InspectOptions, OpenOptions, Placement, WhenFull } from "./lib/store/options.ts";
-export { type Changed, DELETE, KEEP } from "./lib/store/update_turn.ts";
+export type { ClusterOptions } from "./lib/store/options/cluster_options.ts";
+export type { ClusterTlsOptions, NatsOptions } from "./lib/store/options/cluster_security.ts";
+export type { StandbyOptions } from "./lib/store/options/standby_options.ts";
+export type {
+  InspectOptions,
+  OpenOptions,
+  Placement,
+  WhenFull,
+} from "./lib/store/options/options.ts";
+export { type Changed, DELETE, KEEP } from "./lib/store/arguments/update_turn.ts";
 export { Store } from "./lib/store/store.ts";
-export { Namespace, StoreOperations } from "./lib/store/store_operations.ts";
+export { Namespace, StoreOperations } from "./lib/store/operations/store_operations.ts";
 export {
   DerivedOperations,
   type HoldsNumbers,
   type HoldsValues,
-} from "./lib/store/derived_operations.ts";
-export { WatchOperations } from "./lib/store/watch_operations.ts";
-export { ReadOperations } from "./lib/store/read_operations.ts";
+} from "./lib/store/operations/derived_operations.ts";
+export { WatchOperations } from "./lib/store/operations/watch_operations.ts";
+export { ReadOperations } from "./lib/store/operations/read_operations.ts";
 export {
   type PathOf,
   type Picked,
   PickedView,
   type WithoutParts,
-} from "./lib/store/picked_view.ts";
-export type { Entry } from "./lib/store/entry.ts";
-export type { AbortOptions } from "./lib/store/abort.ts";
-export type { LoadContext, LoadOptions } from "./lib/store/load_options.ts";
+} from "./lib/store/operations/picked_view.ts";
+export type { Entry } from "./lib/store/arguments/entry.ts";
+export type { AbortOptions } from "./lib/store/arguments/abort.ts";
+export type { LoadContext, LoadOptions } from "./lib/store/arguments/load_options.ts";
 export type {
   BoundedIncrementOptions,
   EndOptions,
@@ -79,33 +84,33 @@ export type {
   ReadManySyncOptions,
   ReadOptions,
   TouchOptions,
-} from "./lib/store/method_options.ts";
-export type { WatchedEntries } from "./lib/store/key_watch.ts";
-export type { KeyChange } from "./lib/store/prefix_watch.ts";
-export type { WatchOptions } from "./lib/store/watch_options.ts";
-export { CommitOperations } from "./lib/store/commit_operations.ts";
-export type { AtomicCommit } from "./lib/store/atomic_commit.ts";
-export type { Transaction } from "./lib/store/transaction.ts";
+} from "./lib/store/arguments/method_options.ts";
+export type { WatchedEntries } from "./lib/store/watches/key_watch.ts";
+export type { KeyChange } from "./lib/store/watches/prefix_watch.ts";
+export type { WatchOptions } from "./lib/store/watches/watch_options.ts";
+export { CommitOperations } from "./lib/store/operations/commit_operations.ts";
+export type { AtomicCommit } from "./lib/store/commits/atomic_commit.ts";
+export type { Transaction } from "./lib/store/commits/transaction.ts";
 export type {
   Commit,
   CommitIncrementOptions,
   CommitOptions,
   EntryLifetime,
-} from "./lib/store/commit_options.ts";
+} from "./lib/store/arguments/commit_options.ts";
 export type { ClusterNodeStats } from "./lib/core/cluster_figures.ts";
-export type { OperationStats, ThreadStats } from "./lib/store/operation_stats.ts";
+export type { OperationStats, ThreadStats } from "./lib/store/figures/operation_stats.ts";
 export type {
   ClusterStats,
   FarStats,
   NodeStats,
   ReplicatedKeyStats,
   StoreStats,
-} from "./lib/store/stats.ts";
+} from "./lib/store/figures/stats.ts";
 export type {
   AutoscaleOptions,
   LatencyObjective,
   OccupancyBounds,
-} from "./lib/store/autoscale_options.ts";
+} from "./lib/store/options/autoscale_options.ts";
 export type { AutoscaleDecision, DecisionOutcome } from "./lib/mnode/autoscaler.ts";
 export type {
   PolicyAction,
@@ -128,13 +133,17 @@ export type {
   ThreadFailure,
 } from "./lib/mnode/node_manager.ts";
 export type { SnapshotReport } from "./lib/persistence/snapshot_writer.ts";
-export type { CompactReport } from "./lib/store/compaction.ts";
-export type { BackupOptions, RestoreOptions, RestoreReport } from "./lib/store/copy_options.ts";
+export type { CompactReport } from "./lib/store/maintenance/compaction.ts";
+export type {
+  BackupOptions,
+  RestoreOptions,
+  RestoreReport,
+} from "./lib/store/arguments/copy_options.ts";
 export type { CodecOption, CustomCodec } from "./lib/codec/codec.ts";
 export type { Key } from "./lib/core/key_encoder.ts";
 export type { KeyOf, KeyTypes } from "./lib/core/key_types.ts";
 export type { Damage, RecoveryReport } from "./lib/persistence/replay_report.ts";
-export type { DurabilityStats } from "./lib/store/stats.ts";
+export type { DurabilityStats } from "./lib/store/figures/stats.ts";
 export type { Durability, SyncStats } from "./lib/pool/durability.ts";
 export type { Bytes, ByteUnit } from "./lib/core/units.ts";
 export type { WorkerUrls } from "./lib/core/worker_loader.ts";

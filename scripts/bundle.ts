@@ -130,10 +130,10 @@ function textsModule(texts: WorkerTexts): string {
  */
 const TOGETHER: CodeSplittingOptions = {
   groups: [
-    groupOf("client", 5, ["lib/store/client_parts.ts"]),
+    groupOf("client", 5, ["lib/store/opening/client_parts.ts"]),
     groupOf("operations", 4, ["mod.ts"]),
     groupOf("opening", 3, ["lib/store/open_store.ts", "lib/store/attach_store.ts"]),
-    groupOf("path", 2, ["lib/store/path_modules.ts"]),
+    groupOf("path", 2, ["lib/store/opening/path_modules.ts"]),
     groupOf("tasks", 1, ["lib/dpm/dpm_tasks.ts", "lib/persistence/snapshot_reader.ts"]),
     groupOf("processes", 0, ["lib/remote/open_shared.ts", "lib/remote/gateway_shell.ts"]),
   ],

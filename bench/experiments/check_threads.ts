@@ -14,7 +14,7 @@ import { join } from "node:path";
 import { open, type Store } from "../../mod.ts";
 import { Pool } from "../../lib/pool/pool.ts";
 import { VERB_COUNTER_COUNT, VerbCounter, Verbs } from "../../lib/pool/verbs.ts";
-import type { SharedParts } from "../../lib/store/handle.ts";
+import type { SharedParts } from "../../lib/store/parts/handle.ts";
 import { PROJECT_ROOT } from "../../scripts/runtimes.ts";
 import { createRandom } from "../workloads/random.ts";
 import { measureSteady } from "./experiments/steady.ts";

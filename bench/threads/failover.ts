@@ -18,7 +18,7 @@ import { LifeState } from "../../lib/agent/liveness.ts";
 import { AGENT_LIFE_STATE } from "../../lib/pool/control_layout.ts";
 import { Pool } from "../../lib/pool/pool.ts";
 import { activeNodes } from "../../lib/routing/node_directory.ts";
-import { checkHandle } from "../../lib/store/handle.ts";
+import { checkHandle } from "../../lib/store/parts/handle.ts";
 import { currentRuntime } from "../environment.ts";
 import { quantileOfSorted } from "../measure/statistics.ts";
 import { createRandom, randomBelow } from "../workloads/random.ts";

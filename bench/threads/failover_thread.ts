@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { checkHandle } from "../../lib/store/handle.ts";
+import { checkHandle } from "../../lib/store/parts/handle.ts";
 import { workerData } from "node:worker_threads";
 import { attach } from "../../mod.ts";
 import { CountingLoad } from "./counting_load.ts";

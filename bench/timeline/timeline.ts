@@ -8,7 +8,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { open, type Store } from "../../mod.ts";
 import { Pool } from "../../lib/pool/pool.ts";
 import { activeNodes } from "../../lib/routing/node_directory.ts";
-import { checkHandle } from "../../lib/store/handle.ts";
+import { checkHandle } from "../../lib/store/parts/handle.ts";
 import { describeEnvironment, type Environment } from "../environment.ts";
 import { median } from "../measure/statistics.ts";
 import type { Size } from "../options.ts";

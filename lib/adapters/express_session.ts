@@ -21,7 +21,7 @@
  */
 import { describe, InvalidArgumentError } from "../core/errors.ts";
 import { epochMs, runNextTurn } from "../core/runtime.ts";
-import { assertOptions } from "../store/option_names.ts";
+import { assertOptions } from "../store/arguments/option_names.ts";
 import { assertPrefix, assertTtl } from "./adapter_options.ts";
 import { type StoreOrOptions, StoreSource } from "./store_source.ts";
 

@@ -24,8 +24,8 @@
  * @module
  */
 import { epochMs } from "../core/runtime.ts";
-import { assertOptions } from "../store/option_names.ts";
-import { type Changed, KEEP } from "../store/update_turn.ts";
+import { assertOptions } from "../store/arguments/option_names.ts";
+import { type Changed, KEEP } from "../store/arguments/update_turn.ts";
 import { assertPrefix, assertTtl } from "./adapter_options.ts";
 import { type StoreOrOptions, StoreSource } from "./store_source.ts";
 

@@ -4,10 +4,10 @@
  * @module
  */
 import { countDone } from "../core/loop_turn.ts";
-import type { PutOptions } from "../store/method_options.ts";
-import { assertOptions } from "../store/option_names.ts";
+import type { PutOptions } from "../store/arguments/method_options.ts";
+import { assertOptions } from "../store/arguments/option_names.ts";
 import { putsAtOnce } from "../store/store_nature.ts";
-import type { StoreOperations } from "../store/store_operations.ts";
+import type { StoreOperations } from "../store/operations/store_operations.ts";
 import { assertPrefix, type KeyvDinomoOptions } from "./adapter_options.ts";
 import { type StoreOrOptions, StoreSource } from "./store_source.ts";
 

@@ -24,7 +24,7 @@ import {
   type RateLimiterStoreAbstract,
 } from "rate-limiter-flexible";
 import { epochMs } from "../core/runtime.ts";
-import type { Entry } from "../store/entry.ts";
+import type { Entry } from "../store/arguments/entry.ts";
 import { type StoreOrOptions, StoreSource } from "./store_source.ts";
 
 export type { AnyStore, StoreOrOptions } from "./store_source.ts";

@@ -16,9 +16,9 @@
  * @module
  */
 import { epochMs, runNextTurn } from "../core/runtime.ts";
-import type { PutOptions } from "../store/method_options.ts";
-import { assertOptions } from "../store/option_names.ts";
-import type { KeyChange } from "../store/prefix_watch.ts";
+import type { PutOptions } from "../store/arguments/method_options.ts";
+import { assertOptions } from "../store/arguments/option_names.ts";
+import type { KeyChange } from "../store/watches/prefix_watch.ts";
 import { assertPrefix, assertTtl } from "./adapter_options.ts";
 import { type StoreOrOptions, StoreSource } from "./store_source.ts";
 

@@ -14,7 +14,7 @@ import type { Command } from "./command.ts";
 import { toDumpLine, toFailureLine } from "./dump_line.ts";
 import { BadDataError, ExitCode, OutputClosedError, UsageError } from "./exit_codes.ts";
 import { keysOf, readClosedPool, restoreInMemory } from "./pool_access.ts";
-import { entriesOf, valueReader } from "../store/pool_entries.ts";
+import { entriesOf, valueReader } from "../store/opening/pool_entries.ts";
 import { countKeys, requireWhole } from "./pool_info.ts";
 import { toTaggedJson } from "../codec/tagged_json.ts";
 import { Progress, PROGRESS_RULES } from "./progress.ts";

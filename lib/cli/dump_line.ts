@@ -7,7 +7,7 @@ import { DinomoError } from "../core/errors.ts";
 import type { Key } from "../core/key_encoder.ts";
 import { EXPIRY_MS_MAX, VERSION_MAX } from "../core/limits.ts";
 import { BadDataError, messageOf } from "./exit_codes.ts";
-import type { PoolEntry } from "../store/pool_entries.ts";
+import type { PoolEntry } from "../store/opening/pool_entries.ts";
 import { TagReader, toTaggedJson } from "../codec/tagged_json.ts";
 
 /** What a line says. */

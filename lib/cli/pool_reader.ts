@@ -13,7 +13,7 @@ import { OneSidedReader } from "../index/one_sided_reader.ts";
 import { LiveClient } from "../live/live_client.ts";
 import { nodeFileSystem } from "../persistence/file_system.ts";
 import { assertPool } from "../persistence/pool_directory.ts";
-import { entriesOf, valueReader } from "../store/pool_entries.ts";
+import { entriesOf, valueReader } from "../store/opening/pool_entries.ts";
 import { readClosedPool, restoreInMemory } from "./pool_access.ts";
 import { requireWhole } from "./pool_info.ts";
 

@@ -6,7 +6,7 @@
 import { Buffer } from "node:buffer";
 import { epochMs, monotonicMs, sleep } from "../core/runtime.ts";
 import type { LiveClient } from "../live/live_client.ts";
-import type { StoreStats } from "../store/stats.ts";
+import type { StoreStats } from "../store/figures/stats.ts";
 import type { Command } from "./command.ts";
 import { ExitCode } from "./exit_codes.ts";
 import { withHost } from "./pool_reader.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { StoreStats } from "../store/stats.ts";
+import type { StoreStats } from "../store/figures/stats.ts";
 
 /** A look at a store. */
 export interface Look {

@@ -6,7 +6,7 @@
 import { toTaggedJson } from "../codec/tagged_json.ts";
 import type { CodecName } from "../persistence/checkpoint_layout.ts";
 import type { Pool } from "../pool/pool.ts";
-import { entriesOf, valueReader } from "../store/pool_entries.ts";
+import { entriesOf, valueReader } from "../store/opening/pool_entries.ts";
 import { printMessage, type Terminal } from "./terminal.ts";
 
 /** Keys, as JSON with tags, whose values cannot be decoded. */

@@ -11,7 +11,7 @@ import type { Pool } from "../pool/pool.ts";
 import { bytesOfImage, counted, describeDamage, readPool, restoreInMemory } from "./pool_access.ts";
 import { reportUndecodable, undecodableKeys } from "./undecodable_keys.ts";
 import { countKeys } from "./pool_info.ts";
-import { orderPool } from "../store/ordered_pool.ts";
+import { orderPool } from "../store/opening/ordered_pool.ts";
 import { Progress, PROGRESS_RULES } from "./progress.ts";
 import { printLine, printMessage, type Terminal } from "./terminal.ts";
 

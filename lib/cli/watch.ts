@@ -6,7 +6,7 @@
 import { toTaggedJson } from "../codec/tagged_json.ts";
 import type { Key } from "../core/key_encoder.ts";
 import { keyOfText } from "../core/key_text.ts";
-import type { KeyChange } from "../store/prefix_watch.ts";
+import type { KeyChange } from "../store/watches/prefix_watch.ts";
 import type { LiveClient } from "../live/live_client.ts";
 import type { Command } from "./command.ts";
 import { wholeNumberOf } from "./command_line.ts";

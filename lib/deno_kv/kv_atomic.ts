@@ -9,9 +9,9 @@
  */
 import { describe } from "../core/errors.ts";
 import { ConflictError } from "../core/commit_errors.ts";
-import type { AtomicCommit } from "../store/atomic_commit.ts";
-import type { EntryLifetime } from "../store/commit_options.ts";
-import type { Entry } from "../store/entry.ts";
+import type { AtomicCommit } from "../store/commits/atomic_commit.ts";
+import type { EntryLifetime } from "../store/arguments/commit_options.ts";
+import type { Entry } from "../store/arguments/entry.ts";
 import {
   isStampText,
   isU64,

@@ -6,7 +6,7 @@
 import { describe } from "../core/errors.ts";
 import type { Job } from "../queue/job.ts";
 import { Queue, type QueueStore } from "../queue/queue.ts";
-import type { AtomicCommit } from "../store/atomic_commit.ts";
+import type { AtomicCommit } from "../store/commits/atomic_commit.ts";
 import { type StampClock, storedOf, type StoredValue } from "./kv_values.ts";
 import { encodeStoredKey, type KvKey, nameOfKey } from "./tuple_key.ts";
 

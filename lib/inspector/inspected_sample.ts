@@ -6,8 +6,8 @@
 import type { ClusterPicture } from "../core/cluster_figures.ts";
 import type { Key } from "../core/key_encoder.ts";
 import { epochMs } from "../core/runtime.ts";
-import type { PoolPicture } from "../store/pool_picture.ts";
-import type { StoreStats } from "../store/stats.ts";
+import type { PoolPicture } from "../store/figures/pool_picture.ts";
+import type { StoreStats } from "../store/figures/stats.ts";
 import { controlsOf, type Store } from "../store/store.ts";
 
 /** Figures of a store at one moment; rates are left to the page. */

@@ -21,8 +21,8 @@ import { randomUUID } from "node:crypto";
 import { TooManyWatchersError, UnavailableError } from "../core/errors.ts";
 import { epochMs, monotonicMs, sleep, startTimer, type Timer } from "../core/runtime.ts";
 import { Serial } from "../core/serial.ts";
-import { untilAborted } from "../store/abort.ts";
-import type { Namespace } from "../store/store_operations.ts";
+import { untilAborted } from "../store/arguments/abort.ts";
+import type { Namespace } from "../store/operations/store_operations.ts";
 import { LockLostError, LockTimeoutError } from "./lock_errors.ts";
 import {
   type AcquireOptions,

@@ -5,8 +5,8 @@
  */
 import { describe, InvalidArgumentError } from "../core/errors.ts";
 import type { Durability } from "../pool/durability.ts";
-import type { AbortOptions } from "../store/abort.ts";
-import { assertOptions } from "../store/option_names.ts";
+import type { AbortOptions } from "../store/arguments/abort.ts";
+import { assertOptions } from "../store/arguments/option_names.ts";
 
 /** How long a lease lasts unless it is said, in milliseconds. */
 const LEASE_MS = 10_000;

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import type { StoreStats } from "../store/stats.ts";
+import type { StoreStats } from "../store/figures/stats.ts";
 
 /** A store, in whichever thread. */
 export interface MeasuredStore {

@@ -11,7 +11,7 @@
  */
 import { TooManyWatchersError } from "../core/errors.ts";
 import { epochMs, sleep } from "../core/runtime.ts";
-import type { KeyChange } from "../store/prefix_watch.ts";
+import type { KeyChange } from "../store/watches/prefix_watch.ts";
 import { dueOf, JOB, type JobRecord, type QueueRecords } from "./job_records.ts";
 
 /** How often a consumer looks that is not told of changes, in milliseconds. */

@@ -18,7 +18,7 @@
  * @module
  */
 import { epochMs, monotonicMs } from "../core/runtime.ts";
-import type { Entry } from "../store/entry.ts";
+import type { Entry } from "../store/arguments/entry.ts";
 import { BEHIND_JOBS, behindDue, dueOf, JOB, type JobRecord } from "./job_records.ts";
 import { Job, type JobPlace } from "./job.ts";
 

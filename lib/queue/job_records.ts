@@ -12,7 +12,7 @@
  *
  * @module
  */
-import type { Namespace } from "../store/store_operations.ts";
+import type { Namespace } from "../store/operations/store_operations.ts";
 
 /** A job that has not ended. */
 export interface JobRecord<T> {

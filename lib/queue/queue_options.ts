@@ -5,8 +5,8 @@
  */
 import { describe, InvalidArgumentError } from "../core/errors.ts";
 import type { Durability } from "../pool/durability.ts";
-import { type AbortOptions, assertSignal } from "../store/abort.ts";
-import { assertOptions } from "../store/option_names.ts";
+import { type AbortOptions, assertSignal } from "../store/arguments/abort.ts";
+import { assertOptions } from "../store/arguments/option_names.ts";
 
 /** The shortest lease of a job: below, a busy event loop alone would lose it. */
 export const LEASE_MS_MIN = 10;

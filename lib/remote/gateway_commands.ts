@@ -17,7 +17,7 @@ import { startTimer } from "../core/runtime.ts";
 import type { SharedOptions } from "../gateway/handshake.ts";
 import { answerFrom } from "../live/live_answers.ts";
 import { LiveConnections } from "../live/live_connections.ts";
-import { checkHandle, type StoreHandle } from "../store/handle.ts";
+import { checkHandle, type StoreHandle } from "../store/parts/handle.ts";
 import type { Store } from "../store/store.ts";
 import type { CallClient } from "../wire/call_client.ts";
 import type { Frame } from "../wire/frame.ts";

@@ -8,9 +8,9 @@ import { StoreClosedError } from "../core/errors.ts";
 import type { RemoteClient } from "../gateway/remote_client.ts";
 import type { ScaleReport } from "../mnode/node_manager.ts";
 import type { SnapshotReport } from "../persistence/snapshot_writer.ts";
-import { nearReplication } from "../store/arguments.ts";
-import type { CompactReport } from "../store/compaction.ts";
-import type { StoreMaintenance } from "../store/maintenance.ts";
+import { nearReplication } from "../store/arguments/arguments.ts";
+import type { CompactReport } from "../store/maintenance/compaction.ts";
+import type { StoreMaintenance } from "../store/maintenance/maintenance.ts";
 import type { HostLink } from "./host_link.ts";
 import type { RemoteCalls } from "./remote_calls.ts";
 

@@ -18,7 +18,7 @@ import { loopTurn } from "../core/loop_turn.ts";
 import { ReadCompletion, type ReadSource } from "../far/client/routed_reads.ts";
 
 import type { ReadValue } from "../rings/response_ring.ts";
-import type { AbortOptions } from "../store/abort.ts";
+import type { AbortOptions } from "../store/arguments/abort.ts";
 import {
   isConsistent,
   keysOfMoment,
@@ -26,20 +26,20 @@ import {
   ownKeys,
   passOver,
   unordered,
-} from "../store/arguments.ts";
-import { type Entry, entryOf } from "../store/entry.ts";
-import type { StoreLifetime } from "../store/lifetime.ts";
+} from "../store/arguments/arguments.ts";
+import { type Entry, entryOf } from "../store/arguments/entry.ts";
+import type { StoreLifetime } from "../store/parts/lifetime.ts";
 import type {
   IterationOptions,
   ReadManyOptions,
   ReadManySyncOptions,
   ReadOptions,
-} from "../store/method_options.ts";
-import type { StoreReads } from "../store/reads.ts";
-import { RequestedReads } from "../store/requested_reads.ts";
-import type { ReadParts } from "../store/store_parts.ts";
-import type { TransactionReads } from "../store/transaction_reads.ts";
-import type { PendingRead } from "../store/update_turn.ts";
+} from "../store/arguments/method_options.ts";
+import type { StoreReads } from "../store/reads/reads.ts";
+import { RequestedReads } from "../store/reads/requested_reads.ts";
+import type { ReadParts } from "../store/parts/store_parts.ts";
+import type { TransactionReads } from "../store/reads/transaction_reads.ts";
+import type { PendingRead } from "../store/arguments/update_turn.ts";
 import { type IteratedReads, iterateEntries, iterateKeys } from "./calls/remote_iteration.ts";
 import { readAtOneMoment } from "./calls/remote_moment.ts";
 import type { RemoteScanParts } from "./calls/remote_scan.ts";

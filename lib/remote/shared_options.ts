@@ -4,8 +4,8 @@
  * @module
  */
 import type { SharedOptions } from "../gateway/handshake.ts";
-import { codecName } from "../store/client_parts.ts";
-import type { ResolvedOptions } from "../store/resolved_options.ts";
+import { codecName } from "../store/opening/client_parts.ts";
+import type { ResolvedOptions } from "../store/options/resolved_options.ts";
 
 /** Those of the options of `open`. */
 export function sharedOptionsOf<V>(

@@ -9,8 +9,8 @@
  * @module
  */
 import { PoolLockedError } from "../core/errors.ts";
-import type { Standby } from "../store/standby.ts";
-import type { ResolvedStandby } from "../store/standby_options.ts";
+import type { Standby } from "../store/opening/standby.ts";
+import type { ResolvedStandby } from "../store/options/standby_options.ts";
 import type { IdleGateway } from "./gateway_thread.ts";
 import type { OwnHost } from "./host_link.ts";
 

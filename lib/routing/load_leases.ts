@@ -1,6 +1,6 @@
 /**
  * Leases on loading: which thread makes the value of a key that is missing, while the others wait
- * (store/single_flight.ts).
+ * (store/writes/single_flight.ts).
  *
  * There is a lease for each of {@linkcode LEASE_COUNT} classes of keys, by their hashes. It is one
  * word, 0 or the name of the client that has it, and is taken by one compare-and-swap: so of all

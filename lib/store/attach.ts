@@ -3,10 +3,10 @@
  *
  * @module
  */
-import "./client_parts.ts";
+import "./opening/client_parts.ts";
 import type { Key } from "../core/key_encoder.ts";
-import type { AttachOptions } from "./attach_options.ts";
-import type { StoreHandle } from "./handle.ts";
+import type { AttachOptions } from "./options/attach_options.ts";
+import type { StoreHandle } from "./parts/handle.ts";
 import type { Store } from "./store.ts";
 
 /**

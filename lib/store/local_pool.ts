@@ -13,19 +13,19 @@ import { isFar } from "../pool/placement.ts";
 import type { Pool } from "../pool/pool.ts";
 import { isStoreOpen } from "../routing/client_registry.ts";
 import { activeNodes } from "../routing/node_directory.ts";
-import { assertNodeCount, encodeReplicable } from "./arguments.ts";
-import { closedByHost, type StoreHandle } from "./handle.ts";
-import { IndexedKeys } from "./indexed_keys.ts";
-import type { StoreLifetime } from "./lifetime.ts";
-import { NearReads } from "./near_reads.ts";
-import { operationStats, threadStats } from "./operation_stats.ts";
-import { pictureOf, type PoolPicture } from "./pool_picture.ts";
-import type { StoreReads } from "./reads.ts";
-import { ATTACHED_STATS, gatherStats, type HostStats, type StoreStats } from "./stats.ts";
-import type { OperationParts, ReadParts } from "./store_parts.ts";
+import { assertNodeCount, encodeReplicable } from "./arguments/arguments.ts";
+import { closedByHost, type StoreHandle } from "./parts/handle.ts";
+import { IndexedKeys } from "./reads/indexed_keys.ts";
+import type { StoreLifetime } from "./parts/lifetime.ts";
+import { NearReads } from "./reads/near_reads.ts";
+import { operationStats, threadStats } from "./figures/operation_stats.ts";
+import { pictureOf, type PoolPicture } from "./figures/pool_picture.ts";
+import type { StoreReads } from "./reads/reads.ts";
+import { ATTACHED_STATS, gatherStats, type HostStats, type StoreStats } from "./figures/stats.ts";
+import type { OperationParts, ReadParts } from "./parts/store_parts.ts";
 import type { StorePool } from "./store_pool.ts";
-import type { DirectPool, PoolFacts } from "./used_pool.ts";
-import { WatchHub } from "./watch_hub.ts";
+import type { DirectPool, PoolFacts } from "./parts/used_pool.ts";
+import { WatchHub } from "./watches/watch_hub.ts";
 
 /** What reads a pool, with what a store has in common with all others. */
 export type MakeReads = <V>(

@@ -4,10 +4,10 @@
  * @module
  */
 // What every thread has that uses a store is loaded at once: so much less is left for `open`.
-import "./client_parts.ts";
+import "./opening/client_parts.ts";
 import type { Key } from "../core/key_encoder.ts";
 import type { KeyOf, KeyTypes } from "../core/key_types.ts";
-import type { OpenOptions } from "./options.ts";
+import type { OpenOptions } from "./options/options.ts";
 import type { Store } from "./store.ts";
 
 /**
@@ -115,7 +115,9 @@ export async function open<V, K extends Key>(
   const [{ openStore }] = await Promise.all([
     import("./open_store.ts"),
     // Read while the other is translated.
-    options?.path === undefined || options.processes ? undefined : import("./path_modules.ts"),
+    options?.path === undefined || options.processes
+      ? undefined
+      : import("./opening/path_modules.ts"),
   ]);
   return await openStore(options);
 }

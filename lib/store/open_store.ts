@@ -26,12 +26,12 @@ import { createRingRegion } from "../rings/ring_region.ts";
 import { claimClient, HOST_CLIENT, setStoreState, StoreState } from "../routing/client_registry.ts";
 import { createLeases } from "../routing/load_leases.ts";
 import { createStatistics } from "../statistics/statistics_region.ts";
-import { makeCache } from "./cache_pool.ts";
-import { codecName, makeClientParts } from "./client_parts.ts";
-import { keepMonitor, makeHandle } from "./handle.ts";
+import { makeCache } from "./opening/cache_pool.ts";
+import { codecName, makeClientParts } from "./opening/client_parts.ts";
+import { keepMonitor, makeHandle } from "./parts/handle.ts";
 import { LocalPool } from "./local_pool.ts";
-import { Maintenance } from "./maintenance.ts";
-import { orderingPart, restoringPart } from "./opening_progress.ts";
+import { Maintenance } from "./maintenance/maintenance.ts";
+import { orderingPart, restoringPart } from "./opening/opening_progress.ts";
 import {
   assertNodesFit,
   createPool,
@@ -40,16 +40,16 @@ import {
   openPathToRead,
   openPathWhenFree,
   prepareStandby,
-} from "./open_path.ts";
-import type { OpenOptions } from "./options.ts";
-import { type ResolvedOptions, resolveOptions } from "./resolved_options.ts";
-import { findOrOpen, openedWithOf } from "./reused_stores.ts";
+} from "./opening/open_path.ts";
+import type { OpenOptions } from "./options/options.ts";
+import { type ResolvedOptions, resolveOptions } from "./options/resolved_options.ts";
+import { findOrOpen, openedWithOf } from "./opening/reused_stores.ts";
 import { controlsOf, Store } from "./store.ts";
 import type { StoreControls } from "./store_controls.ts";
 import type { StoreParts } from "./opened_parts.ts";
-import type { Standby } from "./standby.ts";
+import type { Standby } from "./opening/standby.ts";
 import { admit, assertMayListenAt, type Gateway, type ReadyHost, serve } from "./store_sockets.ts";
-import type { StoreStatistics } from "./store_statistics.ts";
+import type { StoreStatistics } from "./maintenance/store_statistics.ts";
 
 /** Share of the capacity that the cache of a far KN takes unless told otherwise. */
 const CACHE_SHARE = 0.01;
@@ -185,7 +185,7 @@ async function startStore<V, K extends Key>(
     placeFar(pool, far.backlogBytes ?? backlogDefault);
   }
   if (resolved.ordered) {
-    const { orderPool } = await import("./ordered_pool.ts");
+    const { orderPool } = await import("./opening/ordered_pool.ts");
     await orderPool(pool, orderingPart(resolved.onProgress));
   }
   const dpm: DpmProcessors = new DpmProcessors(pool, {
@@ -207,9 +207,9 @@ async function startStore<V, K extends Key>(
     ? createStatistics(resolved.clients, resolved.statistics)
     : undefined;
   // What only some stores have is loaded for those alone.
-  const collecting = statistics && await import("./store_statistics.ts");
+  const collecting = statistics && await import("./maintenance/store_statistics.ts");
   const farParts = far && await import("../far/mnode/far_parts.ts");
-  const actuating = far && await import("./key_actuator.ts");
+  const actuating = far && await import("./maintenance/key_actuator.ts");
   const reading = far && await import("../far/store/make_far_reads.ts");
   claimClient(pool, 1, thisThread());
   const leases = createLeases();

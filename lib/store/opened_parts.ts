@@ -13,9 +13,9 @@ import { KeyEncoder } from "../core/key_encoder.ts";
 import type { RecoveryReport } from "../persistence/replay_report.ts";
 import type { OperationCounters } from "../pool/operation_counters.ts";
 import type { Leases } from "../routing/load_leases.ts";
-import type { StoreLifetime } from "./lifetime.ts";
-import type { StoreMaintenance } from "./maintenance.ts";
-import type { OperationParts } from "./store_parts.ts";
+import type { StoreLifetime } from "./parts/lifetime.ts";
+import type { StoreMaintenance } from "./maintenance/maintenance.ts";
+import type { OperationParts } from "./parts/store_parts.ts";
 import type { StorePool } from "./store_pool.ts";
 
 /** The parts of a store, made by `open` and `attach`. */

@@ -12,34 +12,34 @@ import type { Bytes } from "../core/units.ts";
 import type { ScaleReport } from "../mnode/node_manager.ts";
 import type { RecoveryReport } from "../persistence/replay_report.ts";
 import type { SnapshotReport } from "../persistence/snapshot_writer.ts";
-import { abortable, type AbortOptions, untilAborted } from "./abort.ts";
-import { assertOwnerCount, backupPathOf, capacityOf } from "./arguments.ts";
+import { abortable, type AbortOptions, untilAborted } from "./arguments/abort.ts";
+import { assertOwnerCount, backupPathOf, capacityOf } from "./arguments/arguments.ts";
 import {
   assertEventType,
   type StoreEventListener,
   StoreEvents,
   type StoreEventType,
   type StoreListenerOptions,
-} from "./events.ts";
-import type { StoreHandle } from "./handle.ts";
-import { KeyAccess } from "./key_access.ts";
-import { StoreLifetime } from "./lifetime.ts";
-import type { CompactReport } from "./compaction.ts";
+} from "./parts/events.ts";
+import type { StoreHandle } from "./parts/handle.ts";
+import { KeyAccess } from "./operations/key_access.ts";
+import { StoreLifetime } from "./parts/lifetime.ts";
+import type { CompactReport } from "./maintenance/compaction.ts";
 import {
   type BackupOptions,
   backupOptionsOf,
   type RestoreOptions,
   restoreOptionsOf,
   type RestoreReport,
-} from "./copy_options.ts";
-import type { StoreMaintenance } from "./maintenance.ts";
-import type { StoreStats } from "./stats.ts";
+} from "./arguments/copy_options.ts";
+import type { StoreMaintenance } from "./maintenance/maintenance.ts";
+import type { StoreStats } from "./figures/stats.ts";
 import { keyTypesOf } from "../core/key_types.ts";
-import type { FilledStore } from "./pool_restore.ts";
+import type { FilledStore } from "./opening/pool_restore.ts";
 import { makeOperationParts, type StoreParts } from "./opened_parts.ts";
 import type { StoreControls } from "./store_controls.ts";
-import type { OperationParts } from "./store_parts.ts";
-import { StoreOperations } from "./store_operations.ts";
+import type { OperationParts } from "./parts/store_parts.ts";
+import { StoreOperations } from "./operations/store_operations.ts";
 
 /** A timer far enough away never to fire; it keeps the process alive. */
 const KEEP_ALIVE_MS = 2 ** 30;
@@ -242,7 +242,7 @@ export class Store<V, K extends Key = string> extends StoreOperations<V, K> {
     return await untilAborted(given.signal, async () => {
       const path = backupPathOf(directory);
       this.#lifetime.assertWritable("restore");
-      const { restorePool } = await import("./pool_restore.ts");
+      const { restorePool } = await import("./opening/pool_restore.ts");
       return await restorePool(this as unknown as FilledStore, this.#used.codec, path, given);
     });
   }

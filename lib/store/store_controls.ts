@@ -5,9 +5,9 @@
  */
 import type { DinomoError } from "../core/errors.ts";
 import type { KeyTypes } from "../core/key_types.ts";
-import type { StoreEventDetails, StoreEventType } from "./events.ts";
+import type { StoreEventDetails, StoreEventType } from "./parts/events.ts";
 import type { ClusterPicture } from "../core/cluster_figures.ts";
-import type { PoolPicture } from "./pool_picture.ts";
+import type { PoolPicture } from "./figures/pool_picture.ts";
 
 /** What the library itself does to a store, and an application has no use for. */
 export interface StoreControls {

@@ -6,7 +6,7 @@
  */
 import { HostOnlyError } from "../core/errors.ts";
 import type { Durability } from "../pool/durability.ts";
-import type { StoreStats } from "./stats.ts";
+import type { StoreStats } from "./figures/stats.ts";
 
 /** How a store keeps what it acknowledges. */
 export interface StoreNature {

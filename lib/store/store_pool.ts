@@ -5,14 +5,14 @@
  * @module
  */
 import type { Key, KeyEncoder } from "../core/key_encoder.ts";
-import type { StoreHandle } from "./handle.ts";
-import type { PoolLife, StoreLifetime } from "./lifetime.ts";
+import type { StoreHandle } from "./parts/handle.ts";
+import type { PoolLife, StoreLifetime } from "./parts/lifetime.ts";
 import type { ClusterPicture } from "../core/cluster_figures.ts";
-import type { PoolPicture } from "./pool_picture.ts";
-import type { StoreReads } from "./reads.ts";
-import type { StoreStats } from "./stats.ts";
-import type { OperationParts } from "./store_parts.ts";
-import type { UsedPool } from "./used_pool.ts";
+import type { PoolPicture } from "./figures/pool_picture.ts";
+import type { StoreReads } from "./reads/reads.ts";
+import type { StoreStats } from "./figures/stats.ts";
+import type { OperationParts } from "./parts/store_parts.ts";
+import type { UsedPool } from "./parts/used_pool.ts";
 import type { WatchSource } from "../watch/watch_source.ts";
 
 /** What a store asks of its pool. */

@@ -9,7 +9,7 @@ import * as assert from "uvu/assert";
 import { AgentCounter, AgentCounters } from "../../lib/pool/agent_counters.ts";
 import { AGENT_DPM } from "../../lib/pool/control_layout.ts";
 import { Pool } from "../../lib/pool/pool.ts";
-import { checkHandle } from "../../lib/store/handle.ts";
+import { checkHandle } from "../../lib/store/parts/handle.ts";
 import { open, type OpenOptions, SnapshotError, type Store } from "../../mod.ts";
 import { runtimeShare } from "../support/campaign.ts";
 import {

@@ -7,7 +7,7 @@ import { setTimeout } from "node:timers/promises";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { attach, open, type OpenOptions, type ReadOperations, Store } from "../../mod.ts";
-import { checkHandle } from "../../lib/store/handle.ts";
+import { checkHandle } from "../../lib/store/parts/handle.ts";
 import { collectGarbage } from "../support/cycles.ts";
 import { temporaryPath } from "../support/temporary.ts";
 

@@ -7,7 +7,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { LifeState, lifeState } from "../../lib/agent/liveness.ts";
 import { Pool } from "../../lib/pool/pool.ts";
-import { checkHandle } from "../../lib/store/handle.ts";
+import { checkHandle } from "../../lib/store/parts/handle.ts";
 import { attach, open, type OpenOptions, type Store } from "../../mod.ts";
 import { until } from "../support/store_suite.ts";
 import { temporaryPath } from "../support/temporary.ts";

@@ -10,7 +10,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { open, type Store } from "../../mod.ts";
 import { Pool } from "../../lib/pool/pool.ts";
-import { checkHandle } from "../../lib/store/handle.ts";
+import { checkHandle } from "../../lib/store/parts/handle.ts";
 import { collectGarbage } from "../support/cycles.ts";
 import { fillLoad, LoadKind, runLoad } from "../support/memory_load.ts";
 import type { LoadingData } from "../support/workers/loading_thread.ts";

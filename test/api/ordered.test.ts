@@ -23,7 +23,7 @@ import { keysOfSlots } from "../../lib/index/key_count.ts";
 import { AGENT_HOST } from "../../lib/pool/control_layout.ts";
 import { whilePaused } from "../../lib/pool/gate.ts";
 import { Pool } from "../../lib/pool/pool.ts";
-import { checkHandle } from "../../lib/store/handle.ts";
+import { checkHandle } from "../../lib/store/parts/handle.ts";
 import { assertRejects, assertThrows } from "../support/errors.ts";
 import { seeded } from "../support/random.ts";
 import { checkRange, compareKeys, listOf } from "../support/range_model.ts";

@@ -11,7 +11,7 @@ import { AGENT_HOST } from "../../lib/pool/control_layout.ts";
 import { whilePaused } from "../../lib/pool/gate.ts";
 import { Pool } from "../../lib/pool/pool.ts";
 import { checkOrderedIndex } from "../../lib/ordered/tree_check.ts";
-import { checkHandle } from "../../lib/store/handle.ts";
+import { checkHandle } from "../../lib/store/parts/handle.ts";
 import { open, type OpenOptions, type Store } from "../../mod.ts";
 import { runtimeShare } from "../support/campaign.ts";
 import { Child } from "../support/child.ts";

@@ -13,7 +13,7 @@ import { AGENT_DPM, AGENT_EXECUTOR, AGENT_MERGERS } from "../../lib/pool/control
 import { Pool } from "../../lib/pool/pool.ts";
 import { MERGING_NODE } from "../../lib/routing/node_directory.ts";
 import { slotOwner } from "../../lib/routing/ownership.ts";
-import { checkHandle } from "../../lib/store/handle.ts";
+import { checkHandle } from "../../lib/store/parts/handle.ts";
 import { open, type ScaleReport, type Store } from "../../mod.ts";
 import { Load } from "../support/load.ts";
 import { Random, SEED } from "../support/random.ts";

@@ -12,7 +12,7 @@ import { SLOT_SHIFT } from "../../lib/core/limits.ts";
 import { Pool } from "../../lib/pool/pool.ts";
 import { activeNodes } from "../../lib/routing/node_directory.ts";
 import { slotOwner } from "../../lib/routing/ownership.ts";
-import { checkHandle } from "../../lib/store/handle.ts";
+import { checkHandle } from "../../lib/store/parts/handle.ts";
 import {
   attach,
   DinomoError,

@@ -15,7 +15,7 @@ import {
 import { Child } from "../support/child.ts";
 import { assertRejects, assertThrows } from "../support/errors.ts";
 import { temporaryPath } from "../support/temporary.ts";
-import { resolveOptions } from "../../lib/store/resolved_options.ts";
+import { resolveOptions } from "../../lib/store/options/resolved_options.ts";
 
 const SIZES: OpenOptions<number> = { capacity: "4MiB", segmentBytes: "16KiB" };
 

@@ -15,7 +15,7 @@ import {
   type Store,
   type Transaction,
 } from "../../mod.ts";
-import { backOffMs } from "../../lib/store/transaction.ts";
+import { backOffMs } from "../../lib/store/commits/transaction.ts";
 import { assertRejects, errorOf } from "../support/errors.ts";
 import { NEAR_SETUPS, storeSuite } from "../support/store_suite.ts";
 import { temporaryPath } from "../support/temporary.ts";

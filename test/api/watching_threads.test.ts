@@ -18,7 +18,7 @@ import {
 } from "../../lib/core/limits.ts";
 import { SLOT_WATCHERS } from "../../lib/pool/control_layout.ts";
 import { Pool } from "../../lib/pool/pool.ts";
-import { checkHandle } from "../../lib/store/handle.ts";
+import { checkHandle } from "../../lib/store/parts/handle.ts";
 import {
   attach,
   type Entry,

@@ -13,7 +13,7 @@ import { SharedReads } from "../../lib/cluster/shared/shared_reads.ts";
 import { SharedValues } from "../../lib/cluster/shared/shared_values.ts";
 import { KeyEncoder } from "../../lib/core/key_encoder.ts";
 import type { ReadCompletion, ReadSource } from "../../lib/far/client/routed_reads.ts";
-import { RequestedReads } from "../../lib/store/requested_reads.ts";
+import { RequestedReads } from "../../lib/store/reads/requested_reads.ts";
 import { SLOT_SHIFT } from "../../lib/core/limits.ts";
 import { forEachSeed } from "../support/sim_seeds.ts";
 import { type Random, seeded } from "../support/random.ts";

@@ -20,7 +20,7 @@ import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { ClusterAgent } from "../../lib/cluster/agent/cluster_agent.ts";
-import { clusterOf } from "../../lib/store/cluster_options.ts";
+import { clusterOf } from "../../lib/store/options/cluster_options.ts";
 import { PLAIN_MESSAGE_BYTES_MAX } from "../../lib/cluster/messages/message_limits.ts";
 import type { ByteStream } from "../../lib/cluster/network/byte_stream.ts";
 import { NearConnector } from "../../lib/cluster/network/near_connector.ts";

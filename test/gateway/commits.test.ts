@@ -31,9 +31,9 @@ import {
   REQUEST_OPERATION,
   REQUEST_RECORD,
 } from "../../lib/rings/ring_layout.ts";
-import type { Commit, CommitOptions } from "../../lib/store/commit_options.ts";
-import { CommitWrites } from "../../lib/store/commit_writes.ts";
-import type { OperationParts } from "../../lib/store/store_parts.ts";
+import type { Commit, CommitOptions } from "../../lib/store/arguments/commit_options.ts";
+import { CommitWrites } from "../../lib/store/commits/commit_writes.ts";
+import type { OperationParts } from "../../lib/store/parts/store_parts.ts";
 import { FrameReader, WIRE_HEADER_BYTES } from "../../lib/wire/frame.ts";
 import {
   CommitTooLargeError,

@@ -14,7 +14,7 @@ import {
   durabilityFailure,
   DurabilityLevel,
 } from "../../lib/pool/durability.ts";
-import { type OpenedPool, openPath, type PoolOptions } from "../../lib/store/open_path.ts";
+import { type OpenedPool, openPath, type PoolOptions } from "../../lib/store/opening/open_path.ts";
 import { CAMPAIGN_FACTOR, isOfThisShare, SHARE_COUNT } from "../support/campaign.ts";
 import { DurableWorld } from "../support/durable_world.ts";
 import { errorOf } from "../support/errors.ts";

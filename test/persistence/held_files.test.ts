@@ -16,7 +16,7 @@ import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { SnapshotError } from "../../lib/core/errors.ts";
-import { type OpenedPool, openPath, type PoolOptions } from "../../lib/store/open_path.ts";
+import { type OpenedPool, openPath, type PoolOptions } from "../../lib/store/opening/open_path.ts";
 import { abandonLock } from "../support/locks.ts";
 import { temporaryPath } from "../support/temporary.ts";
 

@@ -14,7 +14,7 @@ import * as assert from "uvu/assert";
 import { tryAcquireLock } from "../../lib/lock/mod.ts";
 import { type FileSystem, nodeFileSystem } from "../../lib/persistence/file_system.ts";
 import { Queue } from "../../lib/queue/mod.ts";
-import { openPathToRead, type PoolOptions } from "../../lib/store/open_path.ts";
+import { openPathToRead, type PoolOptions } from "../../lib/store/opening/open_path.ts";
 import {
   attach,
   CorruptionError,

@@ -11,8 +11,8 @@ import { openLogFile } from "../../lib/persistence/open_log.ts";
 import { Pool } from "../../lib/pool/pool.ts";
 import { attachedRing } from "../../lib/rings/ring_region.ts";
 import { claimClient, releaseClient } from "../../lib/routing/client_registry.ts";
-import { makeClientParts } from "../../lib/store/client_parts.ts";
-import { checkHandle, type StoreHandle } from "../../lib/store/handle.ts";
+import { makeClientParts } from "../../lib/store/opening/client_parts.ts";
+import { checkHandle, type StoreHandle } from "../../lib/store/parts/handle.ts";
 import type { Client } from "../../lib/client/client.ts";
 
 /** Such a client. */

@@ -12,10 +12,10 @@ import type { RemoteScanParts, ScanItems } from "../../lib/remote/calls/remote_s
 import { scanRemotely } from "../../lib/remote/calls/remote_scan.ts";
 import { RemoteWatches } from "../../lib/remote/calls/remote_watches.ts";
 import { encodeFailure } from "../../lib/gateway/carried_errors.ts";
-import type { StoreHandle } from "../../lib/store/handle.ts";
-import { StoreLifetime } from "../../lib/store/lifetime.ts";
+import type { StoreHandle } from "../../lib/store/parts/handle.ts";
+import { StoreLifetime } from "../../lib/store/parts/lifetime.ts";
 import { LocalPool } from "../../lib/store/local_pool.ts";
-import type { IterationOptions } from "../../lib/store/method_options.ts";
+import type { IterationOptions } from "../../lib/store/arguments/method_options.ts";
 import { CallServer } from "../../lib/wire/call_server.ts";
 import { FrameReader } from "../../lib/wire/frame.ts";
 import { attachClient, type AttachedClient } from "./attached_client.ts";

@@ -25,7 +25,7 @@ import {
 import { Pool } from "../../lib/pool/pool.ts";
 import { holderOf } from "../../lib/routing/ownership.ts";
 import { activeNodes } from "../../lib/routing/node_directory.ts";
-import { checkHandle } from "../../lib/store/handle.ts";
+import { checkHandle } from "../../lib/store/parts/handle.ts";
 import type { StoreHandle } from "../../mod.ts";
 
 /** What happens to a thread. */

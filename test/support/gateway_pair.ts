@@ -18,7 +18,7 @@ import { DerivationWords } from "../../lib/rings/derivation_words.ts";
 import type { ReadValue } from "../../lib/rings/response_ring.ts";
 import { Condition, Operation } from "../../lib/rings/ring_layout.ts";
 import { FrameReader } from "../../lib/wire/frame.ts";
-import type { StoreHandle } from "../../lib/store/handle.ts";
+import type { StoreHandle } from "../../lib/store/parts/handle.ts";
 import { attachClient, type AttachedClient } from "./attached_client.ts";
 import type { Random } from "./random.ts";
 

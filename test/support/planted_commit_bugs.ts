@@ -147,7 +147,7 @@ export const COMMIT_BUGS: readonly PlantedBug[] = [
   {
     name: "a key of a commit that is being made is passed over by a scan that has found its record",
     breaks: "a scan sees every key that was there all the time",
-    file: "lib/store/near_values.ts",
+    file: "lib/store/reads/near_values.ts",
     edits: [["?? reader.read(this.#key, true);", "?? false;"]],
     caughtBy: [VALUES],
   },
@@ -255,7 +255,7 @@ export const COMMIT_BUGS: readonly PlantedBug[] = [
   {
     name: "a commit waits in the queue of the key that is being updated alone",
     breaks: "I4",
-    file: "lib/store/commit_turns.ts",
+    file: "lib/store/commits/commit_turns.ts",
     edits: [[
       "this.#missingCount = keys.length;",
       "keys = keys.filter((key) => (encoder.encode(key), queues.find(encoder) !== undefined));\n    this.#missingCount = keys.length;",
@@ -266,7 +266,7 @@ export const COMMIT_BUGS: readonly PlantedBug[] = [
   {
     name: "a commit waits for the keys that its arrays hold by then",
     breaks: "I4",
-    file: "lib/store/commit_writes.ts",
+    file: "lib/store/commits/commit_writes.ts",
     edits: [[
       "const keys = keysOf(words, this.#key);",
       "const keys = completion.changes.map(({ key }) => key);",
@@ -325,7 +325,7 @@ export const COMMIT_BUGS: readonly PlantedBug[] = [
   {
     name: "a transaction does not check what it has read",
     breaks: "I4",
-    file: "lib/store/transaction.ts",
+    file: "lib/store/commits/transaction.ts",
     edits: [["commits.check(draft, key, entry?.version ?? null);", "void [key, entry];"]],
     caughtBy: [TRANSACTIONS],
     inTest: "run again when what it has read has changed",
@@ -333,7 +333,7 @@ export const COMMIT_BUGS: readonly PlantedBug[] = [
   {
     name: "what a transaction reads is of several moments",
     breaks: "I4",
-    file: "lib/store/transaction.ts",
+    file: "lib/store/commits/transaction.ts",
     edits: [["isRight = await source.check([...this.#reads.values()]);", "isRight = true;"]],
     caughtBy: [TRANSACTIONS],
     inTest: "of one moment",

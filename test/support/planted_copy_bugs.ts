@@ -7,7 +7,7 @@ import type { PlantedBug } from "./planted_bug.ts";
 
 const SCAN = "lib/cluster/store/cluster_scan.ts";
 const BACKUP = "lib/cluster/store/cluster_backup.ts";
-const RESTORE = "lib/store/pool_restore.ts";
+const RESTORE = "lib/store/opening/pool_restore.ts";
 const copies = { caughtBy: ["test/cluster/cluster_copies.test.ts"] };
 const restores = { caughtBy: ["test/api/restore.test.ts"] };
 

@@ -86,7 +86,7 @@ export const DERIVED_BUGS: readonly PlantedBug[] = [
   {
     name: "what an increment asks for is that of the next one, if it waits for an update",
     breaks: "I4",
-    file: "lib/store/derived_writes.ts",
+    file: "lib/store/writes/derived_writes.ts",
     edits: [[
       "if (this.#queues.count !== 0) this.#asked = new DerivationWords();\n    this",
       "this",

@@ -142,7 +142,7 @@ export const EVICTION_BUGS: readonly PlantedBug[] = [
   {
     name: "a slot is not cleared whose keys were all dropped",
     breaks: "I3",
-    file: "lib/store/indexed_keys.ts",
+    file: "lib/store/reads/indexed_keys.ts",
     edits: [["if (isUsed || areAllUsed) slots.push(slot);", "if (isUsed) slots.push(slot);"]],
     caughtBy: [API],
     inTest: "deleted or cleared",

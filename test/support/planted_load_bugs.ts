@@ -7,7 +7,7 @@ import type { PlantedBug } from "./planted_bug.ts";
 
 const API = "test/api/single_flight.test.ts";
 const UNIT = "test/unit/load_leases.test.ts";
-const FLIGHT = "lib/store/single_flight.ts";
+const FLIGHT = "lib/store/writes/single_flight.ts";
 const LEASES = "lib/routing/load_leases.ts";
 
 /** Bugs by which a value is loaded twice, or never. */
@@ -72,7 +72,7 @@ export const LOAD_BUGS: readonly PlantedBug[] = [
   {
     name: "a namespace does not know of the loads of its store",
     breaks: "I4",
-    file: "lib/store/key_access.ts",
+    file: "lib/store/operations/key_access.ts",
     edits: [[
       ": outer.flights.within(parts, reads, this.writes);",
       ": new SingleFlight(parts, reads, this.writes);",

@@ -12,7 +12,7 @@ export const MOMENT_BUGS: readonly PlantedBug[] = [
   {
     name: "a key that has changed between two readings counts as unchanged",
     breaks: "I4",
-    file: "lib/store/consistent_reads.ts",
+    file: "lib/store/reads/consistent_reads.ts",
     edits: [[
       "return found.version === again.version && found.expiresAtMs === again.expiresAtMs;",
       "return found.expiresAtMs === again.expiresAtMs;",
@@ -23,7 +23,7 @@ export const MOMENT_BUGS: readonly PlantedBug[] = [
   {
     name: "a key that came and went between two readings counts as absent",
     breaks: "I4",
-    file: "lib/store/absence.ts",
+    file: "lib/store/reads/absence.ts",
     edits: [[
       "before.versionLow === after.versionLow && before.versionHigh === after.versionHigh;",
       "before.versionHigh === after.versionHigh;",
@@ -34,7 +34,7 @@ export const MOMENT_BUGS: readonly PlantedBug[] = [
   {
     name: "a key that is being put while its place is looked at counts as absent",
     breaks: "I4",
-    file: "lib/store/absence.ts",
+    file: "lib/store/reads/absence.ts",
     edits: [
       ["return (before.lock & HOLDER_MASK) === 0 && before.owner", "return before.owner"],
       ["before.lock === (after.lock & ~HOLDER_MASK)", "(before.lock ^ after.lock) >= 0"],
@@ -45,7 +45,7 @@ export const MOMENT_BUGS: readonly PlantedBug[] = [
   {
     name: "a reader that is not let through reads without a pause",
     breaks: "I4",
-    file: "lib/store/consistent_reads.ts",
+    file: "lib/store/reads/consistent_reads.ts",
     edits: [[
       "return whilePaused(this.#pool, AGENT_READER, () => this.#readTwice(keys, undefined), options);",
       "return this.#readTwice(keys, undefined);",

@@ -107,7 +107,7 @@ export const NEAR_BUGS: readonly PlantedBug[] = [
   {
     name: "certificates without a secret are enough",
     breaks: "who is reached",
-    file: "lib/store/cluster_options.ts",
+    file: "lib/store/options/cluster_options.ts",
     edits: [[
       "near: near && (security.tls === undefined || security.secret !== undefined),",
       "near,",

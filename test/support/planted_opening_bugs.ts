@@ -10,8 +10,8 @@ const REUSE_TEST = "test/api/reused_stores.test.ts";
 const UNLOCKED_READ = "lib/persistence/unlocked_read.ts";
 const LOCK_FILE = "lib/persistence/lock_file.ts";
 const OPEN = "lib/store/open_store.ts";
-const REUSED = "lib/store/reused_stores.ts";
-const FLIGHT = "lib/store/single_flight.ts";
+const REUSED = "lib/store/opening/reused_stores.ts";
+const FLIGHT = "lib/store/writes/single_flight.ts";
 
 /**
  * Bugs by which a reader writes, reads two moments, or reads what another one writes, and by which a

@@ -25,14 +25,14 @@ export const ORDER_BUGS: readonly PlantedBug[] = [
   {
     name: "listeners are called in the middle of an operation",
     breaks: "I5",
-    file: "lib/store/events.ts",
+    file: "lib/store/parts/events.ts",
     edits: [["void soon.then(() => this.#dispatch());", "this.#dispatch();"]],
     caughtBy: [QUEUES],
   },
   {
     name: "a value that waits behind an update is overwritten by the next one that is encoded",
     breaks: "I4",
-    file: "lib/store/writes.ts",
+    file: "lib/store/writes/writes.ts",
     edits: [[
       "bytes: new Uint8Array(bytes.subarray(start, end)),",
       "bytes: bytes.subarray(start, end),",

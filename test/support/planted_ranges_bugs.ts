@@ -92,7 +92,7 @@ export const RANGES_BUGS: readonly PlantedBug[] = [
   {
     name: "the first record is left out when the keys are ordered",
     breaks: "the order has all keys of the index",
-    file: "lib/store/ordered_pool.ts",
+    file: "lib/store/opening/ordered_pool.ts",
     edits: [["for (let i = 0; i < length; i++)", "for (let i = 1; i < length; i++)"]],
     caughtBy: [TABLES],
     inTest: "at once",
@@ -100,7 +100,7 @@ export const RANGES_BUGS: readonly PlantedBug[] = [
   {
     name: "gt includes its bound",
     breaks: "the meaning of ranges",
-    file: "lib/store/key_range.ts",
+    file: "lib/store/arguments/key_range.ts",
     edits: [['name === "gt" || name === "lte"', 'name === "lte"']],
     caughtBy: [RANGE, API],
     inTest: "",
@@ -108,21 +108,21 @@ export const RANGES_BUGS: readonly PlantedBug[] = [
   {
     name: "of two lower bounds the last one counts",
     breaks: "the meaning of ranges",
-    file: "lib/store/key_range.ts",
+    file: "lib/store/arguments/key_range.ts",
     edits: [["if (compareBytes(end, from) > 0) from = end;", "from = end;"]],
     caughtBy: [RANGE],
   },
   {
     name: "a prefix ends at its last byte plus one, also when that is 0xff",
     breaks: "the meaning of prefixes",
-    file: "lib/store/key_range.ts",
+    file: "lib/store/arguments/key_range.ts",
     edits: [["prefix.findLastIndex((byte) => byte < 0xff)", "prefix.length - 1"]],
     caughtBy: [RANGE],
   },
   {
     name: "the prefix of a namespace is a key of the namespace",
     breaks: "the meaning of namespaces",
-    file: "lib/store/key_range.ts",
+    file: "lib/store/arguments/key_range.ts",
     edits: [["given.length === 0 ? nextBytes(prefix) : whole", "whole"]],
     caughtBy: [RANGE, API],
     inTest: "namespace",
@@ -130,7 +130,7 @@ export const RANGES_BUGS: readonly PlantedBug[] = [
   {
     name: "bounds in a namespace are those of the store",
     breaks: "the meaning of namespaces",
-    file: "lib/store/key_range.ts",
+    file: "lib/store/arguments/key_range.ts",
     edits: [["const bound = joinBytes(prefix, boundOf", "const bound = joinBytes(NONE, boundOf"]],
     caughtBy: [RANGE],
     inTest: "namespace",
@@ -138,7 +138,7 @@ export const RANGES_BUGS: readonly PlantedBug[] = [
   {
     name: "an iteration goes on behind its limit",
     breaks: "the meaning of limit",
-    file: "lib/store/near_scan.ts",
+    file: "lib/store/reads/near_scan.ts",
     edits: [["if (item !== undefined) this.#left -= 1;", ""]],
     caughtBy: ["test/api/ranges.test.ts"],
     inTest: "limit",
@@ -146,7 +146,7 @@ export const RANGES_BUGS: readonly PlantedBug[] = [
   {
     name: "a step of an iteration does not wait for the one before it",
     breaks: "a scan that is left gives what it was asked for",
-    file: "lib/store/near_scan.ts",
+    file: "lib/store/reads/near_scan.ts",
     edits: [[
       "if (this.#waiting !== undefined) return this.#afterWaiting(() => this.#stepWaiting());",
       "",
@@ -157,14 +157,14 @@ export const RANGES_BUGS: readonly PlantedBug[] = [
   {
     name: "a walk takes the encoder of another key for its own",
     breaks: "the value is that of the key",
-    file: "lib/store/near_reads.ts",
+    file: "lib/store/reads/near_reads.ts",
     edits: [["this.#key.keyIn(found);", "this.#key.key;"]],
     caughtBy: [MODEL],
   },
   {
     name: "a cursor is given to two walks at one time",
     breaks: "scans do not disturb each other",
-    file: "lib/store/key_walk.ts",
+    file: "lib/store/reads/key_walk.ts",
     edits: [["this.#free.pop() ??", "this.#free.at(-1) ??"]],
     caughtBy: [API],
     inTest: "several at once",
@@ -202,7 +202,7 @@ export const RANGES_BUGS: readonly PlantedBug[] = [
   {
     name: "an item that was made ahead is yielded whatever its key holds by now",
     breaks: "the value is that of the moment",
-    file: "lib/store/items_ahead.ts",
+    file: "lib/store/reads/items_ahead.ts",
     edits: [["item !== undefined && this.#maker.read(cursor.key) ? item : undefined", "item"]],
     caughtBy: [API],
     inTest: "of the moment",
@@ -218,14 +218,14 @@ export const RANGES_BUGS: readonly PlantedBug[] = [
   {
     name: "items that were made ahead are those of the batch before",
     breaks: "the value is that of the key",
-    file: "lib/store/items_ahead.ts",
+    file: "lib/store/reads/items_ahead.ts",
     edits: [["if (cursor.batch !== this.#batch)", "if (this.#batch === 0)"]],
     caughtBy: [MODEL],
   },
   {
     name: "a scan does not wait for what its thread has issued for a key ahead",
     breaks: "a scan sees what its own thread has issued for a key before it comes there",
-    file: "lib/store/near_reads.ts",
+    file: "lib/store/reads/near_reads.ts",
     edits: [[
       "this.#queues.count !== 0 || (this.#client.pendingCount !== 0 && this.#client.isSlotPending(slot)),",
       "false && slot > 0,",

@@ -9,7 +9,7 @@ const VALUES = "lib/cluster/shared/shared_values.ts";
 const READS = "lib/cluster/shared/shared_reads.ts";
 const NODE = "lib/cluster/node/cluster_node.ts";
 const MOVES = "lib/cluster/node/slot_moves.ts";
-const REQUESTED = "lib/store/requested_reads.ts";
+const REQUESTED = "lib/store/reads/requested_reads.ts";
 const caughtBy = ["test/cluster/cluster_shared.test.ts"];
 const breaks = "I4";
 

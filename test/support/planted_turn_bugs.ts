@@ -29,7 +29,7 @@ export const TURN_BUGS: readonly PlantedBug[] = [
   {
     name: "a put is made in the call before what its key waits for",
     breaks: "I4",
-    file: "lib/store/writes.ts",
+    file: "lib/store/writes/writes.ts",
     edits: [[
       "this.#queues.has(this.#key) ? NOT_AT_ONCE : this.#client.own.putFirst(draft);",
       "this.#client.own.putFirst(draft);",
@@ -39,7 +39,7 @@ export const TURN_BUGS: readonly PlantedBug[] = [
   {
     name: "a small batch stops in the middle when the turn has lasted",
     breaks: "I4",
-    file: "lib/store/batches.ts",
+    file: "lib/store/arguments/batches.ts",
     edits: [[
       "if (issuedCount < TAKEN_IN_CALL_MIN || !(isLong || client.isCrowded))",
       "if (!(isLong || client.isCrowded))",
@@ -58,7 +58,7 @@ export const TURN_BUGS: readonly PlantedBug[] = [
   {
     name: "flush does not wait for what a batch has not issued",
     breaks: "I4",
-    file: "lib/store/batches.ts",
+    file: "lib/store/arguments/batches.ts",
     edits: [[
       "const operation = client.begin();",
       "const operation = client.begin(); client.end(operation);",
@@ -72,7 +72,7 @@ export const TURN_BUGS: readonly PlantedBug[] = [
   {
     name: "a delayed read has ended for flush before it has",
     breaks: "I4",
-    file: "lib/store/near_reads.ts",
+    file: "lib/store/reads/near_reads.ts",
     edits: [[
       "await loopTurn.next(); client.end(operation); return result;",
       "client.end(operation); await loopTurn.next(); return result;",
@@ -83,7 +83,7 @@ export const TURN_BUGS: readonly PlantedBug[] = [
   {
     name: "clear passes over slots of which operations are on their way",
     breaks: "I4",
-    file: "lib/store/indexed_keys.ts",
+    file: "lib/store/reads/indexed_keys.ts",
     edits: [["|| client.isSlotPending(slot)", ""]],
     caughtBy: [ITERATION],
     inTest: "clear",

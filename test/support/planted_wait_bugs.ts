@@ -99,7 +99,7 @@ export const WAIT_BUGS: readonly PlantedBug[] = [
   {
     name: "an attached thread does not notice that the host's thread was ended",
     breaks: "I14",
-    file: "lib/store/attached_thread.ts",
+    file: "lib/store/opening/attached_thread.ts",
     edits: [["if (host.hasEnded())", "if (host === undefined)"]],
     caughtBy: [HOST_TEST],
     inTest: "near store end when its host ends by terminate",

@@ -160,14 +160,14 @@ export const WATCH_BUGS: readonly PlantedBug[] = [
   {
     name: "what has expired is not looked at when its time has come",
     breaks: "I13",
-    file: "lib/store/watch.ts",
+    file: "lib/store/watches/watch.ts",
     edits: [["if (changesAtMs !== Infinity) {", "if (changesAtMs < 0) {"]],
     caughtBy: ["test/unit/key_watch.test.ts"],
   },
   {
     name: "a consumer goes on at the first of the keys that have changed together",
     breaks: "what is found together is delivered together",
-    file: "lib/store/watch.ts",
+    file: "lib/store/watches/watch.ts",
     edits: [["runMicrotask(this.#goOn);", "this.#goOn();"]],
     caughtBy: ["test/unit/key_watch.test.ts"],
     inTest: "is delivered together",
@@ -175,7 +175,7 @@ export const WATCH_BUGS: readonly PlantedBug[] = [
   {
     name: "a key that is found again after it has expired is delivered in its old state",
     breaks: "I13",
-    file: "lib/store/key_watch.ts",
+    file: "lib/store/watches/key_watch.ts",
     edits: [["if (entry.version <= highest) return false;", ""]],
     caughtBy: ["test/unit/key_watch.test.ts"],
   },

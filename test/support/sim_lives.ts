@@ -49,7 +49,7 @@ import { occupiedBytesTotal } from "../../lib/pool/segment_tails.ts";
 import { SpaceBudget } from "../../lib/pool/space_budget.ts";
 import { RequestConsumer } from "../../lib/rings/request_consumer.ts";
 import { Condition, createRing, type RingHandle, Status } from "../../lib/rings/ring_layout.ts";
-import { orderInSteps } from "../../lib/store/ordered_pool.ts";
+import { orderInSteps } from "../../lib/store/opening/ordered_pool.ts";
 import { initialiseOwner, loadOwner, ownerOf, tryMoveSlot } from "../../lib/routing/ownership.ts";
 import { MemoryDisk } from "./memory_disk.ts";
 import { Random } from "./random.ts";

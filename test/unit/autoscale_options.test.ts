@@ -6,9 +6,12 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { InvalidOptionError } from "../../lib/core/errors.ts";
-import { type AutoscaleOptions, resolveAutoscale } from "../../lib/store/autoscale_options.ts";
-import type { OpenOptions } from "../../lib/store/options.ts";
-import { resolveOptions } from "../../lib/store/resolved_options.ts";
+import {
+  type AutoscaleOptions,
+  resolveAutoscale,
+} from "../../lib/store/options/autoscale_options.ts";
+import type { OpenOptions } from "../../lib/store/options/options.ts";
+import { resolveOptions } from "../../lib/store/options/resolved_options.ts";
 import { assertThrows } from "../support/errors.ts";
 import { SETTINGS } from "../support/statistics_windows.ts";
 

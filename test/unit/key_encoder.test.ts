@@ -9,7 +9,7 @@ import { InvalidKeyError } from "../../lib/core/errors.ts";
 import { halfSipHash13 } from "../../lib/core/half_sip_hash.ts";
 import { type Key, keyBehind, KeyEncoder } from "../../lib/core/key_encoder.ts";
 import { KEY_TYPE_NUMBERS } from "../../lib/core/key_types.ts";
-import { joinKeys, PrefixedKeyEncoder } from "../../lib/store/prefixed_keys.ts";
+import { joinKeys, PrefixedKeyEncoder } from "../../lib/store/arguments/prefixed_keys.ts";
 import { assertThrows, type Refusal } from "../support/errors.ts";
 import { seeded } from "../support/random.ts";
 

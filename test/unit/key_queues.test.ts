@@ -11,7 +11,7 @@ import { type CustomCodec, InvalidArgumentError, open, type Store } from "../../
 import { KeyQueues } from "../../lib/client/key_queues.ts";
 import { SyncCompletions } from "../../lib/client/completions.ts";
 import { KeyEncoder } from "../../lib/core/key_encoder.ts";
-import { StoreEvents } from "../../lib/store/events.ts";
+import { StoreEvents } from "../../lib/store/parts/events.ts";
 import { errorOf } from "../support/errors.ts";
 
 const SMALL = { capacity: "1MiB", segmentBytes: "16KiB", ringBytes: "8KiB" } as const;

@@ -5,7 +5,7 @@
  */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { compareBytes, isEmptyRange, rangeOf } from "../../lib/store/key_range.ts";
+import { compareBytes, isEmptyRange, rangeOf } from "../../lib/store/arguments/key_range.ts";
 import type { RangeOptions } from "../../mod.ts";
 import { seeded } from "../support/random.ts";
 import { compareKeys, hardKeys, randomRange, select } from "../support/range_model.ts";

@@ -11,7 +11,7 @@ import { RangeCursor } from "../../lib/ordered/range_cursor.ts";
 import { addOrderedIndex } from "../../lib/ordered/ordered_index.ts";
 import { checkOrderedIndex } from "../../lib/ordered/tree_check.ts";
 import type { Pool } from "../../lib/pool/pool.ts";
-import { orderInSteps } from "../../lib/store/ordered_pool.ts";
+import { orderInSteps } from "../../lib/store/opening/ordered_pool.ts";
 import { type FixtureSizes, hashIn, PoolFixture } from "../support/pool_fixture.ts";
 import { type Random, seeded } from "../support/random.ts";
 import { compareKeys, hardKeys } from "../support/range_model.ts";

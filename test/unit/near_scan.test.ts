@@ -8,9 +8,9 @@ import { setTimeout } from "node:timers/promises";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { KeyEncoder } from "../../lib/core/key_encoder.ts";
-import type { KeyRange } from "../../lib/store/key_range.ts";
-import type { KeyWalk } from "../../lib/store/key_walk.ts";
-import { Scan, type ScanParts, type ScanPlan, SyncScan } from "../../lib/store/near_scan.ts";
+import type { KeyRange } from "../../lib/store/arguments/key_range.ts";
+import type { KeyWalk } from "../../lib/store/reads/key_walk.ts";
+import { Scan, type ScanParts, type ScanPlan, SyncScan } from "../../lib/store/reads/near_scan.ts";
 
 const NONE = new Uint8Array(0);
 const DONE = { done: true, value: undefined };

@@ -20,9 +20,9 @@ import { AGENT_COMMIT_STATE, GENERATIONS } from "../../lib/pool/control_layout.t
 import { OperationCounters } from "../../lib/pool/operation_counters.ts";
 import { FoundKey } from "../../lib/ordered/found_key.ts";
 import type { IndexPlace } from "../../lib/index/one_sided_reader.ts";
-import type { KeyWalk } from "../../lib/store/key_walk.ts";
-import { NearValues } from "../../lib/store/near_values.ts";
-import type { ReadParts } from "../../lib/store/store_parts.ts";
+import type { KeyWalk } from "../../lib/store/reads/key_walk.ts";
+import { NearValues } from "../../lib/store/reads/near_values.ts";
+import type { ReadParts } from "../../lib/store/parts/store_parts.ts";
 import { PoolFixture } from "../support/pool_fixture.ts";
 
 const AGENT = 0;

@@ -7,7 +7,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { CAPACITY_BYTES_MAX, CAPACITY_BYTES_MIN } from "../../lib/core/limits.ts";
 import { liveBytesMax } from "../../lib/pool/space_budget.ts";
-import { sizesOf } from "../../lib/store/pool_sizes.ts";
+import { sizesOf } from "../../lib/store/arguments/pool_sizes.ts";
 
 const KIB = 1024;
 const MIB = 1024 * KIB;

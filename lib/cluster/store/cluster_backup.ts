@@ -29,9 +29,9 @@ import { monotonicMs } from "../../core/runtime.ts";
 import type { ValueDecoder } from "../../codec/codec.ts";
 import type { SnapshotReport } from "../../persistence/snapshot_writer.ts";
 import { decodePage } from "../../remote/calls/key_page.ts";
-import type { BackupOptions } from "../../store/copy_options.ts";
-import type { PutEntry } from "../../store/method_options.ts";
-import type { OpenOptions } from "../../store/options.ts";
+import type { BackupOptions } from "../../store/arguments/copy_options.ts";
+import type { PutEntry } from "../../store/arguments/method_options.ts";
+import type { OpenOptions } from "../../store/options/options.ts";
 import type { Store } from "../../store/store.ts";
 import type { ListedEntry } from "../../wire/entry_list.ts";
 import type { ClusterScan } from "./cluster_scan.ts";
@@ -98,7 +98,7 @@ export async function backUpCluster<V>(
 /** Refuses a directory before everything is copied that cannot be written then. */
 async function assertUsable(directory: string): Promise<void> {
   const { createPoolDirectory, inspectPoolDirectory, nodeFileSystem, resolve } = await import(
-    "../../store/path_modules.ts"
+    "../../store/opening/path_modules.ts"
   );
   const path = resolve(directory);
   if (inspectPoolDirectory(nodeFileSystem, path)) {

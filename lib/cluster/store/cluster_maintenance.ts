@@ -3,10 +3,10 @@
  *
  * @module
  */
-import type { StoreMaintenance } from "../../store/maintenance.ts";
+import type { StoreMaintenance } from "../../store/maintenance/maintenance.ts";
 import { StoreClosedError } from "../../core/errors.ts";
 import type { SnapshotReport } from "../../persistence/snapshot_writer.ts";
-import type { BackupOptions } from "../../store/copy_options.ts";
+import type { BackupOptions } from "../../store/arguments/copy_options.ts";
 import type { KeptAgent } from "../agent/kept_agent.ts";
 import type { ClusterClient } from "./cluster_client.ts";
 import { notInCluster } from "./refusals.ts";

@@ -7,7 +7,7 @@
 import type { ClusterPicture, NodeFigures, PicturedNode } from "../../core/cluster_figures.ts";
 import { isDinomoError } from "../../core/any_error.ts";
 import { sleep, startTimer } from "../../core/runtime.ts";
-import type { ClusterStats } from "../../store/stats.ts";
+import type { ClusterStats } from "../../store/figures/stats.ts";
 import type { ClusterCarrier } from "../client/cluster_carrier.ts";
 import { askOnce } from "../client/node_peers.ts";
 import { FrameError } from "../../wire/frame.ts";

@@ -6,10 +6,10 @@
 import type { Key } from "../../core/key_encoder.ts";
 import type { RemoteScanParts } from "../../remote/calls/remote_scan.ts";
 import { RemoteReads } from "../../remote/remote_reads.ts";
-import { isConsistent } from "../../store/arguments.ts";
-import type { Entry } from "../../store/entry.ts";
-import type { ReadManyOptions } from "../../store/method_options.ts";
-import type { ReadParts } from "../../store/store_parts.ts";
+import { isConsistent } from "../../store/arguments/arguments.ts";
+import type { Entry } from "../../store/arguments/entry.ts";
+import type { ReadManyOptions } from "../../store/arguments/method_options.ts";
+import type { ReadParts } from "../../store/parts/store_parts.ts";
 import type { ClusterClient } from "./cluster_client.ts";
 import { ClusterScan } from "./cluster_scan.ts";
 import { notBlocking, notInCluster } from "./refusals.ts";

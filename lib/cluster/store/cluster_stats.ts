@@ -6,7 +6,7 @@
 import type { NodeLoads } from "../../core/cluster_figures.ts";
 import { SLOT_COUNT } from "../../core/limits.ts";
 import { RECORD_KEY } from "../../log/record_layout.ts";
-import type { ClusterStats, StoreStats } from "../../store/stats.ts";
+import type { ClusterStats, StoreStats } from "../../store/figures/stats.ts";
 import type { OwnerView } from "../client/owner_view.ts";
 
 /** The nodes of a cluster, as a thread knows them. */

@@ -28,7 +28,7 @@ import { SLOT_SHIFT, WATCH_CREDIT_BYTES } from "../../core/limits.ts";
 import type { Timer } from "../../core/runtime.ts";
 import { FarWatches } from "../../remote/calls/far_watches.ts";
 import { decodeChanges, decodeParts } from "../../watch/watch_items.ts";
-import type { StoreLifetime } from "../../store/lifetime.ts";
+import type { StoreLifetime } from "../../store/parts/lifetime.ts";
 import type { HubWatch } from "../../watch/watch_source.ts";
 import { encodeCall } from "../network/node_calls.ts";
 import { hashOf } from "../node/key_table.ts";

@@ -13,29 +13,35 @@ import { SLOT_COUNT } from "../../core/limits.ts";
 import { loopTurn } from "../../core/loop_turn.ts";
 import type { Pool } from "../../pool/pool.ts";
 import type { ReadValue } from "../../rings/response_ring.ts";
-import type { AbortOptions } from "../../store/abort.ts";
-import { type AbsenceMark, markAbsence } from "../../store/absence.ts";
-import { isConsistent, keysOfMoment, ownKey, ownKeys, passOver } from "../../store/arguments.ts";
+import type { AbortOptions } from "../../store/arguments/abort.ts";
+import { type AbsenceMark, markAbsence } from "../../store/reads/absence.ts";
+import {
+  isConsistent,
+  keysOfMoment,
+  ownKey,
+  ownKeys,
+  passOver,
+} from "../../store/arguments/arguments.ts";
 import type {
   IterationOptions,
   IterationSyncOptions,
   ReadManyOptions,
   ReadManySyncOptions,
   ReadOptions,
-} from "../../store/method_options.ts";
+} from "../../store/arguments/method_options.ts";
 import {
   type Found,
   isOfOneMoment,
   lookUntilFound,
   lookUntilFoundSync,
-} from "../../store/consistent_reads.ts";
-import { type Entry, entryOf } from "../../store/entry.ts";
-import type { IndexedKeys } from "../../store/indexed_keys.ts";
-import type { StoreLifetime } from "../../store/lifetime.ts";
-import type { StoreReads } from "../../store/reads.ts";
-import { RequestedReads } from "../../store/requested_reads.ts";
-import type { ReadParts } from "../../store/store_parts.ts";
-import type { PendingRead } from "../../store/update_turn.ts";
+} from "../../store/reads/consistent_reads.ts";
+import { type Entry, entryOf } from "../../store/arguments/entry.ts";
+import type { IndexedKeys } from "../../store/reads/indexed_keys.ts";
+import type { StoreLifetime } from "../../store/parts/lifetime.ts";
+import type { StoreReads } from "../../store/reads/reads.ts";
+import { RequestedReads } from "../../store/reads/requested_reads.ts";
+import type { ReadParts } from "../../store/parts/store_parts.ts";
+import type { PendingRead } from "../../store/arguments/update_turn.ts";
 import { ReadCompletion, type RoutedReads } from "../client/routed_reads.ts";
 import { FarScan } from "./far_scan.ts";
 import { LogMerge } from "./log_merge.ts";
@@ -310,7 +316,7 @@ export class FarStoreReads<V> implements StoreReads<V> {
     });
   }
 
-  /** Reads some keys twice; undefined if something changed: see store/consistent_reads.ts. */
+  /** Reads some keys twice; undefined if something changed: see store/reads/consistent_reads.ts. */
   async #look(
     keys: readonly Key[],
     options: AbortOptions | undefined,

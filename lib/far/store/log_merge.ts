@@ -13,8 +13,8 @@ import { monotonicMs, sleep } from "../../core/runtime.ts";
 import type { Pool } from "../../pool/pool.ts";
 import { nodeOfAgent, NodeState, nodeStateOf } from "../../routing/node_directory.ts";
 import { loadOwner, ownerOf } from "../../routing/ownership.ts";
-import type { StoreLifetime } from "../../store/lifetime.ts";
-import type { ReadParts } from "../../store/store_parts.ts";
+import type { StoreLifetime } from "../../store/parts/lifetime.ts";
+import type { ReadParts } from "../../store/parts/store_parts.ts";
 import { hasUnmerged } from "../log/log_merger.ts";
 import { unaskedLogs } from "../log/unasked_logs.ts";
 

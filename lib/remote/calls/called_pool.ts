@@ -4,7 +4,7 @@
  * @module
  */
 import { InvalidArgumentError } from "../../core/errors.ts";
-import type { DirectPool } from "../../store/used_pool.ts";
+import type { DirectPool } from "../../store/parts/used_pool.ts";
 import type { WatchSource } from "../../watch/watch_source.ts";
 import { type CallRequest, decodeRequest, type HostRequest } from "./call_requests.ts";
 import { watchChanges, watchParts } from "../../watch/called_watches.ts";

@@ -5,7 +5,7 @@
  */
 import { TooManyWatchersError } from "../../core/errors.ts";
 import { WATCHES_MAX } from "../../core/limits.ts";
-import type { StoreLifetime } from "../../store/lifetime.ts";
+import type { StoreLifetime } from "../../store/parts/lifetime.ts";
 import type { HubWatch, WatchSource } from "../../watch/watch_source.ts";
 
 /** Tells watches of what others say. */

@@ -7,10 +7,10 @@
 import { encodeTagged } from "../../codec/tagged_bytes.ts";
 import { InvalidArgumentError, UnavailableError } from "../../core/errors.ts";
 import { CALL_BYTES_MAX } from "../../core/limits.ts";
-import { EVENT_TYPES, type StoreEvent, type StoreEventType } from "../../store/events.ts";
+import { EVENT_TYPES, type StoreEvent, type StoreEventType } from "../../store/parts/events.ts";
 import type { ClusterPicture } from "../../core/cluster_figures.ts";
-import type { PoolPicture } from "../../store/pool_picture.ts";
-import type { StoreStats } from "../../store/stats.ts";
+import type { PoolPicture } from "../../store/figures/pool_picture.ts";
+import type { StoreStats } from "../../store/figures/stats.ts";
 import { CallClient } from "../../wire/call_client.ts";
 import { CallServer } from "../../wire/call_server.ts";
 import { FrameReader } from "../../wire/frame.ts";

@@ -1,5 +1,5 @@
 /**
- * Reads keys as of one moment, for another process: see store/consistent_reads.ts.
+ * Reads keys as of one moment, for another process: see store/reads/consistent_reads.ts.
  *
  * @module
  */
@@ -7,8 +7,8 @@ import { InvalidArgumentError } from "../../core/errors.ts";
 import { KeyEncoder, keyOf } from "../../core/key_encoder.ts";
 import { CONSISTENT_KEYS_MAX, MOMENT_BYTES_MAX, PAGE_BYTES } from "../../core/limits.ts";
 import { loopTurn } from "../../core/loop_turn.ts";
-import { lookUntilFound, NearMoment } from "../../store/consistent_reads.ts";
-import type { DirectPool } from "../../store/used_pool.ts";
+import { lookUntilFound, NearMoment } from "../../store/reads/consistent_reads.ts";
+import type { DirectPool } from "../../store/parts/used_pool.ts";
 import { decodeEntries, EntryListWriter } from "../../wire/entry_list.ts";
 
 /**

@@ -3,7 +3,11 @@
  *
  * @module
  */
-import { isEventType, type StoreEventDetails, type StoreEventType } from "../../store/events.ts";
+import {
+  isEventType,
+  type StoreEventDetails,
+  type StoreEventType,
+} from "../../store/parts/events.ts";
 import { FrameError } from "../../wire/frame.ts";
 import { ConnectionEndedError, type RemoteCalls } from "../remote_calls.ts";
 import { decodeTagged } from "../../codec/tagged_bytes.ts";

@@ -6,7 +6,7 @@
  */
 import type { Key } from "../../core/key_encoder.ts";
 import type { ReadValue } from "../../rings/response_ring.ts";
-import type { IterationOptions, ReadOptions } from "../../store/method_options.ts";
+import type { IterationOptions, ReadOptions } from "../../store/arguments/method_options.ts";
 import type { ListedEntry } from "../../wire/entry_list.ts";
 import { type RemoteScanParts, scanRemotely } from "./remote_scan.ts";
 

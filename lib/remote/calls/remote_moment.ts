@@ -4,7 +4,7 @@
  * @module
  */
 import type { Key, KeyEncoder } from "../../core/key_encoder.ts";
-import type { Found } from "../../store/consistent_reads.ts";
+import type { Found } from "../../store/reads/consistent_reads.ts";
 import { FrameError } from "../../wire/frame.ts";
 import { decodeEntries, EntryListWriter } from "../../wire/entry_list.ts";
 import type { RemoteCalls } from "../remote_calls.ts";

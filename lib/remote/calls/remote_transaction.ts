@@ -8,10 +8,10 @@ import type { Client } from "../../client/client.ts";
 import type { Slot } from "../../core/brands.ts";
 import type { Key, KeyEncoder } from "../../core/key_encoder.ts";
 import { SLOT_SHIFT } from "../../core/limits.ts";
-import type { Found } from "../../store/consistent_reads.ts";
-import type { Entry } from "../../store/entry.ts";
-import type { StoreLifetime } from "../../store/lifetime.ts";
-import type { KeyRead, ReadKeys, TransactionReads } from "../../store/transaction_reads.ts";
+import type { Found } from "../../store/reads/consistent_reads.ts";
+import type { Entry } from "../../store/arguments/entry.ts";
+import type { StoreLifetime } from "../../store/parts/lifetime.ts";
+import type { KeyRead, ReadKeys, TransactionReads } from "../../store/reads/transaction_reads.ts";
 import type { RemoteCalls } from "../remote_calls.ts";
 import { readAtOneMoment } from "./remote_moment.ts";
 

@@ -17,7 +17,7 @@
  * @module
  */
 import { WATCH_CREDIT_BYTES } from "../../core/limits.ts";
-import type { StoreLifetime } from "../../store/lifetime.ts";
+import type { StoreLifetime } from "../../store/parts/lifetime.ts";
 import type { HubWatch } from "../../watch/watch_source.ts";
 import { ConnectionEndedError, type RemoteCalls } from "../remote_calls.ts";
 import type { CallRequest } from "./call_requests.ts";

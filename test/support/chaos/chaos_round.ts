@@ -8,7 +8,7 @@ import { rmSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
 import { inspect } from "node:util";
 import { Pool } from "../../../lib/pool/pool.ts";
-import { checkHandle } from "../../../lib/store/handle.ts";
+import { checkHandle } from "../../../lib/store/parts/handle.ts";
 import {
   type Durability,
   type NodeRecovery,

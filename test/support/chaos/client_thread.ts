@@ -6,7 +6,7 @@
 import process from "node:process";
 import { workerData } from "node:worker_threads";
 import { Pool } from "../../../lib/pool/pool.ts";
-import { checkHandle } from "../../../lib/store/handle.ts";
+import { checkHandle } from "../../../lib/store/parts/handle.ts";
 import { attach, type StoreHandle } from "../../../mod.ts";
 import { HistoryRecorder } from "../linearizability/history_recorder.ts";
 import type { HistoryTape } from "../linearizability/history_tape.ts";

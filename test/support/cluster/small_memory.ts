@@ -6,7 +6,7 @@
  */
 import type { IndexOptions } from "../../../lib/cluster/index/index_keeper.ts";
 import { openCluster } from "../../../lib/cluster/store/open_cluster.ts";
-import { resolveOptions } from "../../../lib/store/resolved_options.ts";
+import { resolveOptions } from "../../../lib/store/options/resolved_options.ts";
 import { type ClusterOptions, open, type Store } from "../../../mod.ts";
 
 const INDEX: Partial<IndexOptions> = {

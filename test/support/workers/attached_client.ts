@@ -11,7 +11,7 @@ import { sleepSync } from "../../../lib/core/sleep_sync.ts";
 import { Executor } from "../../../lib/agent/executor.ts";
 import { AGENT_EXECUTOR } from "../../../lib/pool/control_layout.ts";
 import { Pool } from "../../../lib/pool/pool.ts";
-import { checkHandle } from "../../../lib/store/handle.ts";
+import { checkHandle } from "../../../lib/store/parts/handle.ts";
 import { hookAtomics } from "../sim_atomics.ts";
 import type { ThreadOrder } from "../attached_thread.ts";
 

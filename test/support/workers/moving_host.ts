@@ -11,7 +11,7 @@ import { SLOT_SHIFT } from "../../../lib/core/limits.ts";
 import { OWNER_TABLE } from "../../../lib/pool/control_layout.ts";
 import { Pool } from "../../../lib/pool/pool.ts";
 import { loadOwner, MOVING } from "../../../lib/routing/ownership.ts";
-import { checkHandle } from "../../../lib/store/handle.ts";
+import { checkHandle } from "../../../lib/store/parts/handle.ts";
 import { open, type OpenOptions } from "../../../mod.ts";
 
 /** What the thread is started with. */
