@@ -8,7 +8,6 @@ import process from "node:process";
 import { parseArgs } from "node:util";
 import { type Runtime, RUNTIMES } from "../scripts/runtimes.ts";
 import { PEER_ADAPTERS } from "./peers/all.ts";
-import type { SectionId } from "./report/results.ts";
 import { BASIC_WORKLOADS, YCSB_WORKLOADS } from "./workloads/catalogue.ts";
 
 export type Size = "smoke" | "quick" | "full";
@@ -72,7 +71,9 @@ export const PLANS: Record<Size, Plan> = {
   },
 };
 
-export const SECTION_IDS: readonly SectionId[] = ["basic", "ycsb", "growth", "scale", "memory"];
+export const SECTION_IDS = ["basic", "ycsb", "growth", "scale", "memory"] as const;
+
+export type SectionId = (typeof SECTION_IDS)[number];
 
 const SIZES = Object.keys(PLANS) as Size[];
 

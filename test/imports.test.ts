@@ -1,5 +1,6 @@
 /**
- * Imports go one way: a folder of lib/ uses those below it in the table, and no two files import each other, by whatever way.
+ * Imports go one way: a folder of lib/ uses those below it in the table, and no two files import each
+ * other, by whatever way.
  *
  * @module
  */
@@ -10,8 +11,9 @@ import * as assert from "uvu/assert";
 import { PROJECT_ROOT } from "../scripts/runtimes.ts";
 
 /**
- * Each room may use those after it. A new folder gets its place here, and a row in CONTRIBUTING.md. What only a pool behind a network needs
- * is a wing, far/, whose rooms stand beside those that they belong to.
+ * Each room may use those after it. A new folder gets its place here, and a row in CONTRIBUTING.md. A
+ * folder within one of them that has no place of its own is a part of it. What only a pool behind a
+ * network needs is a wing, far/, whose rooms stand beside those that they belong to.
  */
 const ORDER: readonly string[] = [
   // What is built on the store, by its public interface.
@@ -27,6 +29,17 @@ const ORDER: readonly string[] = [
   "remote",
   "far/store",
   "store",
+  "store/operations",
+  "store/opening",
+  "store/maintenance",
+  "store/commits",
+  "store/watches",
+  "store/writes",
+  "store/reads",
+  "store/options",
+  "store/arguments",
+  "store/figures",
+  "store/parts",
   // What other processes ask of a store.
   "live",
   // The roles.
@@ -77,9 +90,9 @@ type Imports = ReadonlyMap<string, readonly string[]>;
 /** A static import or re-export, or a dynamic import, of a file of this project. */
 const IMPORT = /^(?:import|export)\b[^;"]*"(\.[^"]+)"|\bimport\("(\.[^"]+)"\)/gm;
 
-function readImports(): Imports {
-  const paths = readdirSync(join(PROJECT_ROOT, "lib"), { recursive: true, encoding: "utf8" })
-    .map((path) => posix.join("lib", path.replaceAll("\\", "/")))
+function readImports(folder: string): Imports {
+  const paths = readdirSync(join(PROJECT_ROOT, folder), { recursive: true, encoding: "utf8" })
+    .map((path) => posix.join(folder, path.replaceAll("\\", "/")))
     .filter((path) => path.endsWith(".ts"));
   return new Map(paths.map((path) => {
     const source = readFileSync(join(PROJECT_ROOT, path), "utf8").replace(/\/\*[\s\S]*?\*\//g, "");
@@ -89,21 +102,23 @@ function readImports(): Imports {
   }));
 }
 
-/** The room of lib/ that a file is in; "" for what is above lib/, which nothing in it may use. */
-function folderOf(path: string): string {
-  return /^lib\/((?:far\/|cluster\/(?=store\/))?[^/]+)\//.exec(path)?.[1] ?? "";
+/** The room of an order that a file is in; "" for what is in none, such as what is above lib/. */
+function roomOf(path: string, order: readonly string[]): string {
+  for (let folder = posix.dirname(path); folder !== "."; folder = posix.dirname(folder)) {
+    const room = folder.slice("lib/".length);
+    if (order.includes(room)) return room;
+  }
+  return "";
 }
 
 /** Every import against an order, as "from -> to: file imports file". */
 function againstOrder(imports: Imports, order: readonly string[]): string[] {
   const found: string[] = [];
   for (const [path, targets] of imports) {
-    const from = folderOf(path);
-    if (!order.includes(from)) {
-      throw new Error(`lib/${from} has no place in the order of test/imports.test.ts`);
-    }
+    const from = roomOf(path, order);
+    if (from === "") throw new Error(`${path} has no place in the order of test/imports.test.ts`);
     for (const target of targets) {
-      const to = folderOf(target);
+      const to = roomOf(target, order);
       if (order.indexOf(to) >= order.indexOf(from)) continue;
       found.push(`${from} -> ${to}: ${path} imports ${target}`);
     }
@@ -135,7 +150,7 @@ function findCycle(imports: Imports): string[] | undefined {
   return undefined;
 }
 
-const imports = readImports();
+const imports = readImports("lib");
 
 test("imports follow the order of the folders", () => {
   const left = new Map<string, string[]>();
@@ -153,12 +168,38 @@ test("imports follow the order of the folders", () => {
 });
 
 test("every folder of the order exists", () => {
-  const folders = new Set([...imports.keys()].map(folderOf));
-  assert.equal(ORDER.filter((folder) => !folders.has(folder)), []);
+  const rooms = new Set([...imports.keys()].map((path) => roomOf(path, ORDER)));
+  assert.equal(ORDER.filter((room) => !rooms.has(room)), []);
+});
+
+test("newcomers find each folder in CONTRIBUTING.md", () => {
+  const rows = readFileSync(join(PROJECT_ROOT, "CONTRIBUTING.md"), "utf8");
+  for (const room of ORDER) {
+    assert.match(rows, `| \`lib/${room.startsWith("far/") ? "far/" : room}\` `);
+  }
+});
+
+test("the map of docs/architecture.md has each folder, and imports go down it", () => {
+  const text = readFileSync(join(PROJECT_ROOT, "docs/architecture.md"), "utf8");
+  const map = /imports\.test\.ts[^`]*```text\n([^`]*)```/.exec(text)![1]!;
+  const lines = map.split("\n").map((line) => line.trim().split(/ {2,}/));
+  const lineOf = (room: string) => lines.findIndex((line) => line.includes(room));
+  const onMap = ORDER.filter((room) => !/^(?:far|store)\/(?!store$)/.test(room));
+  assert.equal(onMap.filter((room) => lineOf(room) < 0), []);
+  for (const [path, targets] of imports) {
+    for (const target of targets) {
+      const [from, to] = [roomOf(path, onMap), roomOf(target, onMap)];
+      if (EXCEPTIONS.some((exception) => exception.from === from && exception.to === to)) continue;
+      if (from === "" || to === "") continue;
+      assert.ok(lineOf(from) <= lineOf(to), `${path} imports ${target}, up the map`);
+    }
+  }
 });
 
 test("no file imports itself by way of others", () => {
-  assert.equal(findCycle(imports)?.join("\n"), undefined);
+  for (const files of [imports, readImports("bench")]) {
+    assert.equal(findCycle(files)?.join("\n"), undefined);
+  }
 });
 
 test("the checks find what they look for", () => {
@@ -177,7 +218,7 @@ test("the checks find what they look for", () => {
     "lib/pool/c.ts",
     "lib/core/a.ts",
   ]);
-  assert.throws(() => againstOrder(bad, ["core"]), /lib\/pool has no place/);
+  assert.throws(() => againstOrder(bad, ["core"]), /lib\/pool\/c\.ts has no place/);
   // Hundreds of imports are read: the pattern still knows how they are written.
   assert.ok([...imports.values()].flat().length > 500);
 });

@@ -9,15 +9,8 @@ import { connect } from "@nats-io/transport-node";
 import { type ClusterOptions, open, type Store } from "../../mod.ts";
 import { ClusterProcess } from "../../scripts/cluster_process.ts";
 import { THIS_RUNTIME } from "../../scripts/runtimes.ts";
+import type { Contestant } from "./contestant.ts";
 import { startValkeys } from "./valkey.ts";
-
-/** A key-value store. */
-export interface Contestant {
-  readonly name: string;
-  get(key: string): Promise<unknown>;
-  put(key: string, value: string): Promise<unknown>;
-  close(): Promise<void>;
-}
 
 export const LEASE_MS = 3000;
 export const NAMES = ["own keys", "keys of another process", "JetStream KV"] as const;

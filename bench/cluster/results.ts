@@ -12,7 +12,8 @@ import { alignColumns, threeDigits } from "../report/format.ts";
 import { createRandom } from "../workloads/random.ts";
 import { createScrambledZipfian } from "../workloads/zipfian.ts";
 import { type ChangeFigures, measureChanges } from "./changes.ts";
-import { type Contestant, LEASE_MS, NAMES, startField } from "./contestants.ts";
+import type { Contestant } from "./contestant.ts";
+import { LEASE_MS, NAMES, startField } from "./contestants.ts";
 
 /** Operations in flight where many are, and the share of them that read. */
 const AT_ONCE = 64;

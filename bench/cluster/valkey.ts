@@ -9,7 +9,7 @@
 import { mkdirSync } from "node:fs";
 import { temporaryPath } from "../../test/support/temporary.ts";
 import { redisServerVersion, startRedisServer } from "../peers/redis_server.ts";
-import type { Contestant } from "./contestants.ts";
+import type { Contestant } from "./contestant.ts";
 
 /** Programs that would do, the first one first. */
 const PROGRAMS = [["valkey-server", "Valkey"], ["redis-server", "Redis"]] as const;

@@ -1,5 +1,6 @@
 /**
- * What a run of the comparison finds: the content of the JSON file, from which tables and charts are made.
+ * What a run of the comparison finds: the content of the JSON file, from which tables and charts are
+ * made.
  *
  * @module
  */
@@ -7,7 +8,7 @@ import type { Environment } from "../environment.ts";
 import type { ScaleReport } from "../../mod.ts";
 import type { LatencyFigures } from "../measure/latency_recorder.ts";
 import type { RepetitionFigures } from "../measure/repetition.ts";
-import type { Size } from "../options.ts";
+import type { SectionId, Size } from "../options.ts";
 import type { PeerDescription } from "../sessions/session.ts";
 
 /** Changes when a field changes its meaning. */
@@ -25,8 +26,6 @@ export interface Row {
   latency?: LatencyFigures;
   repetitions: RepetitionFigures[];
 }
-
-export type SectionId = "basic" | "ycsb" | "growth" | "scale" | "memory";
 
 /** Something that was to be measured and could not be. */
 export interface Omission {

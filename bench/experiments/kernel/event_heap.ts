@@ -1,15 +1,14 @@
 /**
- * A priority queue of processes by the time at which they go on. Those of the same time go on in the order in which they were added, so
- * that a run depends on nothing but its seed.
+ * A priority queue of processes by the time at which they go on. Those of the same time go on in the
+ * order in which they were added, so that a run depends on nothing but its seed.
  *
  * @module
  */
-import type { Process } from "./simulation.ts";
 
 const CAPACITY_FIRST = 1024;
 
 /** A binary heap; times in microseconds of virtual time. */
-export class EventHeap {
+export class EventHeap<Process> {
   #timesUs = new Float64Array(CAPACITY_FIRST);
   #sequences = new Float64Array(CAPACITY_FIRST);
   readonly #processes: Process[] = [];

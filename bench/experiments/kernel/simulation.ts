@@ -29,7 +29,7 @@ export const PARKED = -1;
 
 /** The clock, and who waits for it. */
 export class Simulation {
-  readonly #heap = new EventHeap();
+  readonly #heap = new EventHeap<Process>();
   #nowUs = 0;
   #current: Process | undefined;
 
