@@ -24,7 +24,7 @@ import {
   type Hello,
   type Welcome,
 } from "./handshake.ts";
-import { isCallFrame, RequestFrame, requestFrameBytesMax } from "./request_frames.ts";
+import { isCallFrame, isFarewell, RequestFrame, requestFrameBytesMax } from "./request_frames.ts";
 import type { SessionRegister } from "./session_register.ts";
 import type { SessionVerdicts } from "./session_verdicts.ts";
 
@@ -60,6 +60,8 @@ export class GatewayConnection {
   readonly #line: GatewayLine;
   readonly #openedMs = monotonicMs();
   #session: GatewaySession | undefined;
+  /** The other process closes its store: see docs/protocols/processes.md, "Farewell". */
+  #onFarewell = () => {};
   #calls: CallEnd | undefined;
   /** Whether the first frame has come. */
   #hasBegun = false;
@@ -127,11 +129,13 @@ export class GatewayConnection {
   }
 
   #take(frame: Frame): void {
+    if (!this.#isOpen) return;
     if (!this.#hasBegun && frame.kind !== RequestFrame.HELLO) return this.#giveAway(frame);
     if (!this.#hasBegun) return this.#begin(decodeHello(frame));
     if (this.#session === undefined) throw new FrameError("a hello must be answered first");
     if (frame.kind === RequestFrame.REQUESTS) this.#session.receive(frame.body);
     else if (isCallFrame(frame.kind)) this.#calls!.receive(frame);
+    else if (isFarewell(frame)) this.#onFarewell();
     else throw new FrameError(`a frame must be one that is due, got kind ${frame.kind}`);
   }
 
@@ -171,6 +175,11 @@ export class GatewayConnection {
     register.enter(session, this.#session, hello.previous?.session);
     this.#calls = parts.makeCalls(write);
     this.#line.bodyBytesMax = requestFrameBytesMax(parts.segmentBytes);
+    this.#onFarewell = () => {
+      this.#isOpen = false;
+      this.close();
+      void register.end(session);
+    };
     void this.#closed.then(() => register.leave(session));
     write(encodeWelcome(welcome));
   }

@@ -21,7 +21,7 @@ import {
 } from "./session_verdicts.ts";
 
 /** Changes whenever two versions of the library would not understand each other. */
-export const PROCESS_FORMAT = 2;
+export const PROCESS_FORMAT = 3;
 
 /** What every opener of a pool must want alike. */
 export interface SharedOptions {

@@ -12,6 +12,7 @@ import { join } from "node:path";
 import { PathError } from "../core/errors.ts";
 import { BLOCKED_SILENCE_MS_MAX, HELLO_MS_MAX, WELCOME_BYTES_MAX } from "../core/limits.ts";
 import { startTimer } from "../core/runtime.ts";
+import { settlesWithin } from "../core/settles_within.ts";
 import { LOCK_FILE } from "../persistence/pool_directory.ts";
 import { assertGranted, GATEWAY, isTrusted, socketPlaceOf } from "../persistence/socket_place.ts";
 import { type Frame, FrameError } from "../wire/frame.ts";
@@ -20,6 +21,8 @@ import { decodeWelcome, encodeHello, type Hello, type Welcome } from "./handshak
 import { RemoteLine } from "./remote_line.ts";
 import { answerFrameBytesMax } from "./request_frames.ts";
 
+/** A process that stands still does not take what was written; what is left is of no importance. */
+const FINISH_MS_MAX = 100;
 /** Codes of a place where no process listens, or not now. */
 const NOBODY: readonly unknown[] = [
   "ENOENT",
@@ -164,6 +167,22 @@ export class HostConnection {
   /** Ends it. */
   close(): void {
     this.#socket.destroy();
+  }
+
+  /** Takes nothing more, and ends it when the system has what was written. */
+  async finish(): Promise<void> {
+    const socket = this.#socket;
+    if (this.#isOpen) {
+      this.#end();
+      // Who closes a store waits for this.
+      socket.ref();
+      const left = new Promise<void>((resolve) => {
+        socket.once("close", () => resolve());
+        socket.end(() => resolve());
+      });
+      await settlesWithin(left, FINISH_MS_MAX);
+    }
+    this.close();
   }
 
   #listen(): void {

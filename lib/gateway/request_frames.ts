@@ -44,7 +44,13 @@ import {
   REQUEST_RECORD,
   Status,
 } from "../rings/ring_layout.ts";
-import { FrameError, sealFrame, WIRE_HEADER_BYTES } from "../wire/frame.ts";
+import {
+  encodeFrame,
+  type Frame,
+  FrameError,
+  sealFrame,
+  WIRE_HEADER_BYTES,
+} from "../wire/frame.ts";
 import { pieceOf } from "../core/memory_pieces.ts";
 import { KEPT_BYTES_MAX, LONG_FRAME_BYTES, type LongFrames } from "./long_frames.ts";
 import { brokenRule, type RequestRules } from "./request_check.ts";
@@ -63,6 +69,8 @@ export const RequestFrame = {
   FAILURE: 23,
   CANCEL: 24,
   CREDIT: 25,
+  /** The last one of the process that has connected: it closes its store, and asks nothing more. */
+  FAREWELL: 31,
 } as const;
 
 /** Whether a frame is one of a call. */
@@ -124,6 +132,16 @@ export function numberCount(words: Int32Array, at: number): number {
 /** Number of a request. */
 export function numberOf(words: Int32Array, at: number): number {
   return words[at + REQUEST_RECORD + RECORD_REQUEST_POSITION]! >>> 0;
+}
+
+/** Makes the last frame of a connection: see docs/protocols/processes.md, "Farewell". */
+export function encodeFarewell(): Uint8Array {
+  return encodeFrame(RequestFrame.FAREWELL, new Uint8Array(0));
+}
+
+/** Whether a frame is that one. */
+export function isFarewell({ kind, body }: Frame): boolean {
+  return kind === RequestFrame.FAREWELL && body.length === 0;
 }
 
 /**

@@ -83,6 +83,13 @@ export class SessionRegister {
     if (this.#entries.delete(session)) this.#evidence.keepSession(session);
   }
 
+  /** The other process has said that it asks nothing more about a session, nor about one before. */
+  async end(session: number): Promise<void> {
+    this.#adopt(session);
+    await this.#entries.get(session)?.session.close();
+    if (this.#entries.delete(session)) this.#evidence.endSession(session);
+  }
+
   #verdicts(session: number, confirmed: number, numbers: readonly number[]): Verdict[] {
     const verdicts: Verdict[] = [];
     for (const number of numbers) {

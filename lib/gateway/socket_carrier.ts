@@ -36,7 +36,13 @@ import { OpenParcels } from "./open_parcels.ts";
 import { failedBefore, isUnknown, NOBODY, Parcel, takeAnswer, unknownOutcome } from "./parcel.ts";
 import { isReading, RequestOrder } from "./request_order.ts";
 import type { PreviousSession, SessionVerdicts } from "./session_verdicts.ts";
-import { type Answer, decodeAnswers, encodeRequests, numberCount } from "./request_frames.ts";
+import {
+  type Answer,
+  decodeAnswers,
+  encodeFarewell,
+  encodeRequests,
+  numberCount,
+} from "./request_frames.ts";
 
 /**
  * Bytes that are written after which a burst is sent although the tick goes on. With one that is
@@ -279,13 +285,17 @@ export class SocketCarrier implements Carrier, ReadSource {
     assert(false, "a request of any length is carried as one");
   }
 
+  /**
+   * Nothing more is sent, or asked about by a next connection. The other side is told so, and may
+   * forget the session: unless something is without an answer, which it may still execute.
+   */
   close(): void {
-    this.#isOpen = false;
-    this.#onClose();
+    if (this.#isOpen && this.#sent.size === 0) this.#link?.write(encodeFarewell());
+    this.#end();
   }
 
   failAll(error: DinomoError): void {
-    this.close();
+    this.#end();
     this.#sent.clear();
     this.#order.clear();
     this.#claimed = [];
@@ -294,6 +304,11 @@ export class SocketCarrier implements Carrier, ReadSource {
     this.#open.failAll((parcel) => isUnknown(parcel) ? unknownOutcome() : error);
     // When what is held has failed, too.
     runMicrotask(this.#onArrival);
+  }
+
+  #end(): void {
+    this.#isOpen = false;
+    this.#onClose();
   }
 
   /** Sends what may be sent, as far as the other side keeps in mind how it ends. */

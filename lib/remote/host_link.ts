@@ -59,7 +59,7 @@ export class HostLink {
   async close(): Promise<void> {
     this.#ended.abort();
     this.#options.onClosing();
-    this.#connection?.close();
+    await this.#connection?.finish();
     await this.#seeking?.catch(() => {});
     await this.#host?.close();
   }

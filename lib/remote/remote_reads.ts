@@ -206,19 +206,19 @@ export class RemoteReads<V> implements StoreReads<V> {
   }
 
   entries(options?: IterationOptions): AsyncIterableIterator<[Key, V]> {
-    return iterateEntries(this.scanParts(), this.#iterated, options);
+    return iterateEntries(() => this.scanParts(), this.#iterated, options);
   }
 
   keys(options?: IterationOptions): AsyncIterableIterator<Key> {
-    return iterateKeys(this.scanParts(), this.#iterated, options);
+    return iterateKeys(() => this.scanParts(), this.#iterated, options);
   }
 
-  entriesSync(): IterableIterator<[Key, V]> {
-    return this.#refuseSync("entriesSync");
+  entriesSync(_options?: unknown, method = "entriesSync"): IterableIterator<[Key, V]> {
+    return this.#refuseSync(method);
   }
 
-  keysSync(): IterableIterator<Key> {
-    return this.#refuseSync("keysSync");
+  keysSync(_options?: unknown, method = "keysSync"): IterableIterator<Key> {
+    return this.#refuseSync(method);
   }
 
   count(): number {
@@ -338,6 +338,7 @@ export class RemoteReads<V> implements StoreReads<V> {
 
   /** What iterations ask by. */
   protected scanParts(): RemoteScanParts {
+    this.#lifetime.assertOpen();
     const { calls, isOrdered } = this.#source;
     return {
       calls,

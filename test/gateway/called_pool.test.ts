@@ -121,7 +121,7 @@ test("what an iteration's own thread has changed since is read again", async () 
   await store.putMany(keyNames(400).map((key) => [key, BYTES(1)]));
   const remote = await CalledStore.connect(store.share(), RANDOM, true);
   const client = { pendingCount: 0, changeCount: 0, whenIssuedEnded: () => Promise.resolve() };
-  const items = scanRemotely(remote.scanParts({ client: client as never }), {}, {
+  const items = scanRemotely(() => remote.scanParts({ client: client as never }), {}, {
     withValues: true,
     make: (key, entry): [string, number] => [key as string, entry.value![0]!],
     read: async (key): Promise<[string, number] | undefined> => {

@@ -16,7 +16,7 @@ type Limits = Partial<Omit<TakeoverBounds, "scripts">>;
 function bounds(scripts: string, limits: Limits): TakeoverBounds {
   return {
     scripts: scripts.split("|").map((script) => script.split(",").map(operation)),
-    ...{ deaths: 0, cuts: 0, checkpoints: 0, fulls: 0, ...limits },
+    ...{ deaths: 0, cuts: 0, checkpoints: 0, fulls: 0, closes: 0, ...limits },
   };
 }
 
@@ -40,6 +40,9 @@ const SMALL: readonly TakeoverBounds[] = [
   bounds("add", { cuts: 2 }),
   bounds("add", { deaths: 2, checkpoints: 1 }),
   bounds("add", { deaths: 1, cuts: 1 }),
+  bounds("put, add", { deaths: 1, closes: 1 }),
+  bounds("add", { cuts: 1, checkpoints: 1, closes: 1 }),
+  bounds("put | add", { closes: 2 }),
 ];
 
 const WIDE: readonly TakeoverBounds[] = [
@@ -50,6 +53,7 @@ const WIDE: readonly TakeoverBounds[] = [
   bounds("put, absent | delete, add", { deaths: 1 }),
   bounds("put, version | delete, get", { deaths: 1, cuts: 1 }),
   bounds("put, limited | add, put b", { deaths: 1, checkpoints: 1 }),
+  bounds("add | put, add", { deaths: 1, cuts: 1, checkpoints: 1, closes: 2 }),
 ];
 
 const LARGE = bounds("put, limited, get, put b, put | delete, add, absent, add b", {
@@ -57,6 +61,7 @@ const LARGE = bounds("put, limited, get, put b, put | delete, add, absent, add b
   cuts: 3,
   checkpoints: 2,
   fulls: 1,
+  closes: 2,
 });
 
 defineExploredTests({
@@ -85,6 +90,20 @@ test("what a host knows of a session ends with its answers, or with the next ses
   await finish(world, []);
   assert.is(world.knownSessions, 1);
   assert.is(world.knownRequests, 1);
+  checkTakeover(world);
+});
+
+test("what a host knows of a process ends when that closes its store", async () => {
+  const world = new TakeoverWorld(bounds("put, put", { cuts: 1, closes: 1 }));
+  for (const step of ["lock", "open", "connect 0", "hear 0", "take 0", "issue 0"]) {
+    await world.step(step);
+  }
+  await finish(world, ["issue 0", "close 0"]);
+  await world.step("cut 0");
+  await finish(world, ["close 0"]);
+  assert.is(world.knownSessions, 1);
+  await finish(world, []);
+  assert.is(world.knownSessions, 0);
   checkTakeover(world);
 });
 

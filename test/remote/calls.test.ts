@@ -15,6 +15,7 @@ import {
   open,
   PathError,
   type Store,
+  StoreClosedError,
 } from "../../mod.ts";
 import { RUNTIMES, THIS_RUNTIME } from "../../scripts/runtimes.ts";
 import { CAMPAIGN_FACTOR } from "../support/campaign.ts";
@@ -308,6 +309,10 @@ test("what cannot wait says what does", async () => {
     [() => remote.nodes, /await readStats\(\)/],
     [() => [...remote.entriesSync()], /await entries\(\)/],
     [() => [...remote.keysSync()], /await keys\(\)/],
+    [() => [...remote.valuesSync()], /await values\(\)/],
+    [() => remote.countKeysSync(), /await countKeys\(\)/],
+    [() => remote.firstSync(), /await first\(\)/],
+    [() => remote.lastSync(), /await last\(\)/],
     [() => remote.getManySync(["a"], { consistent: true }), /await getMany\(\)/],
   ];
   for (const [action, message] of refused) {
@@ -316,7 +321,16 @@ test("what cannot wait says what does", async () => {
     assert.match(String(error), message);
   }
   assert.is(await remote.get("a"), 1);
+  const namespace = remote.namespace("n");
   await remote.close();
+  // An iterator is made at any time, and says so when it is asked.
+  const closed = [remote.entries(), remote.keys(), remote.values(), namespace.keys()];
+  for (const iterator of closed) {
+    assert.instance(await errorOf(async () => await iterator.next()), StoreClosedError);
+  }
+  for (const counted of [remote, namespace]) {
+    assert.instance(await errorOf(() => counted.countKeys()), StoreClosedError);
+  }
   await host.close();
 });
 

@@ -10,16 +10,21 @@ import { connect, createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { NodeFailedError, open, type Store } from "../../mod.ts";
-import { GATEWAY_CONNECTIONS_MAX, REMOTE_REQUESTS_MAX } from "../../lib/core/limits.ts";
+import { NodeFailedError, open, type Store, UnavailableError } from "../../mod.ts";
+import {
+  GATEWAY_CONNECTIONS_MAX,
+  LEDGER_PLACES,
+  REMOTE_REQUESTS_MAX,
+} from "../../lib/core/limits.ts";
 import { KeyEncoder } from "../../lib/core/key_encoder.ts";
+import { sleep } from "../../lib/core/runtime.ts";
 import {
   decodeWelcome,
   encodeHello,
   PROCESS_FORMAT,
   type Welcome,
 } from "../../lib/gateway/handshake.ts";
-import { RequestFrame } from "../../lib/gateway/request_frames.ts";
+import { encodeFarewell, RequestFrame } from "../../lib/gateway/request_frames.ts";
 import { encodeFrame, FrameReader } from "../../lib/wire/frame.ts";
 import { RUNTIMES } from "../../scripts/runtimes.ts";
 import { CAMPAIGN_FACTOR } from "../support/campaign.ts";
@@ -83,6 +88,8 @@ test(
       () => encodeFrame(RequestFrame.HELLO, new TextEncoder().encode('{"format":1}')),
       () => encodeFrame(RequestFrame.HELLO, new Uint8Array(200_000)),
       () => encodeFrame(200, random.bytes(8)),
+      () => encodeFrame(RequestFrame.FAREWELL, random.bytes(8)),
+      () => encodeFarewell(),
     ];
     for (const make of rubbish) {
       const strange = await connectTo(path);
@@ -126,6 +133,52 @@ test("there may be so many connections, and no more", async () => {
   for (const socket of sockets) socket.destroy();
   assert.is(await host.get("a"), 1);
   await remote.close();
+  await host.close();
+});
+
+test(
+  "frames of all kinds, whatever is in them, end their connection or not, and disturb no other",
+  seeded(async (random) => {
+    const { host, remote, path } = await openBoth();
+    for (let i = 0; i < 40; i++) {
+      const { socket } = await greet(path);
+      socket.resume();
+      for (let count = random.between(1, 4); count > 0; count--) {
+        const kind = random.between(RequestFrame.REQUESTS, RequestFrame.FAREWELL);
+        socket.write(encodeFrame(kind, random.bytes(8 * random.below(4))));
+      }
+      if (random.below(2) === 0) socket.write(encodeFarewell());
+      assert.is(await remote.increment("n"), i + 1);
+      socket.destroy();
+    }
+    assert.is(await host.get("n"), 40);
+    await remote.close();
+    await host.close();
+  }),
+);
+
+test("who opens and closes a store leaves nothing, and who ends otherwise is remembered", async () => {
+  const { host, remote, path } = await openBoth();
+  const left = 5;
+  const greetAll = async (count: number) => {
+    const all = await Promise.all(Array.from({ length: count }, () => greet(path)));
+    for (const { socket } of all) socket.destroy();
+  };
+  for (let places = LEDGER_PLACES - 1 - left; places > 0; places -= 100) {
+    await greetAll(Math.min(places, 100));
+  }
+  for (let i = 1; i <= 3 * left; i++) {
+    const other = await open<number>({ path, processes: true });
+    assert.is(await other.increment("opened"), i);
+    await other.close();
+  }
+  await greetAll(left);
+  await open({ path, processes: true }).then(
+    () => assert.unreachable(),
+    (error) => assert.instance(error, UnavailableError),
+  );
+  await remote.close();
+  await (await open({ path, processes: true })).close();
   await host.close();
 });
 
@@ -248,6 +301,19 @@ test("a gateway that ends by itself is started again, and stores go on", async (
   await first.close();
   await second.close();
   await host.close();
+});
+
+test("a store that is closed while its gateway is started again leaves none behind", async () => {
+  const path = temporaryPath();
+  const gateway = new URL(`../support/workers/mortal_gateway${EXTENSION}`, import.meta.url);
+  const host = await open({ path, processes: true, capacity: "16MiB", workers: { gateway } });
+  (await greet(path)).socket.destroy();
+  await closed(await connectTo(path));
+  while (!existsSync(`${path}.died.again`)) await sleep(5);
+  await host.close();
+  await sleep(500);
+  assert.not.ok(existsSync(join(path, "gateway")));
+  await (await open({ path, processes: true })).close();
 });
 
 test.run();

@@ -116,7 +116,7 @@ export class CalledStore {
       make: (key, { value }) => [key, value!.slice()],
       read: () => Promise.reject(new Error("nothing was changed by this thread")),
     };
-    return scanRemotely(this.scanParts(), options, items);
+    return scanRemotely(() => this.scanParts(), options, items);
   }
 
   async close(): Promise<void> {

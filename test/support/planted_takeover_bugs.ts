@@ -9,6 +9,7 @@ const CARRIER = "lib/gateway/socket_carrier.ts";
 const ORDER = "lib/gateway/request_order.ts";
 const REGISTER = "lib/gateway/session_register.ts";
 const EXPLORED = "test/gateway/takeover_explored.test.ts";
+const FAREWELL = "test/gateway/farewell.test.ts";
 const FEW = "of a few requests";
 const KNOWN = "what a host knows";
 
@@ -141,8 +142,8 @@ export const TAKEOVER_BUGS: readonly PlantedBug[] = [
     breaks: "I5",
     file: REGISTER,
     edits: [[
-      "await this.#entries.get(session)?.session.close();",
-      "void this.#entries.get(session)?.session.close();",
+      "await this.#entries.get(session)?.session.close(); try {",
+      "void this.#entries.get(session)?.session.close(); try {",
     ]],
     caughtBy: [EXPLORED],
     inTest: FEW,
@@ -151,7 +152,7 @@ export const TAKEOVER_BUGS: readonly PlantedBug[] = [
     name: "a session before is not stopped",
     breaks: "I5",
     file: REGISTER,
-    edits: [["await this.#entries.get(session)?.session.close();", "await undefined;"]],
+    edits: [["await this.#entries.get(session)?.session.close(); try {", "await undefined; try {"]],
     caughtBy: [EXPLORED],
     inTest: FEW,
   },
@@ -184,6 +185,60 @@ export const TAKEOVER_BUGS: readonly PlantedBug[] = [
     edits: [["this.#evidence.endSession(entry.before);", ""]],
     caughtBy: [EXPLORED],
     inTest: KNOWN,
+  },
+  {
+    name: "a session is kept after its farewell",
+    breaks: "I14",
+    file: REGISTER,
+    edits: [[
+      "if (this.#entries.delete(session)) this.#evidence.endSession(session);",
+      "if (this.#entries.delete(session)) this.#evidence.keepSession(session);",
+    ]],
+    caughtBy: [EXPLORED],
+    inTest: "closes its store",
+  },
+  {
+    name: "a session is forgotten with its connection, whether a farewell has come or not",
+    breaks: "I5",
+    file: REGISTER,
+    edits: [["this.#evidence.keepSession(session);", "this.#evidence.endSession(session);"]],
+    caughtBy: [EXPLORED],
+    inTest: FEW,
+  },
+  {
+    name: "a session is forgotten while something of it is on its way",
+    breaks: "I5",
+    file: REGISTER,
+    edits: [[
+      "await this.#entries.get(session)?.session.close(); if (this.#entries.delete(session))",
+      "void this.#entries.get(session)?.session.close(); if (this.#entries.delete(session))",
+    ]],
+    caughtBy: [FAREWELL],
+  },
+  {
+    name: "a farewell does not show that the verdicts have come",
+    breaks: "I14",
+    file: REGISTER,
+    edits: [[
+      "async end(session: number): Promise<void> { this.#adopt(session);",
+      "async end(session: number): Promise<void> {",
+    ]],
+    caughtBy: [FAREWELL],
+  },
+  {
+    name: "the first frame of a session is a farewell",
+    breaks: "I5",
+    file: CARRIER,
+    edits: [["if (this.#number === 0) this.#send(link);", "link.write(encodeFarewell());"]],
+    caughtBy: [EXPLORED],
+    inTest: FEW,
+  },
+  {
+    name: "a farewell is said although something has no answer",
+    breaks: "I5",
+    file: CARRIER,
+    edits: [["if (this.#isOpen && this.#sent.size === 0) this", "if (this.#isOpen) this"]],
+    caughtBy: [FAREWELL],
   },
   {
     name: "the numbers of sessions are used again",

@@ -10,13 +10,13 @@ import type { Completion } from "../../lib/client/completions.ts";
 import type { Slot } from "../../lib/core/brands.ts";
 import { KEY_TYPE_NUMBERS } from "../../lib/core/key_types.ts";
 import { GatewaySession } from "../../lib/gateway/gateway_session.ts";
-import { numberOf } from "../../lib/gateway/request_frames.ts";
+import { numberOf, RequestFrame } from "../../lib/gateway/request_frames.ts";
 import { SessionRegister } from "../../lib/gateway/session_register.ts";
 import type { PreviousSession, SessionVerdicts } from "../../lib/gateway/session_verdicts.ts";
 import type { OneSidedReader } from "../../lib/index/one_sided_reader.ts";
 import { DerivationWords } from "../../lib/rings/derivation_words.ts";
 import { REQUEST_RECORD, Status } from "../../lib/rings/ring_layout.ts";
-import { WIRE_HEADER_BYTES } from "../../lib/wire/frame.ts";
+import { kindOf, WIRE_HEADER_BYTES } from "../../lib/wire/frame.ts";
 import {
   type Change,
   copyLedger,
@@ -69,6 +69,8 @@ export class TakeoverHost {
   cut: number | undefined;
   readonly #disk: TakeoverDisk;
   readonly #register: SessionRegister;
+  /** Connections whose processes have closed their stores. */
+  readonly #left: HostLink[] = [];
   #isAlive = true;
 
   constructor(disk: TakeoverDisk) {
@@ -114,7 +116,20 @@ export class TakeoverHost {
 
   /** Bytes of a connection have come. */
   receive(link: HostLink, bytes: Uint8Array): void {
-    link.gateway!.receive(bytes.slice(WIRE_HEADER_BYTES));
+    if (kindOf(bytes) !== RequestFrame.FAREWELL) {
+      return link.gateway!.receive(bytes.slice(WIRE_HEADER_BYTES));
+    }
+    link.isOpen = false;
+    this.#left.push(link);
+    void this.#register.end(link.session);
+  }
+
+  /** @throws {Error} when something is known of a session of which a farewell has come */
+  assertForgotten(): void {
+    const { ended } = this.evidence;
+    const kept = this.#left.flatMap(({ session, previous }) => [session, previous ?? session])
+      .find((session) => !ended.has(session));
+    if (kept !== undefined) throw new Error(`I14: session ${kept} is kept after its farewell`);
   }
 
   /** The end of a connection is seen. */

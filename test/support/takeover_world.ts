@@ -4,7 +4,7 @@
  *
  * What may happen at any time: a process issues its next operation; a message comes; the host executes the next request of a slot, or cuts
  * its log for a checkpoint, or completes it; a connection ends, which its two ends see at different times, and until the host sees it, it
- * may still read what had been sent; the host dies, and what it has answered may still come; a candidate gets the lock, opens the
+ * may still read what had been sent; a process closes its store when its operations have ended; the host dies, and what it has answered may still come; a candidate gets the lock, opens the
  * pool, or dies before that; processes connect again.
  *
  * @module
@@ -42,6 +42,8 @@ export interface TakeoverBounds {
   readonly checkpoints: number;
   /** How often there is no room for a change. */
   readonly fulls: number;
+  /** How many processes, the first ones, close their stores when they have done all. */
+  readonly closes: number;
 }
 
 /** How an operation has ended in its process. */
@@ -83,6 +85,7 @@ interface Process {
   readonly carrier: SocketCarrier;
   link: Link | undefined;
   issued: number;
+  isClosed: boolean;
 }
 
 /** Microtasks after which nothing goes on by itself. */
@@ -117,10 +120,13 @@ export class TakeoverWorld implements ExploredWorld {
 
   /** What can happen next. */
   steps(): string[] {
-    const { deaths, cuts, checkpoints, fulls } = this.#bounds;
+    const { deaths, cuts, checkpoints, fulls, closes } = this.#bounds;
     const host = this.#host;
     const steps: string[] = [];
-    for (const { index, operations, issued, link } of this.processes) {
+    for (const { index, operations, issued, link, isClosed } of this.processes) {
+      if (isClosed) continue;
+      const isDone = operations.every(({ ended }) => ended !== undefined);
+      if (isDone && index < closes) steps.push(`close ${index}`);
       if (issued < operations.length) steps.push(`issue ${index}`);
       if (link === undefined && host !== undefined) steps.push(`connect ${index}`);
     }
@@ -147,6 +153,7 @@ export class TakeoverWorld implements ExploredWorld {
     const [verb, index] = step.split(" ");
     this.#do(verb!, Number(index));
     for (let i = 0; i < MICROTASKS; i++) await undefined;
+    this.#host?.assertForgotten();
     this.#links = this.#links.filter(({ isUsed, host }) => isUsed || host.isOpen);
   }
 
@@ -172,6 +179,8 @@ export class TakeoverWorld implements ExploredWorld {
       case "cut":
         this.#cuts += 1;
         return this.#lose(this.#links[index]!);
+      case "close":
+        return this.#close(this.processes[index]!);
       case "lock":
         this.#isOpening = true;
         return;
@@ -229,6 +238,12 @@ export class TakeoverWorld implements ExploredWorld {
     carrier.publish();
   }
 
+  #close(process: Process): void {
+    process.isClosed = true;
+    process.carrier.close();
+    if (process.link !== undefined) this.#lose(process.link);
+  }
+
   #lose(link: Link): void {
     link.isUsed = false;
     link.process.link = undefined;
@@ -261,8 +276,9 @@ export class TakeoverWorld implements ExploredWorld {
       if (name === undefined) names.set(session, name = names.size);
       return name;
     };
-    const processes = this.processes.map(({ carrier, operations, issued }) => [
+    const processes = this.processes.map(({ carrier, operations, issued, isClosed }) => [
       issued,
+      isClosed,
       sessionOf(carrier.previous, rename),
       operations.map(({ issuedAt, ended, parcel }) => [
         issuedAt,
@@ -384,7 +400,7 @@ function makeProcess(
   const onArrival = () => void carrier.settle();
   const onClose = () => {};
   const carrier = new SocketCarrier(ends, { segmentBytes: SEGMENT_BYTES, onArrival, onClose });
-  return { index, operations, carrier, link: undefined, issued: 0 };
+  return { index, operations, carrier, link: undefined, issued: 0, isClosed: false };
 }
 
 function beforeOf(kind: string, words: Int32Array): number | undefined {

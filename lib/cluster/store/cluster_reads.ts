@@ -47,12 +47,12 @@ export class ClusterReads<V> extends RemoteReads<V> {
     return await super.getEntries(keys, options);
   }
 
-  override entriesSync(): never {
-    throw notBlocking("entriesSync");
+  override entriesSync(_options?: unknown, method = "entriesSync"): never {
+    throw notBlocking(method);
   }
 
-  override keysSync(): never {
-    throw notBlocking("keysSync");
+  override keysSync(_options?: unknown, method = "keysSync"): never {
+    throw notBlocking(method);
   }
 
   override count(): never {

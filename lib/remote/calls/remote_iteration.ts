@@ -26,7 +26,7 @@ export interface IteratedReads<V> {
 
 /** Iterates over keys and values. */
 export function iterateEntries<V>(
-  parts: RemoteScanParts,
+  parts: () => RemoteScanParts,
   reads: IteratedReads<V>,
   options: IterationOptions | undefined,
 ): AsyncGenerator<[Key, V], undefined> {
@@ -43,7 +43,7 @@ export function iterateEntries<V>(
 
 /** Iterates over keys. */
 export function iterateKeys(
-  parts: RemoteScanParts,
+  parts: () => RemoteScanParts,
   reads: Pick<IteratedReads<unknown>, "exists">,
   options: IterationOptions | undefined,
 ): AsyncGenerator<Key, undefined> {

@@ -50,14 +50,18 @@ interface AskedPage {
   readonly changeCount: number;
 }
 
-/** The items of a range. */
+/**
+ * The items of a range.
+ *
+ * @param partsNow makes what is needed when the first item is asked for: the store may be closed then
+ */
 export async function* scanRemotely<Item>(
-  parts: RemoteScanParts,
+  partsNow: () => RemoteScanParts,
   options: IterationOptions | undefined,
   { withValues, make, read }: ScanItems<Item>,
 ): AsyncGenerator<Item, undefined> {
+  const parts = partsNow();
   const { client, queues, lifetime, keyOf } = parts;
-  lifetime.assertOpen();
   assertIterationOptions(options, false);
   const range = rangeOf(options ?? {}, parts.prefix, parts.isOrdered);
   if (isEmptyRange(range)) return;

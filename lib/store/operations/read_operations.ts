@@ -174,7 +174,7 @@ export abstract class ReadOperations<V, K extends Key = string> {
 
   /** Iterates over values, like {@linkcode entriesSync}. */
   *valuesSync(options?: IterationSyncOptions): IterableIterator<V> {
-    for (const [, value] of this.#reads.entriesSync(options)) yield value;
+    for (const [, value] of this.#reads.entriesSync(options, "valuesSync")) yield value;
   }
 
   /**
@@ -221,7 +221,7 @@ export abstract class ReadOperations<V, K extends Key = string> {
   countKeysSync(options?: RangeOptions): number {
     assertKeysOptions(options, true);
     let count = 0;
-    for (const _ of this.keysSync(options)) count += 1;
+    for (const _ of this.#reads.keysSync(options, "countKeysSync")) count += 1;
     return count;
   }
 
@@ -241,9 +241,11 @@ export abstract class ReadOperations<V, K extends Key = string> {
   }
 
   #endSync(options: EndSyncOptions | undefined, reverse: boolean): [K, V] | undefined {
-    this.#reads.assertOrdered(reverse ? "lastSync" : "firstSync");
+    const method = reverse ? "lastSync" : "firstSync";
+    this.#reads.assertOrdered(method);
     assertEndOptions(options, true);
-    for (const entry of this.entriesSync(onlyFirst(options, reverse))) return entry;
+    const entries = this.#reads.entriesSync(onlyFirst(options, reverse), method);
+    for (const entry of entries) return entry as [K, V];
     return undefined;
   }
 }

@@ -39,8 +39,9 @@ export interface StoreReads<V> {
   hasSync(key: Key): boolean;
   entries(options?: IterationOptions): AsyncIterableIterator<[Key, V]>;
   keys(options?: IterationOptions): AsyncIterableIterator<Key>;
-  entriesSync(options?: IterationSyncOptions): IterableIterator<[Key, V]>;
-  keysSync(options?: IterationSyncOptions): IterableIterator<Key>;
+  /** `method` is what an error names that has been called. */
+  entriesSync(options?: IterationSyncOptions, method?: string): IterableIterator<[Key, V]>;
+  keysSync(options?: IterationSyncOptions, method?: string): IterableIterator<Key>;
   count(): number;
   /** Throws, naming a method that needs it, unless the store knows the order of its keys. */
   assertOrdered(method: string): void;

@@ -1,5 +1,6 @@
 /**
  * A gateway that ends by itself, once, when it is connected to for the second time: as one that runs out of memory does.
+ * The next one takes its time until it listens.
  *
  * @module
  */
@@ -8,6 +9,8 @@ import { Server } from "node:net";
 import process from "node:process";
 import { parentPort } from "node:worker_threads";
 import { type GatewayOrder, runGateway } from "../../../lib/remote/gateway_shell.ts";
+
+const LISTEN_MS = 300;
 
 let died = "";
 parentPort!.on("message", (order: GatewayOrder) => {
@@ -22,5 +25,14 @@ Server.prototype.emit = function (this: Server, event: string, ...args: never[])
   }
   return emit.apply(this, [event, ...args] as unknown as Parameters<typeof emit>);
 } as typeof emit;
+
+const listen = Server.prototype.listen;
+Server.prototype.listen = function (this: Server, ...args: never[]): Server {
+  if (existsSync(died)) {
+    writeFileSync(`${died}.again`, "");
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LISTEN_MS);
+  }
+  return listen.apply(this, args as unknown as Parameters<typeof listen>);
+} as typeof listen;
 
 runGateway(parentPort!);
