@@ -146,7 +146,7 @@ export type { Damage, RecoveryReport } from "./lib/persistence/replay_report.ts"
 export type { DurabilityStats } from "./lib/store/figures/stats.ts";
 export type { Durability, SyncStats } from "./lib/pool/durability.ts";
 export type { Bytes, ByteUnit } from "./lib/core/units.ts";
-export type { WorkerUrls } from "./lib/core/worker_loader.ts";
+export type { WorkerUrls } from "./lib/platform/worker_loader.ts";
 export { type AnyDinomoError, isDinomoError } from "./lib/core/any_error.ts";
 export { NotInClusterError, UntrustedNodeError } from "./lib/core/cluster_errors.ts";
 export { CommitTooLargeError, ConflictError, NearOnlyError } from "./lib/core/commit_errors.ts";

@@ -23,7 +23,7 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { brotliCompressSync, constants } from "node:zlib";
 import { type CodeSplittingOptions, type Plugin, rolldown } from "rolldown";
-import type { WorkerName, WorkerTexts } from "../lib/core/built_workers.ts";
+import type { WorkerName, WorkerTexts } from "../lib/platform/built_workers.ts";
 import { finishDeclarations } from "./declarations.ts";
 import { PROJECT_ROOT } from "./runtimes.ts";
 import { shrinkMap } from "./source_maps.ts";

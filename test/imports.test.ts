@@ -69,6 +69,7 @@ const ORDER: readonly string[] = [
   "eviction",
   "pool",
   "wire",
+  "platform",
   "core",
 ];
 

@@ -5,7 +5,7 @@
  */
 import { describe, InvalidArgumentError } from "../core/errors.ts";
 import { EXPIRY_MS_MAX } from "../core/limits.ts";
-import { epochMs } from "../core/runtime.ts";
+import { epochMs } from "../platform/runtime.ts";
 
 /** Checks what keys are to begin with. */
 export function assertPrefix(prefix: unknown): asserts prefix is string {

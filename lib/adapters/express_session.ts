@@ -20,7 +20,7 @@
  * @module
  */
 import { describe, InvalidArgumentError } from "../core/errors.ts";
-import { epochMs, runNextTurn } from "../core/runtime.ts";
+import { epochMs, runNextTurn } from "../platform/runtime.ts";
 import { assertOptions } from "../store/arguments/option_names.ts";
 import { type Changed, KEEP } from "../store/arguments/update_turn.ts";
 import { assertPrefix, assertTtl, sessionEnd } from "./adapter_options.ts";

@@ -23,7 +23,7 @@
  *
  * @module
  */
-import { epochMs } from "../core/runtime.ts";
+import { epochMs } from "../platform/runtime.ts";
 import { assertOptions } from "../store/arguments/option_names.ts";
 import { type Changed, KEEP } from "../store/arguments/update_turn.ts";
 import { assertPrefix, assertTtl, sessionEnd } from "./adapter_options.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { epochMs } from "../core/runtime.ts";
+import { epochMs } from "../platform/runtime.ts";
 import type { KeyvDinomoOptions } from "./adapter_options.ts";
 import { KeyvAdapter } from "./keyv_adapter.ts";
 import type { StoreOrOptions } from "./store_source.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { countDone } from "../core/loop_turn.ts";
+import { countDone } from "../platform/loop_turn.ts";
 import type { PutOptions } from "../store/arguments/method_options.ts";
 import { assertOptions } from "../store/arguments/option_names.ts";
 import { putsAtOnce } from "../store/store_nature.ts";

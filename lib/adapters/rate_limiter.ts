@@ -23,7 +23,7 @@ import {
   RateLimiterRes,
   type RateLimiterStoreAbstract,
 } from "rate-limiter-flexible";
-import { epochMs } from "../core/runtime.ts";
+import { epochMs } from "../platform/runtime.ts";
 import type { Entry } from "../store/arguments/entry.ts";
 import { type StoreOrOptions, StoreSource } from "./store_source.ts";
 

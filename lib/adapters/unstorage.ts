@@ -15,7 +15,7 @@
  *
  * @module
  */
-import { epochMs, runNextTurn } from "../core/runtime.ts";
+import { epochMs, runNextTurn } from "../platform/runtime.ts";
 import type { PutOptions } from "../store/arguments/method_options.ts";
 import { assertOptions } from "../store/arguments/option_names.ts";
 import type { KeyChange } from "../store/watches/prefix_watch.ts";

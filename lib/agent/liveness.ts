@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { hasThreadEnded, thisThread, type ThreadIdentity } from "../core/thread_identity.ts";
+import { hasThreadEnded, thisThread, type ThreadIdentity } from "../platform/thread_identity.ts";
 import { AGENT_LIFE_STATE, AGENT_THREAD, AGENT_THREAD_START } from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";
 

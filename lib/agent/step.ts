@@ -8,7 +8,7 @@
  *
  * @module
  */
-import { sleepSync } from "../core/sleep_sync.ts";
+import { sleepSync } from "../platform/sleep_sync.ts";
 import type { LogWriter } from "../log/log_writer.ts";
 import { enterExecutor, Executor, leaveExecutor } from "./executor.ts";
 import { AGENT_EXECUTOR, AGENT_STEPS } from "../pool/control_layout.ts";

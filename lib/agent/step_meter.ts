@@ -8,7 +8,7 @@
  *
  * @module
  */
-import { monotonicMs } from "../core/runtime.ts";
+import { monotonicMs } from "../platform/runtime.ts";
 import { AgentCounter, type AgentCounters } from "../pool/agent_counters.ts";
 import type { StatisticsRegion } from "../statistics/statistics_region.ts";
 import { StrideSampler } from "../statistics/stride_sampler.ts";

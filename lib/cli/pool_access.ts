@@ -7,7 +7,7 @@
 import * as fs from "node:fs";
 import { join, resolve } from "node:path";
 import { CorruptionError, PathError, PoolLockedError } from "../core/errors.ts";
-import { sleep } from "../core/runtime.ts";
+import { sleep } from "../platform/runtime.ts";
 import { systemCodeOf } from "../core/system_code.ts";
 import { formatBytes } from "../core/units.ts";
 import { nodeFileSystem } from "../persistence/file_system.ts";

@@ -9,7 +9,7 @@ import { CorruptionError } from "../core/errors.ts";
 import { KeyEncoder } from "../core/key_encoder.ts";
 import type { KeyTypes } from "../core/key_types.ts";
 import { SLOT_COUNT } from "../core/limits.ts";
-import { epochMs } from "../core/runtime.ts";
+import { epochMs } from "../platform/runtime.ts";
 import { indexBytes } from "../index/index_space.ts";
 import { OneSidedReader } from "../index/one_sided_reader.ts";
 import { SEGMENT_HEADER_BYTES } from "../log/record_layout.ts";

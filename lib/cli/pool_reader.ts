@@ -8,7 +8,7 @@ import { resolve } from "node:path";
 import { PathError, PoolLockedError } from "../core/errors.ts";
 import { type Key, KeyEncoder } from "../core/key_encoder.ts";
 import { type KeyTypes, keyTypesOf } from "../core/key_types.ts";
-import { epochMs } from "../core/runtime.ts";
+import { epochMs } from "../platform/runtime.ts";
 import { OneSidedReader } from "../index/one_sided_reader.ts";
 import { LiveClient } from "../live/live_client.ts";
 import { nodeFileSystem } from "../persistence/file_system.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { monotonicMs } from "../core/runtime.ts";
+import { monotonicMs } from "../platform/runtime.ts";
 import type { OptionRules } from "./command_line.ts";
 import { printMessage, type Terminal } from "./terminal.ts";
 

@@ -7,7 +7,7 @@ import { Buffer } from "node:buffer";
 import { DinomoError, InvalidValueError, PoolFullError } from "../core/errors.ts";
 import type { Key } from "../core/key_encoder.ts";
 import { KEY_TYPE_NUMBERS } from "../core/key_types.ts";
-import { epochMs } from "../core/runtime.ts";
+import { epochMs } from "../platform/runtime.ts";
 import type { CodecName } from "../persistence/checkpoint_layout.ts";
 import type { Store } from "../store/store.ts";
 import { type DumpLine, parseDumpLine } from "./dump_line.ts";

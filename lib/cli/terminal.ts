@@ -10,7 +10,7 @@ import { Buffer } from "node:buffer";
 import * as fs from "node:fs";
 import process from "node:process";
 import { isatty } from "node:tty";
-import { sleepSync } from "../core/sleep_sync.ts";
+import { sleepSync } from "../platform/sleep_sync.ts";
 import { OutputClosedError } from "./exit_codes.ts";
 
 const STANDARD_OUTPUT = 1;

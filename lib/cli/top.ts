@@ -4,7 +4,7 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { epochMs, monotonicMs, sleep } from "../core/runtime.ts";
+import { epochMs, monotonicMs, sleep } from "../platform/runtime.ts";
 import type { LiveClient } from "../live/live_client.ts";
 import type { StoreStats } from "../store/figures/stats.ts";
 import type { Command } from "./command.ts";

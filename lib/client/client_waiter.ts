@@ -9,15 +9,15 @@
  * What is settled at the end of a tick resolves promises, whose continuations may issue the next
  * operations in the same turn of the event loop, and so on without an end. So that timers and
  * sockets get their turn, too, settling waits for the next turn once this one has lasted some
- * milliseconds (core/loop_turn.ts).
+ * milliseconds (platform/loop_turn.ts).
  *
  * Synchronously: spin, then `Atomics.wait` on the completion tail, which the KN notifies.
  *
  * @module
  */
-import { LoopTurn } from "../core/loop_turn.ts";
-import { runMicrotask, runNextTurn, startTimer } from "../core/runtime.ts";
-import { sleepSync } from "../core/sleep_sync.ts";
+import { LoopTurn } from "../platform/loop_turn.ts";
+import { runMicrotask, runNextTurn, startTimer } from "../platform/runtime.ts";
+import { sleepSync } from "../platform/sleep_sync.ts";
 import type { Spinner } from "../node/idle_strategy.ts";
 import type { RequestProducer } from "../rings/request_producer.ts";
 import { COMPLETION_TAIL } from "../rings/ring_layout.ts";
@@ -36,7 +36,7 @@ export const PollResult = {
 export interface ClientWaiter {
   /**
    * Counts an operation that has ended within the tick; whether this turn of the event loop has
-   * lasted long enough, so that the next one should wait for another (core/loop_turn.ts).
+   * lasted long enough, so that the next one should wait for another (platform/loop_turn.ts).
    */
   readonly isTurnOver?: () => boolean;
   /** Runs a task at the end of the tick. */

@@ -2,7 +2,7 @@
  * Estimates how much garbage a thread's operations make, and asks the runtime to collect it in
  * time.
  *
- * It matters where shared buffers count as garbage in waiting (core/garbage_collector.ts): beside a
+ * It matters where shared buffers count as garbage in waiting (platform/garbage_collector.ts): beside a
  * pool of 1 GiB the runtime lets 1 to 3 GiB of decoded values pile up before it collects. The meter
  * asks when about as much as the heap holds has been allocated, as a collector would that did not
  * count the pool. So the work of collecting stays in proportion to that of allocating, also where
@@ -14,7 +14,7 @@
  *
  * @module
  */
-import type { GarbageCollector } from "../core/garbage_collector.ts";
+import type { GarbageCollector } from "../platform/garbage_collector.ts";
 import {
   DECODED_FACTOR,
   GARBAGE_BYTES_MAX,

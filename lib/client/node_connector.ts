@@ -5,7 +5,7 @@
  */
 import { NODE_COUNT_MAX } from "../core/limits.ts";
 import type { NodeId } from "../core/brands.ts";
-import { epochMs } from "../core/runtime.ts";
+import { epochMs } from "../platform/runtime.ts";
 import type { Pool } from "../pool/pool.ts";
 import { RequestConsumer } from "../rings/request_consumer.ts";
 import type { RingHandle } from "../rings/ring_layout.ts";

@@ -9,7 +9,7 @@
  *   executed together. So a put has to be the first of its tick, and so has a commit where changes
  *   share a write to a file: no other one was made so, and no request issued.
  * - What is awaited lets its caller go on before the event loop turns. In a turn that has lasted it
- *   becomes a request, too, which ends in the next one (core/loop_turn.ts).
+ *   becomes a request, too, which ends in the next one (platform/loop_turn.ts).
  *
  * @module
  */

@@ -10,7 +10,7 @@
  *
  * @module
  */
-import { isGranted, type Permission } from "../core/deno_permissions.ts";
+import { isGranted, type Permission } from "../platform/deno_permissions.ts";
 
 /** Values from this size on may have texts of 32 bytes and more. */
 const COUNTED_BYTES_MIN = 36;

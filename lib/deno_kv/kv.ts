@@ -4,7 +4,7 @@
  * @module
  */
 import { describe, StoreClosedError } from "../core/errors.ts";
-import { countDone } from "../core/loop_turn.ts";
+import { countDone } from "../platform/loop_turn.ts";
 import { open } from "../store/open.ts";
 import type { Store } from "../store/store.ts";
 import { putsAtOnce } from "../store/store_nature.ts";

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { epochMs } from "../core/runtime.ts";
+import { epochMs } from "../platform/runtime.ts";
 
 const U64_MAX = 2n ** 64n - 1n;
 const STAMP_DIGITS = 20;

@@ -11,7 +11,7 @@
 import { NO_SEGMENT, type SegmentId } from "../core/brands.ts";
 import { SnapshotError } from "../core/errors.ts";
 import { ADDRESS_UNIT_BYTES } from "../core/limits.ts";
-import { monotonicMs, sleep, startTimer, type Timer } from "../core/runtime.ts";
+import { monotonicMs, sleep, startTimer, type Timer } from "../platform/runtime.ts";
 import type { CodecName } from "../persistence/checkpoint_layout.ts";
 import { lockCheckpoints, unlockCheckpoints } from "../persistence/checkpoint_lock.ts";
 import type { LogPlace } from "../persistence/checkpointer.ts";
@@ -40,11 +40,11 @@ import { backlogBytesMax, isFar } from "../pool/placement.ts";
 import { activeNodes } from "../routing/node_directory.ts";
 import { forgetDeath, hasDied } from "../agent/liveness.ts";
 import type { DpmTask } from "./dpm_tasks.ts";
-import { ThreadStartError } from "../core/task_pool.ts";
-import { TaskThreads } from "../core/task_threads.ts";
-import type { WorkerCode } from "../core/worker_loader.ts";
+import { ThreadStartError } from "../platform/task_pool.ts";
+import { TaskThreads } from "../platform/task_threads.ts";
+import type { WorkerCode } from "../platform/worker_loader.ts";
 import { abandonMergers, endMerging, hasUnmerged } from "../far/log/log_merger.ts";
-import { resultOf } from "../core/task_failure.ts";
+import { resultOf } from "../platform/task_failure.ts";
 
 /** After how long a thread without tasks ends. */
 const IDLE_TIMEOUT_MS = 2000;

@@ -4,9 +4,9 @@
  * @module
  */
 import type { SegmentId } from "../core/brands.ts";
-import { trace, TRACED } from "../core/debug.ts";
-import { epochMs, monotonicMs } from "../core/runtime.ts";
-import { sleepSync } from "../core/sleep_sync.ts";
+import { trace, TRACED } from "../platform/debug.ts";
+import { epochMs, monotonicMs } from "../platform/runtime.ts";
+import { sleepSync } from "../platform/sleep_sync.ts";
 import { IndexSpace } from "../index/index_space.ts";
 import { LogWriter } from "../log/log_writer.ts";
 import { writeBackup } from "../persistence/backup.ts";
@@ -38,7 +38,7 @@ import { DownwardVictims, EmptiestVictims } from "./compaction.ts";
 import { releaseMemory } from "./memory_release.ts";
 import { SharedCleaners } from "./shared_cleaners.ts";
 import { performStandbyTask, type StandbyTask, type TakenOverPool } from "./standby_tasks.ts";
-import { type TaskFailure, taskFailureOf } from "../core/task_failure.ts";
+import { type TaskFailure, taskFailureOf } from "../platform/task_failure.ts";
 
 /** What a DPM processor can be asked to do. */
 export type DpmTask =

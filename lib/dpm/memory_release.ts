@@ -1,6 +1,6 @@
 /**
  * Gives the memory of free segments back to the operating system, where the runtime can do that
- * (core/page_release.ts).
+ * (platform/page_release.ts).
  *
  * A segment is withheld from writers meanwhile (pool/withheld_segments.ts), so nothing that is
  * written into it is lost. A reader that is late in it may find zeros where a record was: like any
@@ -9,7 +9,7 @@
  * @module
  */
 import type { SegmentId } from "../core/brands.ts";
-import { canReleasePages, releasePages } from "../core/page_release.ts";
+import { canReleasePages, releasePages } from "../platform/page_release.ts";
 import { REGION_UNITS_LOG2 } from "../pool/geometry.ts";
 import { SEGMENT_TOUCHED_BYTES } from "../pool/segment_layout.ts";
 import type { Pool } from "../pool/pool.ts";

@@ -17,11 +17,11 @@ import { randomBytes } from "node:crypto";
 import { closeSync, constants, openSync, readdirSync, readSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { threadId } from "node:worker_threads";
-import { isGranted } from "../core/deno_permissions.ts";
+import { isGranted } from "../platform/deno_permissions.ts";
 import { HostOnlyError, UnavailableError } from "../core/errors.ts";
-import { process } from "../core/process.ts";
-import { monotonicMs } from "../core/runtime.ts";
-import { sleepSync } from "../core/sleep_sync.ts";
+import { process } from "../platform/process.ts";
+import { monotonicMs } from "../platform/runtime.ts";
+import { sleepSync } from "../platform/sleep_sync.ts";
 import { systemCodeOf } from "../core/system_code.ts";
 import { isFifoName } from "./line_frames.ts";
 

@@ -6,7 +6,7 @@
 import { closeSync, constants, fstatSync, openSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { FrameError } from "../wire/frame.ts";
-import { process } from "../core/process.ts";
+import { process } from "../platform/process.ts";
 import { systemCodeOf } from "../core/system_code.ts";
 
 /** Not on Windows, where there are no FIFOs either. */

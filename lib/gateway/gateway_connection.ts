@@ -11,7 +11,7 @@ import type { Socket } from "node:net";
 import { isDinomoError } from "../core/any_error.ts";
 import type { DinomoError } from "../core/errors.ts";
 import { HELLO_BYTES_MAX, HELLO_MS_MAX } from "../core/limits.ts";
-import { monotonicMs } from "../core/runtime.ts";
+import { monotonicMs } from "../platform/runtime.ts";
 import { type Frame, FrameError } from "../wire/frame.ts";
 import type { CallEnd, WriteFrame } from "./call_end.ts";
 import { FifoWriter } from "./fifo_writer.ts";

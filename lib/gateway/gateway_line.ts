@@ -20,7 +20,7 @@
  * @module
  */
 import { REMOTE_BYTES_MAX } from "../core/limits.ts";
-import { startTimer, type Timer } from "../core/runtime.ts";
+import { startTimer, type Timer } from "../platform/runtime.ts";
 import { type Frame, FrameError, FrameReader } from "../wire/frame.ts";
 import { pieceOf } from "../core/memory_pieces.ts";
 import type { FifoWriter } from "./fifo_writer.ts";

@@ -26,7 +26,7 @@ import type { DinomoError } from "../core/errors.ts";
 import { CommitTooLargeError } from "../core/commit_errors.ts";
 import { KeyEncoder } from "../core/key_encoder.ts";
 import { REMOTE_BYTES_MAX, REMOTE_REQUESTS_MAX, SLOT_SHIFT } from "../core/limits.ts";
-import { runMicrotask, runNextTurn } from "../core/runtime.ts";
+import { runMicrotask, runNextTurn } from "../platform/runtime.ts";
 import type { OneSidedReader } from "../index/one_sided_reader.ts";
 import {
   FLAG_BINARY_KEY,

@@ -9,7 +9,7 @@
  */
 import { Client } from "../client/client.ts";
 import { type ClientWaiter, PollResult } from "../client/client_waiter.ts";
-import { monotonicMs, ProcessHold, runMicrotask, runNextTurn } from "../core/runtime.ts";
+import { monotonicMs, ProcessHold, runMicrotask, runNextTurn } from "../platform/runtime.ts";
 import { SocketCarrier, type SocketCarrierOptions } from "./socket_carrier.ts";
 import { TurningWait } from "./turning_wait.ts";
 

@@ -15,7 +15,7 @@
  * @module
  */
 import { HostOnlyError } from "../core/errors.ts";
-import { runMicrotask } from "../core/runtime.ts";
+import { runMicrotask } from "../platform/runtime.ts";
 import { type Frame, FrameError, FrameReader, kindOf } from "../wire/frame.ts";
 import type { AnswerFifo } from "./answer_fifo.ts";
 import { decodeLine, encodeFifo, encodeLine, LineFrame, Way } from "./line_frames.ts";

@@ -11,7 +11,7 @@
  */
 import { assert } from "../core/assert.ts";
 import { UnavailableError } from "../core/errors.ts";
-import { epochMs } from "../core/runtime.ts";
+import { epochMs } from "../platform/runtime.ts";
 import { RECORD_META, valueWord } from "../log/record_layout.ts";
 import { type LedgerEntry, NO_PLACE, SessionLedger } from "../log/session_ledger.ts";
 import { durabilityError, durabilityWord } from "../pool/durability.ts";

@@ -23,7 +23,7 @@ import { assert } from "../core/assert.ts";
 import type { Slot } from "../core/brands.ts";
 import { type DinomoError, UnavailableError } from "../core/errors.ts";
 import { COMMIT_KEYS_MAX, REMOTE_REQUESTS_MAX } from "../core/limits.ts";
-import { runMicrotask } from "../core/runtime.ts";
+import { runMicrotask } from "../platform/runtime.ts";
 import type { ReadSource } from "../far/client/routed_reads.ts";
 import { RECORD_REQUEST_POSITION } from "../log/record_layout.ts";
 import { commitHeadWords } from "../rings/commit_words.ts";

@@ -42,7 +42,7 @@ import {
 import { copyWords } from "../core/copy_words.ts";
 import type { EncodedKey, KeyEncoder, StoredKey } from "../core/key_encoder.ts";
 import { SLOT_SHIFT } from "../core/limits.ts";
-import { fence } from "../core/memory_order.ts";
+import { fence } from "../platform/memory_order.ts";
 import { scratchBytes } from "../core/scratch_bytes.ts";
 import {
   keyEquals,

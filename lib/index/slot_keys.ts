@@ -11,7 +11,7 @@ import {
   type Slot,
 } from "../core/brands.ts";
 import type { StoredKey } from "../core/key_encoder.ts";
-import { fence } from "../core/memory_order.ts";
+import { fence } from "../platform/memory_order.ts";
 import {
   FLAG_BINARY_KEY,
   metaKeyBytes,

@@ -5,7 +5,7 @@
  */
 import type { ClusterPicture } from "../core/cluster_figures.ts";
 import type { Key } from "../core/key_encoder.ts";
-import { epochMs } from "../core/runtime.ts";
+import { epochMs } from "../platform/runtime.ts";
 import type { PoolPicture } from "../store/figures/pool_picture.ts";
 import { nodeCountMax } from "../store/arguments/pool_sizes.ts";
 import type { StoreStats } from "../store/figures/stats.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { process } from "../core/process.ts";
+import { process } from "../platform/process.ts";
 import { InvalidArgumentError } from "../core/errors.ts";
 import type { Key } from "../core/key_encoder.ts";
 import type { KeyTypes } from "../core/key_types.ts";

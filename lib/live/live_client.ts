@@ -12,7 +12,7 @@ import {
   LIVE_ANSWER_MS_MAX,
   LIVE_REQUEST_BYTES_MAX,
 } from "../core/limits.ts";
-import { startTimer } from "../core/runtime.ts";
+import { startTimer } from "../platform/runtime.ts";
 import { LOCK_FILE } from "../persistence/pool_directory.ts";
 import { decodeMessage, encodeMessage } from "../gateway/json_frames.ts";
 import { type Frame, FrameError, FrameReader } from "../wire/frame.ts";

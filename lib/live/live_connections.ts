@@ -5,7 +5,7 @@
  */
 import type { Socket } from "node:net";
 import { LIVE_CONNECTIONS_MAX, LIVE_IDLE_MS_MAX } from "../core/limits.ts";
-import { monotonicMs, startTimer, type Timer } from "../core/runtime.ts";
+import { monotonicMs, startTimer, type Timer } from "../platform/runtime.ts";
 import { type Answer, LiveConnection } from "./live_connection.ts";
 
 /** Those that are open. */

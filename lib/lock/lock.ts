@@ -19,8 +19,8 @@
  */
 import { randomUUID } from "node:crypto";
 import { TooManyWatchersError, UnavailableError } from "../core/errors.ts";
-import { leaseLeftMs } from "../core/lease_left.ts";
-import { epochMs, monotonicMs, sleep, startTimer, type Timer } from "../core/runtime.ts";
+import { leaseLeftMs } from "./lease_left.ts";
+import { epochMs, monotonicMs, sleep, startTimer, type Timer } from "../platform/runtime.ts";
 import { Serial } from "../core/serial.ts";
 import { untilAborted } from "../store/arguments/abort.ts";
 import type { Namespace } from "../store/operations/store_operations.ts";

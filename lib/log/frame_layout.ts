@@ -22,7 +22,7 @@
  *
  * @module
  */
-import { crc32, ownCrc32 } from "../core/crc32.ts";
+import { crc32, ownCrc32 } from "../platform/crc32.ts";
 import type { PoolAddress, SegmentId } from "../core/brands.ts";
 import { ADDRESS_UNIT_BYTES } from "../core/limits.ts";
 import type { Pool } from "../pool/pool.ts";

@@ -9,7 +9,7 @@
  * @module
  */
 import { NODE_COUNT_MAX } from "../core/limits.ts";
-import { hasThreadEnded } from "../core/thread_identity.ts";
+import { hasThreadEnded } from "../platform/thread_identity.ts";
 import type { Pool } from "../pool/pool.ts";
 import { disconnectRing, isConnected } from "../rings/ring_layout.ts";
 import { attachedRing, hasAttachedRing, type RingRegion } from "../rings/ring_region.ts";

@@ -10,9 +10,9 @@
  *
  * @module
  */
-import { trace, TRACED } from "../core/debug.ts";
+import { trace, TRACED } from "../platform/debug.ts";
 import { NodeFailedError } from "../core/errors.ts";
-import { monotonicMs } from "../core/runtime.ts";
+import { monotonicMs } from "../platform/runtime.ts";
 import { hasReleased, type RetiredNode, RetiredPhase } from "../recovery/retired_nodes.ts";
 import { NodeState, setNode } from "../routing/node_directory.ts";
 import { FailureDetector } from "./failure_detector.ts";

@@ -6,8 +6,8 @@
  */
 import { clientOf, Executor } from "../agent/executor.ts";
 import { LifeState, lifeState } from "../agent/liveness.ts";
-import { monotonicMs } from "../core/runtime.ts";
-import { hasThreadEnded } from "../core/thread_identity.ts";
+import { monotonicMs } from "../platform/runtime.ts";
+import { hasThreadEnded } from "../platform/thread_identity.ts";
 import {
   AGENT_EXECUTOR,
   AGENT_HEARTBEAT,

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { startTimer, type Timer } from "../core/runtime.ts";
+import { startTimer, type Timer } from "../platform/runtime.ts";
 import { isCompactionDue } from "../dpm/compaction.ts";
 import type { DpmProcessors } from "../dpm/dpm_processors.ts";
 import { DurabilityFailure, durabilityFailure } from "../pool/durability.ts";

@@ -10,7 +10,7 @@ import {
   STALL_MS_MAX,
   SYSTEM_CALL_MS_MAX,
 } from "../core/limits.ts";
-import { monotonicMs } from "../core/runtime.ts";
+import { monotonicMs } from "../platform/runtime.ts";
 import { AgentCounters } from "../pool/agent_counters.ts";
 import { AGENT_LOGGED_END, AGENT_NODE } from "../pool/control_layout.ts";
 import { Verbs } from "../pool/verbs.ts";

@@ -14,7 +14,7 @@
 import { fenceExecutor, hasLeft } from "../agent/executor.ts";
 import type { NodeId } from "../core/brands.ts";
 import { NODE_STOP_MS_MAX } from "../core/limits.ts";
-import { monotonicMs, sleep } from "../core/runtime.ts";
+import { monotonicMs, sleep } from "../platform/runtime.ts";
 import type { EncodedKey } from "../far/mnode/key_replication.ts";
 import { AGENT_EXECUTOR } from "../pool/control_layout.ts";
 import { RetiredPhase } from "../recovery/retired_nodes.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { WorkerCode } from "../core/worker_loader.ts";
+import type { WorkerCode } from "../platform/worker_loader.ts";
 import type * as farParts from "../far/mnode/far_parts.ts";
 import type { FarSettings } from "../node/far_settings.ts";
 import type { StartedLog } from "../persistence/open_log.ts";

@@ -5,20 +5,20 @@
  * @module
  */
 import type { Worker } from "node:worker_threads";
-import { builtin } from "../core/builtin.ts";
-import { trace, TRACED } from "../core/debug.ts";
+import { builtin } from "../platform/builtin.ts";
+import { trace, TRACED } from "../platform/debug.ts";
 import { NodeFailedError } from "../core/errors.ts";
-import { monotonicMs, sleep } from "../core/runtime.ts";
+import { monotonicMs, sleep } from "../platform/runtime.ts";
 import {
   STALL_MS_MAX,
   SYSTEM_CALL_MS_MAX,
   THREAD_RETRY_MS,
   THREAD_START_MS_MAX,
 } from "../core/limits.ts";
-import { settlesWithin } from "../core/settles_within.ts";
-import { hasThreadEnded } from "../core/thread_identity.ts";
-import { startUrlOf, type WorkerCode } from "../core/worker_loader.ts";
-import { assertThreadFits, workerOptions } from "../core/worker_options.ts";
+import { settlesWithin } from "../platform/settles_within.ts";
+import { hasThreadEnded } from "../platform/thread_identity.ts";
+import { startUrlOf, type WorkerCode } from "../platform/worker_loader.ts";
+import { assertThreadFits, workerOptions } from "../platform/worker_options.ts";
 import { wake } from "../node/idle_strategy.ts";
 import { LifeState, lifeState, setLifeState, threadOf } from "../agent/liveness.ts";
 import type { NodeStart } from "../node/node_shell.ts";

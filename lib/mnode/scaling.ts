@@ -4,10 +4,10 @@
  *
  * @module
  */
-import { trace, TRACED } from "../core/debug.ts";
+import { trace, TRACED } from "../platform/debug.ts";
 import type { Slot } from "../core/brands.ts";
 import { NODE_STOP_MS_MAX, SLOT_COUNT } from "../core/limits.ts";
-import { monotonicMs, nextTurn, sleep } from "../core/runtime.ts";
+import { monotonicMs, nextTurn, sleep } from "../platform/runtime.ts";
 import type { FarMoves } from "../far/mnode/far_moves.ts";
 import type { FarRebalance } from "../far/mnode/far_rebalance.ts";
 import type { EncodedKey } from "../far/mnode/key_replication.ts";

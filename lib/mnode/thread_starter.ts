@@ -9,7 +9,7 @@
 import type { Slot } from "../core/brands.ts";
 import type { NodeFailedError } from "../core/errors.ts";
 import { SLOT_COUNT, THREAD_STARTS_MAX, THREAD_STARTS_URGENT_MAX } from "../core/limits.ts";
-import { monotonicMs } from "../core/runtime.ts";
+import { monotonicMs } from "../platform/runtime.ts";
 import { AGENT_THREAD_WANTED, SLOT_EXPIRING_COUNT } from "../pool/control_layout.ts";
 import { slotOwner } from "../routing/ownership.ts";
 import type { ManagedNode } from "./managed_node.ts";

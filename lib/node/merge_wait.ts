@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { monotonicMs } from "../core/runtime.ts";
+import { monotonicMs } from "../platform/runtime.ts";
 import { RECONFIGURE_MS_MAX } from "../core/limits.ts";
 
 /** The waiting of one KN's requests. */

@@ -5,10 +5,10 @@
  */
 import type { NodeId } from "../core/brands.ts";
 import { IDLE_WAIT_MS_MAX } from "../core/limits.ts";
-import { process } from "../core/process.ts";
-import { epochMs, monotonicMs } from "../core/runtime.ts";
-import { sleepSync } from "../core/sleep_sync.ts";
-import { hasThreadEnded } from "../core/thread_identity.ts";
+import { process } from "../platform/process.ts";
+import { epochMs, monotonicMs } from "../platform/runtime.ts";
+import { sleepSync } from "../platform/sleep_sync.ts";
+import { hasThreadEnded } from "../platform/thread_identity.ts";
 import { clientThread, HOST_CLIENT } from "../routing/client_registry.ts";
 import { LifeState, lifeState, noteThread, setLifeState } from "../agent/liveness.ts";
 import { AgentCounter, AgentCounters } from "../pool/agent_counters.ts";

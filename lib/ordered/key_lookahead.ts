@@ -14,7 +14,7 @@
  */
 import { type BucketId, NO_ADDRESS, NO_BUCKET, type PoolAddress } from "../core/brands.ts";
 import { SLOT_SHIFT } from "../core/limits.ts";
-import { NEEDS_FENCE } from "../core/memory_order.ts";
+import { NEEDS_FENCE } from "../platform/memory_order.ts";
 import { BUCKET_OVERFLOW, bucketRegion, bucketWord, PAIR_WORDS } from "../index/bucket_layout.ts";
 import { bucketAt, bucketIndex } from "../index/slot_extents.ts";
 import { GENERATIONS, SLOT_META, SLOT_WORDS } from "../pool/control_layout.ts";

@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { fence } from "../core/memory_order.ts";
+import { fence } from "../platform/memory_order.ts";
 import { compareKeys, compareWithPrefix, keySlice, wordsOfBytes } from "./key_order.ts";
 import type { OrderedMemory } from "./ordered_memory.ts";
 import {

@@ -5,7 +5,7 @@
  */
 import { join } from "node:path";
 import { SnapshotError } from "../core/errors.ts";
-import { monotonicMs } from "../core/runtime.ts";
+import { monotonicMs } from "../platform/runtime.ts";
 import { AGENT_DPM, GATE_DEFER_FREE } from "../pool/control_layout.ts";
 import { isLogged } from "../pool/durability.ts";
 import type { Pool } from "../pool/pool.ts";

@@ -7,10 +7,10 @@
  *
  * @module
  */
-import { monotonicMs } from "../core/runtime.ts";
+import { monotonicMs } from "../platform/runtime.ts";
 import type { Slot } from "../core/brands.ts";
 import { SLOT_COUNT, SYSTEM_CALL_MS_MAX } from "../core/limits.ts";
-import { sleepSync } from "../core/sleep_sync.ts";
+import { sleepSync } from "../platform/sleep_sync.ts";
 import { AGENT_COPIER, CHECKPOINT_LOCK, REPAIR_WANTED, SLOT_LOCK } from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";
 import { holderOf, unlockForDead } from "../routing/ownership.ts";

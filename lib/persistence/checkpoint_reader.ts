@@ -9,7 +9,7 @@
  */
 import { type KeyTypes, keyTypesOf } from "../core/key_types.ts";
 import { join } from "node:path";
-import { crc32 } from "../core/crc32.ts";
+import { crc32 } from "../platform/crc32.ts";
 import { CorruptionError, FormatError, PathError } from "../core/errors.ts";
 import {
   CAPACITY_BYTES_MAX,

@@ -26,8 +26,8 @@
  */
 import { join } from "node:path";
 import type { SegmentId } from "../core/brands.ts";
-import { trace, TRACED } from "../core/debug.ts";
-import { monotonicMs } from "../core/runtime.ts";
+import { trace, TRACED } from "../platform/debug.ts";
+import { monotonicMs } from "../platform/runtime.ts";
 import { DinomoError, SnapshotError } from "../core/errors.ts";
 import {
   CHECKPOINT_NUMBER_WORD,

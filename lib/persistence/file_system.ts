@@ -8,7 +8,7 @@
  * @module
  */
 import * as fs from "node:fs";
-import { isGranted } from "../core/deno_permissions.ts";
+import { isGranted } from "../platform/deno_permissions.ts";
 import { systemCodeOf, systemError } from "../core/system_code.ts";
 
 /** What is known about a path, or about an open file. */

@@ -19,7 +19,7 @@
  *
  * @module
  */
-import { crc32 } from "../core/crc32.ts";
+import { crc32 } from "../platform/crc32.ts";
 import { Applied, applyRecord } from "../agent/apply_record.ts";
 import type { PoolAddress, SegmentId, Slot } from "../core/brands.ts";
 import { CorruptionError } from "../core/errors.ts";

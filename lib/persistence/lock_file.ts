@@ -42,9 +42,9 @@
  */
 import { join } from "node:path";
 import { PoolLockedError } from "../core/errors.ts";
-import { epochMs } from "../core/runtime.ts";
+import { epochMs } from "../platform/runtime.ts";
 import { systemCodeOf } from "../core/system_code.ts";
-import { thisThread } from "../core/thread_identity.ts";
+import { thisThread } from "../platform/thread_identity.ts";
 import {
   type FileSystem,
   readFully,

@@ -10,7 +10,7 @@
 import { ADDRESS_UNIT_BYTES } from "../core/limits.ts";
 import type { LogSink } from "../log/log_sink.ts";
 import type { PoolAddress, SegmentId } from "../core/brands.ts";
-import { epochMs } from "../core/runtime.ts";
+import { epochMs } from "../platform/runtime.ts";
 import { checkFrame, sealFrame, sealSegmentHeader } from "../log/frame_layout.ts";
 import { FRAME_HEADER_BYTES } from "../log/record_layout.ts";
 import { SYNC_FIGURES, UNITS_SYNCED, UNITS_WRITTEN } from "../pool/control_layout.ts";

@@ -7,7 +7,7 @@
 import { NumberForm } from "../codec/stored_numbers.ts";
 import type { PoolAddress } from "../core/brands.ts";
 import { ADDRESS_UNIT_BYTES } from "../core/limits.ts";
-import { epochMs } from "../core/runtime.ts";
+import { epochMs } from "../platform/runtime.ts";
 import { isDiskFull, systemCodeOf } from "../core/system_code.ts";
 import {
   AGENT_HOST,

@@ -4,9 +4,9 @@
  *
  * @module
  */
-import { resultOf } from "../core/task_failure.ts";
-import { TaskThreads } from "../core/task_threads.ts";
-import type { WorkerCode } from "../core/worker_loader.ts";
+import { resultOf } from "../platform/task_failure.ts";
+import { TaskThreads } from "../platform/task_threads.ts";
+import type { WorkerCode } from "../platform/worker_loader.ts";
 import { SEGMENT_USED_BYTES, SEGMENT_WORDS } from "../pool/segment_layout.ts";
 import type { PoolHandle } from "../pool/pool.ts";
 import type { SegmentFindings } from "./index_check.ts";

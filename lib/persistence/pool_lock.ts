@@ -26,11 +26,11 @@
  *
  * @module
  */
-import { process } from "../core/process.ts";
-import { fillRandomly } from "../core/random_bytes.ts";
-import { epochMs, monotonicMs, sleep } from "../core/runtime.ts";
+import { process } from "../platform/process.ts";
+import { fillRandomly } from "../platform/random_bytes.ts";
+import { epochMs, monotonicMs, sleep } from "../platform/runtime.ts";
 import { isDiskFull } from "../core/system_code.ts";
-import { thisThread } from "../core/thread_identity.ts";
+import { thisThread } from "../platform/thread_identity.ts";
 import { type FileSystem, nodeFileSystem } from "./file_system.ts";
 import type { HeldDirectory } from "./held_files.ts";
 import {

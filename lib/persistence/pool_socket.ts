@@ -18,9 +18,9 @@
  *
  * @module
  */
-import { builtin } from "../core/builtin.ts";
-import { process } from "../core/process.ts";
-import { isGranted } from "../core/deno_permissions.ts";
+import { builtin } from "../platform/builtin.ts";
+import { process } from "../platform/process.ts";
+import { isGranted } from "../platform/deno_permissions.ts";
 
 /** A socket that this thread has, and no other thread on this runtime. */
 export interface PoolSocket {

@@ -5,8 +5,8 @@
  * @module
  */
 import { readFileSync } from "node:fs";
-import { process } from "../core/process.ts";
-import { isGranted } from "../core/deno_permissions.ts";
+import { process } from "../platform/process.ts";
+import { isGranted } from "../platform/deno_permissions.ts";
 
 /** A process; what the system does not tell is null. */
 export interface ProcessIdentity {

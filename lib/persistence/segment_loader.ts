@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { crc32 } from "../core/crc32.ts";
+import { crc32 } from "../platform/crc32.ts";
 import type { PoolAddress, SegmentId } from "../core/brands.ts";
 import { CorruptionError } from "../core/errors.ts";
 import { ADDRESS_UNIT_BYTES } from "../core/limits.ts";

@@ -21,7 +21,7 @@
  * @module
  */
 import { join } from "node:path";
-import { crc32 } from "../core/crc32.ts";
+import { crc32 } from "../platform/crc32.ts";
 import { SESSIONS_RESERVED } from "../core/limits.ts";
 import { systemCodeOf } from "../core/system_code.ts";
 import { SESSION_MAX } from "../log/record_layout.ts";

@@ -14,7 +14,7 @@
  *
  * @module
  */
-import { monotonicMs } from "../core/runtime.ts";
+import { monotonicMs } from "../platform/runtime.ts";
 import { NO_BUCKET, type OwnerWord, type Slot } from "../core/brands.ts";
 import { SLOT_COUNT, SYSTEM_CALL_MS_MAX } from "../core/limits.ts";
 import {

@@ -14,7 +14,7 @@
  */
 import { InvalidOptionError } from "../core/errors.ts";
 import { SEGMENT_COUNT_MIN } from "../core/limits.ts";
-import { epochMs } from "../core/runtime.ts";
+import { epochMs } from "../platform/runtime.ts";
 import { formatBytes } from "../core/units.ts";
 import { EVICTING_SEGMENTS_MIN } from "../eviction/eviction_policy.ts";
 import { allocatePool } from "../pool/allocate_pool.ts";

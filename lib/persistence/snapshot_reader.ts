@@ -13,7 +13,7 @@ import { assert } from "../core/assert.ts";
 import type { BucketId, SegmentId, Slot } from "../core/brands.ts";
 import { CorruptionError, InvalidOptionError } from "../core/errors.ts";
 import { REGION_BYTES, SEGMENT_COUNT_MAX, SLOT_COUNT } from "../core/limits.ts";
-import { epochMs } from "../core/runtime.ts";
+import { epochMs } from "../platform/runtime.ts";
 import { formatBytes } from "../core/units.ts";
 import {
   GATE_DEFER_FREE,

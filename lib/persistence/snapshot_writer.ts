@@ -14,12 +14,12 @@
  * @module
  */
 import { join } from "node:path";
-import { crc32, crc32OfZeros } from "../core/crc32.ts";
+import { crc32, crc32OfZeros } from "../platform/crc32.ts";
 import type { SegmentId, Slot } from "../core/brands.ts";
-import { trace, TRACED } from "../core/debug.ts";
+import { trace, TRACED } from "../platform/debug.ts";
 import { SnapshotError } from "../core/errors.ts";
 import { ADDRESS_UNIT_BYTES, REGION_BYTES, SLOT_COUNT } from "../core/limits.ts";
-import { monotonicMs } from "../core/runtime.ts";
+import { monotonicMs } from "../platform/runtime.ts";
 import {
   AGENT_DPM,
   GATE_DEFER_FREE,

@@ -17,8 +17,8 @@
 import { chmodSync, lstatSync, mkdirSync, rmdirSync, rmSync, statSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { dirname, join } from "node:path";
-import { process } from "../core/process.ts";
-import { isGranted } from "../core/deno_permissions.ts";
+import { process } from "../platform/process.ts";
+import { isGranted } from "../platform/deno_permissions.ts";
 import { PathError } from "../core/errors.ts";
 import { GATEWAY_FILE, SOCKET_FILE } from "./pool_directory.ts";
 

@@ -23,8 +23,8 @@
  * @module
  */
 import { assert } from "../core/assert.ts";
-import { monotonicMs } from "../core/runtime.ts";
-import { sleepSync } from "../core/sleep_sync.ts";
+import { monotonicMs } from "../platform/runtime.ts";
+import { sleepSync } from "../platform/sleep_sync.ts";
 import {
   AGENT_COUNT,
   AGENT_GATE_STATE,

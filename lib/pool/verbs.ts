@@ -21,7 +21,7 @@
  */
 import { assert } from "../core/assert.ts";
 import { copyWords } from "../core/copy_words.ts";
-import { monotonicMs } from "../core/runtime.ts";
+import { monotonicMs } from "../platform/runtime.ts";
 import { AGENT_BLOCK_WORDS, AGENT_VERB_COUNTERS } from "./control_layout.ts";
 import type { Pool } from "./pool.ts";
 

@@ -10,7 +10,7 @@
  * @module
  */
 import { TooManyWatchersError } from "../core/errors.ts";
-import { epochMs, monotonicMs, sleep } from "../core/runtime.ts";
+import { epochMs, monotonicMs, sleep } from "../platform/runtime.ts";
 import type { KeyChange } from "../store/watches/prefix_watch.ts";
 import { dueOf, JOB, type JobRecord, type QueueRecords } from "./job_records.ts";
 

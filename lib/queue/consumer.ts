@@ -17,7 +17,7 @@
  *
  * @module
  */
-import { epochMs, monotonicMs } from "../core/runtime.ts";
+import { epochMs, monotonicMs } from "../platform/runtime.ts";
 import type { Entry } from "../store/arguments/entry.ts";
 import { BEHIND_JOBS, behindDue, dueOf, JOB, type JobRecord } from "./job_records.ts";
 import { Job, type JobPlace } from "./job.ts";

@@ -4,8 +4,8 @@
  * @module
  */
 import { describe } from "../core/errors.ts";
-import { leaseLeftMs } from "../core/lease_left.ts";
-import { epochMs } from "../core/runtime.ts";
+import { leaseLeftMs } from "../lock/lease_left.ts";
+import { epochMs } from "../platform/runtime.ts";
 import { Serial } from "../core/serial.ts";
 import {
   DEAD,

@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { startTimer } from "../core/runtime.ts";
+import { startTimer } from "../platform/runtime.ts";
 import type { Job } from "./job.ts";
 import { type JobSource, JobStream } from "./job_stream.ts";
 import {

@@ -8,7 +8,7 @@
  */
 import { randomUUID } from "node:crypto";
 import { describe, InvalidArgumentError } from "../core/errors.ts";
-import { epochMs } from "../core/runtime.ts";
+import { epochMs } from "../platform/runtime.ts";
 import { Serial } from "../core/serial.ts";
 import { Consumer, type Taken } from "./consumer.ts";
 import { deleteRecord, type Job, type JobPlace } from "./job.ts";

@@ -29,8 +29,8 @@
  * @module
  */
 import type { NodeId, Slot } from "../core/brands.ts";
-import { epochMs } from "../core/runtime.ts";
-import { hasThreadEnded } from "../core/thread_identity.ts";
+import { epochMs } from "../platform/runtime.ts";
+import { hasThreadEnded } from "../platform/thread_identity.ts";
 import { agentExecutor, clientOf, Executor, fenceExecutor } from "../agent/executor.ts";
 import { abandonCleaners } from "../dpm/shared_cleaners.ts";
 import type { LogFile } from "../persistence/log_file.ts";

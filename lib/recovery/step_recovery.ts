@@ -48,7 +48,7 @@
 import { Applied, applyRecord } from "../agent/apply_record.ts";
 import { NO_ADDRESS, type PoolAddress, type SegmentId, type Slot } from "../core/brands.ts";
 import { SLOT_COUNT, SLOT_SHIFT } from "../core/limits.ts";
-import { epochMs } from "../core/runtime.ts";
+import { epochMs } from "../platform/runtime.ts";
 import { IndexSpace } from "../index/index_space.ts";
 import { liveTable } from "../agent/live_table.ts";
 import type { SlotTable } from "../index/slot_table.ts";

@@ -9,7 +9,7 @@
  */
 import { PoolLockedError, UnavailableError } from "../core/errors.ts";
 import { HOST_WAIT_MS_MAX } from "../core/limits.ts";
-import { monotonicMs, sleep } from "../core/runtime.ts";
+import { monotonicMs, sleep } from "../platform/runtime.ts";
 import type { Hello } from "../gateway/handshake.ts";
 import { HostConnection } from "../gateway/host_connection.ts";
 import { nodeFileSystem } from "../persistence/file_system.ts";

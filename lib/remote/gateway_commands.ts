@@ -13,7 +13,7 @@ import { decodeTagged } from "../codec/tagged_bytes.ts";
 import { StoreClosedError } from "../core/errors.ts";
 import type { Key } from "../core/key_encoder.ts";
 import { LIVE_HOST_MS_MAX } from "../core/limits.ts";
-import { startTimer } from "../core/runtime.ts";
+import { startTimer } from "../platform/runtime.ts";
 import type { SharedOptions } from "../gateway/handshake.ts";
 import { answerFrom } from "../live/live_answers.ts";
 import { LiveConnections } from "../live/live_connections.ts";

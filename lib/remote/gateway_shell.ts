@@ -7,7 +7,7 @@
 import type { MessagePort } from "node:worker_threads";
 import { type DinomoError, type DinomoErrorCode, UnavailableError } from "../core/errors.ts";
 import { isDinomoError } from "../core/any_error.ts";
-import { epochMs } from "../core/runtime.ts";
+import { epochMs } from "../platform/runtime.ts";
 import { encodeFailure } from "../gateway/carried_errors.ts";
 import { removeFifos } from "../gateway/answer_fifo.ts";
 import type { GatewayParts } from "../gateway/gateway_connection.ts";

@@ -12,7 +12,7 @@ import { decodeTagged } from "../codec/tagged_bytes.ts";
 import { type DinomoError, UnavailableError } from "../core/errors.ts";
 import type { CallEnd } from "../gateway/call_end.ts";
 import { CALLS_MAX } from "../core/limits.ts";
-import { startTimer, type Timer } from "../core/runtime.ts";
+import { startTimer, type Timer } from "../platform/runtime.ts";
 import { CallClient, type CallItems, type CallOptions } from "../wire/call_client.ts";
 import type { Frame } from "../wire/frame.ts";
 import { decodeFailure } from "../gateway/carried_errors.ts";

@@ -14,7 +14,7 @@ import type { Slot } from "../core/brands.ts";
 import { DecodeError } from "../core/errors.ts";
 import type { Key, KeyEncoder } from "../core/key_encoder.ts";
 import { SLOT_COUNT, SLOT_SHIFT } from "../core/limits.ts";
-import { loopTurn } from "../core/loop_turn.ts";
+import { loopTurn } from "../platform/loop_turn.ts";
 import { ReadCompletion, type ReadSource } from "../far/client/routed_reads.ts";
 
 import type { ReadValue } from "../rings/response_ring.ts";

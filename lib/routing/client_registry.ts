@@ -17,7 +17,7 @@
  * @module
  */
 import { CLIENT_COUNT_MAX } from "../core/limits.ts";
-import type { ThreadIdentity } from "../core/thread_identity.ts";
+import type { ThreadIdentity } from "../platform/thread_identity.ts";
 import { LINE_WORDS } from "../pool/lines.ts";
 import {
   CLIENT_BLOCKS,

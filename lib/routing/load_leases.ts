@@ -17,7 +17,7 @@
  * @module
  */
 import { CLIENT_COUNT_MAX } from "../core/limits.ts";
-import { hasThreadEnded } from "../core/thread_identity.ts";
+import { hasThreadEnded } from "../platform/thread_identity.ts";
 import { assert } from "../core/assert.ts";
 import type { Pool } from "../pool/pool.ts";
 import { clientLife, ClientState, clientState, clientThread } from "./client_registry.ts";

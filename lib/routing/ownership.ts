@@ -31,7 +31,7 @@
  */
 import type { NodeId, OwnerWord, Slot } from "../core/brands.ts";
 import { NODE_ID_COUNT, SLOT_COUNT } from "../core/limits.ts";
-import { sleepSync } from "../core/sleep_sync.ts";
+import { sleepSync } from "../platform/sleep_sync.ts";
 import { assert } from "../core/assert.ts";
 import { AGENT_COUNT, OWNER_TABLE, SLOT_LOCK, SLOT_WORDS } from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";

@@ -6,7 +6,7 @@
  */
 import type { CodecOption } from "../codec/codec.ts";
 import { describe, HostOnlyError, InvalidOptionError } from "../core/errors.ts";
-import { onThreadExit } from "../core/thread_exit.ts";
+import { onThreadExit } from "../platform/thread_exit.ts";
 import type { Key } from "../core/key_encoder.ts";
 import { durabilityError, durabilityWord } from "../pool/durability.ts";
 import { isFar } from "../pool/placement.ts";

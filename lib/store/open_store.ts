@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { monotonicMs, startTimer, type Timer } from "../core/runtime.ts";
+import { monotonicMs, startTimer, type Timer } from "../platform/runtime.ts";
 import { MsgpackCodec } from "../codec/msgpack_codec.ts";
 import { assert } from "../core/assert.ts";
 import { NodeFailedError } from "../core/errors.ts";
@@ -11,9 +11,9 @@ import { type Key, LITTLE_ENDIAN } from "../core/key_encoder.ts";
 import type { KeyTypes } from "../core/key_types.ts";
 import { DpmProcessors } from "../dpm/dpm_processors.ts";
 import type { DpmTask } from "../dpm/dpm_tasks.ts";
-import { onThreadExit } from "../core/thread_exit.ts";
-import { thisThread } from "../core/thread_identity.ts";
-import { OwnWorker } from "../core/worker_loader.ts";
+import { onThreadExit } from "../platform/thread_exit.ts";
+import { thisThread } from "../platform/thread_identity.ts";
+import { OwnWorker } from "../platform/worker_loader.ts";
 import { recountKeys } from "../index/key_count.ts";
 import type { LiveServer } from "../live/live_server.ts";
 import { ClientWatch } from "../mnode/client_watch.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { garbageCollector } from "../core/garbage_collector.ts";
+import { garbageCollector } from "../platform/garbage_collector.ts";
 import type { Client } from "../client/client.ts";
 import type { ClientCache } from "../client/client_cache.ts";
 import { GarbageMeter } from "../client/garbage_meter.ts";

@@ -5,9 +5,9 @@
  */
 import type { DinomoError } from "../core/errors.ts";
 import { collectGone } from "../client/garbage_meter.ts";
-import { garbageCollector } from "../core/garbage_collector.ts";
+import { garbageCollector } from "../platform/garbage_collector.ts";
 import type { Key } from "../core/key_encoder.ts";
-import { startTimer, type Timer } from "../core/runtime.ts";
+import { startTimer, type Timer } from "../platform/runtime.ts";
 import type { Bytes } from "../core/units.ts";
 import type { ScaleReport } from "../mnode/node_manager.ts";
 import type { RecoveryReport } from "../persistence/replay_report.ts";

@@ -23,7 +23,7 @@
  */
 import type { PoolAddress } from "../core/brands.ts";
 import { COMPARED_PREFIX_BYTES_MAX } from "../core/limits.ts";
-import { sleepSync } from "../core/sleep_sync.ts";
+import { sleepSync } from "../platform/sleep_sync.ts";
 import {
   FLAG_BINARY_KEY,
   metaKeyBytes,

@@ -17,7 +17,7 @@
  *
  * @module
  */
-import { crc32, ownCrc32 } from "../core/crc32.ts";
+import { crc32, ownCrc32 } from "../platform/crc32.ts";
 
 /** "DNMO", little-endian. */
 const MAGIC = 0x4f4d4e44;

@@ -23,8 +23,14 @@
  */
 import { EventEmitter } from "node:events";
 import { MessageChannel, type MessagePort } from "node:worker_threads";
-import { processorCount } from "../core/processor_count.ts";
-import { monotonicMs, runMicrotask, runNextTurn, startTimer, type Timer } from "../core/runtime.ts";
+import { processorCount } from "../platform/processor_count.ts";
+import {
+  monotonicMs,
+  runMicrotask,
+  runNextTurn,
+  startTimer,
+  type Timer,
+} from "../platform/runtime.ts";
 import { ByteRing, makeByteRing } from "./byte_ring.ts";
 import { LOOK_MS, WaitChoice } from "./wait_choice.ts";
 

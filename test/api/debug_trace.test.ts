@@ -5,7 +5,7 @@
  */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { readTopics, TOPICS, unknownTopics } from "../../lib/core/debug.ts";
+import { readTopics, TOPICS, unknownTopics } from "../../lib/platform/debug.ts";
 import { runProgram } from "../support/program.ts";
 
 const PROGRAM = "test/support/children/traced_store.ts";

@@ -18,7 +18,7 @@ import type { Slot } from "../../lib/core/brands.ts";
 import { PoolFullError, UnavailableError } from "../../lib/core/errors.ts";
 import { type Key, KeyEncoder } from "../../lib/core/key_encoder.ts";
 import { SLOT_COUNT, SLOT_SHIFT } from "../../lib/core/limits.ts";
-import type { Timer } from "../../lib/core/runtime.ts";
+import type { Timer } from "../../lib/platform/runtime.ts";
 import type { PageRequest } from "../../lib/remote/calls/call_requests.ts";
 import { Condition } from "../../lib/rings/ring_layout.ts";
 import { open } from "../../mod.ts";

@@ -6,7 +6,7 @@
  */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { sleep } from "../../lib/core/runtime.ts";
+import { sleep } from "../../lib/platform/runtime.ts";
 import { open, type Store } from "../../mod.ts";
 import { RUNTIMES } from "../../scripts/runtimes.ts";
 import { ClusterUser } from "../support/cluster/cluster_user.ts";

@@ -13,7 +13,7 @@ import type { Borrower } from "../../lib/cluster/node/borrower.ts";
 import { COPY_BYTES_MAX, LentKeys } from "../../lib/cluster/node/lent_keys.ts";
 import { type LogRecord, NO_ORIGIN } from "../../lib/cluster/messages/log_codec.ts";
 import type { ClusterRequest } from "../../lib/cluster/node/requests.ts";
-import { nextTurn } from "../../lib/core/runtime.ts";
+import { nextTurn } from "../../lib/platform/runtime.ts";
 import { getOf, hasOf, putOf } from "../support/cluster/cluster_requests.ts";
 import { ExploredLending, type LendingBounds } from "../support/cluster/explored_lending.ts";
 import { ALL_COPIES, type LendingPlan, simulateLending } from "../support/cluster/sim_lending.ts";

@@ -11,7 +11,7 @@ import { StoreClosedError } from "../../lib/core/errors.ts";
 import { KeyEncoder } from "../../lib/core/key_encoder.ts";
 import { KEY_TYPE_NUMBERS } from "../../lib/core/key_types.ts";
 import { REMOTE_REQUESTS_MAX } from "../../lib/core/limits.ts";
-import { nextTurn } from "../../lib/core/runtime.ts";
+import { nextTurn } from "../../lib/platform/runtime.ts";
 import { ReadCompletion } from "../../lib/far/client/routed_reads.ts";
 import { makeRemoteClient, type RemoteClient } from "../../lib/gateway/remote_client.ts";
 import { decodeRequests, numberCount } from "../../lib/gateway/request_frames.ts";

@@ -7,7 +7,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { KeyEncoder } from "../../lib/core/key_encoder.ts";
 import { WATCHED_PREFIXES_MAX } from "../../lib/core/limits.ts";
-import { nextTurn, sleep, startTimer } from "../../lib/core/runtime.ts";
+import { nextTurn, sleep, startTimer } from "../../lib/platform/runtime.ts";
 import { encodeTagged } from "../../lib/codec/tagged_bytes.ts";
 import { encodeRequest } from "../../lib/remote/calls/call_requests.ts";
 import { decodeEntries, EntryListWriter } from "../../lib/wire/entry_list.ts";

@@ -9,7 +9,7 @@ import * as assert from "uvu/assert";
 import { JsonCodec } from "../../lib/codec/plain_codecs.ts";
 import { KeyQueues } from "../../lib/client/key_queues.ts";
 import { KeyEncoder } from "../../lib/core/key_encoder.ts";
-import { nextTurn } from "../../lib/core/runtime.ts";
+import { nextTurn } from "../../lib/platform/runtime.ts";
 import { KEY_TYPE_NUMBERS } from "../../lib/core/key_types.ts";
 import { brokenRule } from "../../lib/gateway/request_check.ts";
 import {

@@ -7,7 +7,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { StoreClosedError } from "../../lib/core/errors.ts";
 import { KeyEncoder } from "../../lib/core/key_encoder.ts";
-import { nextTurn } from "../../lib/core/runtime.ts";
+import { nextTurn } from "../../lib/platform/runtime.ts";
 import { makeRemoteClient, type RemoteClient } from "../../lib/gateway/remote_client.ts";
 import { encodeFarewell, RequestFrame } from "../../lib/gateway/request_frames.ts";
 import { SessionRegister } from "../../lib/gateway/session_register.ts";

@@ -13,7 +13,7 @@ import { StoreClosedError } from "../../lib/core/errors.ts";
 import { REMOTE_REQUESTS_MAX, SLOT_SHIFT } from "../../lib/core/limits.ts";
 import { KeyEncoder } from "../../lib/core/key_encoder.ts";
 import { KEY_TYPE_NUMBERS } from "../../lib/core/key_types.ts";
-import { nextTurn } from "../../lib/core/runtime.ts";
+import { nextTurn } from "../../lib/platform/runtime.ts";
 import { decodeError, encodeError } from "../../lib/gateway/carried_errors.ts";
 import { GatewaySession, TURN_REQUESTS_MAX } from "../../lib/gateway/gateway_session.ts";
 import { makeRemoteClient } from "../../lib/gateway/remote_client.ts";

@@ -13,7 +13,7 @@ import process from "node:process";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { UnavailableError } from "../../mod.ts";
-import { monotonicMs } from "../../lib/core/runtime.ts";
+import { monotonicMs } from "../../lib/platform/runtime.ts";
 import { AnswerFifo, removeFifos } from "../../lib/gateway/answer_fifo.ts";
 import { FifoWriter } from "../../lib/gateway/fifo_writer.ts";
 import { GatewayLine } from "../../lib/gateway/gateway_line.ts";

@@ -12,7 +12,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { attach, open, type OpenOptions, PathError, type Store } from "../../mod.ts";
 import { HELLO_MS_MAX, LIVE_CONNECTIONS_MAX } from "../../lib/core/limits.ts";
-import { monotonicMs } from "../../lib/core/runtime.ts";
+import { monotonicMs } from "../../lib/platform/runtime.ts";
 import { GatewayConnection, type GatewayParts } from "../../lib/gateway/gateway_connection.ts";
 import { encodeMessage } from "../../lib/gateway/json_frames.ts";
 import { LiveClient } from "../../lib/live/live_client.ts";

@@ -22,7 +22,7 @@ import {
   LIVE_CONNECTIONS_MAX,
   LIVE_IDLE_MS_MAX,
 } from "../../lib/core/limits.ts";
-import { monotonicMs } from "../../lib/core/runtime.ts";
+import { monotonicMs } from "../../lib/platform/runtime.ts";
 import { LiveClient } from "../../lib/live/live_client.ts";
 import { LiveConnection } from "../../lib/live/live_connection.ts";
 import { encodeMessage } from "../../lib/gateway/json_frames.ts";

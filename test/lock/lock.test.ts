@@ -16,7 +16,7 @@ import {
   readLock,
   tryAcquireLock,
 } from "../../lib/lock/mod.ts";
-import { sleepSync } from "../../lib/core/sleep_sync.ts";
+import { sleepSync } from "../../lib/platform/sleep_sync.ts";
 import { InvalidArgumentError, open, type OpenOptions, type Store } from "../../mod.ts";
 import { assertRejects, errorOf } from "../support/errors.ts";
 import { temporaryPath } from "../support/temporary.ts";

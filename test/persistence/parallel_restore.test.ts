@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { CorruptionError, open } from "../../mod.ts";
-import { OWN_WORKERS } from "../../lib/core/worker_loader.ts";
+import { OWN_WORKERS } from "../../lib/platform/worker_loader.ts";
 import { nodeFileSystem } from "../../lib/persistence/file_system.ts";
 import { restoreInParallel } from "../../lib/persistence/parallel_restore.ts";
 import { PoolRestore, type RestoredPool } from "../../lib/persistence/snapshot_reader.ts";

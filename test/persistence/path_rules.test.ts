@@ -16,7 +16,7 @@ import {
   PathError,
   PoolLockedError,
 } from "../../mod.ts";
-import { thisThread } from "../../lib/core/thread_identity.ts";
+import { thisThread } from "../../lib/platform/thread_identity.ts";
 import { PoolLock } from "../../lib/persistence/pool_lock.ts";
 import { assertRejects, errorOf, type Refusal } from "../support/errors.ts";
 import { lockText } from "../support/locks.ts";

@@ -11,7 +11,7 @@ import { Worker } from "node:worker_threads";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { HostOnlyError, open, type OpenOptions, type Store, UnavailableError } from "../../mod.ts";
-import { sleep } from "../../lib/core/runtime.ts";
+import { sleep } from "../../lib/platform/runtime.ts";
 import { isFifoName } from "../../lib/gateway/line_frames.ts";
 import { CAMPAIGN_FACTOR } from "../support/campaign.ts";
 import { seeded } from "../support/random.ts";

@@ -7,7 +7,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { sleep } from "../../lib/core/runtime.ts";
+import { sleep } from "../../lib/platform/runtime.ts";
 import {
   DELETE,
   HostOnlyError,

@@ -17,7 +17,7 @@ import {
   REMOTE_REQUESTS_MAX,
 } from "../../lib/core/limits.ts";
 import { KeyEncoder } from "../../lib/core/key_encoder.ts";
-import { sleep } from "../../lib/core/runtime.ts";
+import { sleep } from "../../lib/platform/runtime.ts";
 import {
   decodeWelcome,
   encodeHello,

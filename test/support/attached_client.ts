@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { epochMs } from "../../lib/core/runtime.ts";
-import { thisThread } from "../../lib/core/thread_identity.ts";
+import { epochMs } from "../../lib/platform/runtime.ts";
+import { thisThread } from "../../lib/platform/thread_identity.ts";
 import type { Key } from "../../lib/core/key_encoder.ts";
 import { OneSidedReader } from "../../lib/index/one_sided_reader.ts";
 import { openLogFile } from "../../lib/persistence/open_log.ts";

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { runNextTurn } from "../../lib/core/runtime.ts";
+import { runNextTurn } from "../../lib/platform/runtime.ts";
 import { decodeFailure, encodeFailure } from "../../lib/gateway/carried_errors.ts";
 import { CallClient } from "../../lib/wire/call_client.ts";
 import { CallServer } from "../../lib/wire/call_server.ts";

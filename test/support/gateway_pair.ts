@@ -9,7 +9,7 @@ import { KeyEncoder } from "../../lib/core/key_encoder.ts";
 import type { DinomoError } from "../../lib/core/errors.ts";
 import type { Key } from "../../lib/core/key_encoder.ts";
 import { KEY_TYPE_NUMBERS } from "../../lib/core/key_types.ts";
-import { runNextTurn } from "../../lib/core/runtime.ts";
+import { runNextTurn } from "../../lib/platform/runtime.ts";
 import { ReadCompletion } from "../../lib/far/client/routed_reads.ts";
 import { GatewaySession } from "../../lib/gateway/gateway_session.ts";
 import { answerFrameBytesMax, requestFrameBytesMax } from "../../lib/gateway/request_frames.ts";

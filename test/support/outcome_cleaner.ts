@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { sleepSync } from "../../lib/core/sleep_sync.ts";
+import { sleepSync } from "../../lib/platform/sleep_sync.ts";
 import { Cleaner } from "../../lib/dpm/cleaner.ts";
 import { IndexSpace } from "../../lib/index/index_space.ts";
 import { SlotTable } from "../../lib/index/slot_table.ts";

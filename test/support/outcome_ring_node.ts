@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { sleepSync } from "../../lib/core/sleep_sync.ts";
+import { sleepSync } from "../../lib/platform/sleep_sync.ts";
 import { RequestConsumer, RING_EMPTY } from "../../lib/rings/request_consumer.ts";
 import { type RingHandle, statusOf } from "../../lib/rings/ring_layout.ts";
 import { opponent, type Turns } from "./outcome_race.ts";

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { sleepSync } from "../../lib/core/sleep_sync.ts";
+import { sleepSync } from "../../lib/platform/sleep_sync.ts";
 import { indexBytes } from "../../lib/index/index_space.ts";
 import { Pool, type PoolHandle } from "../../lib/pool/pool.ts";
 import { opponent } from "./outcome_race.ts";

@@ -47,7 +47,7 @@ export const MODULE_BUGS: readonly PlantedBug[] = [
   {
     name: "a lease lasts as much longer as the clock was set back",
     breaks: "what a holder has that dies is free in time",
-    file: "lib/core/lease_left.ts",
+    file: "lib/lock/lease_left.ts",
     edits: [["Math.min(givenMs, endsAt - epochMs())", "endsAt - epochMs() || givenMs"]],
     caughtBy: [MOVED_CLOCK],
   },

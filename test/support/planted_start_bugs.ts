@@ -7,9 +7,9 @@ import type { PlantedBug } from "./planted_bug.ts";
 
 const STARTS_TEST = "test/unit/thread_starts.test.ts";
 const OPTIONS_TEST = "test/unit/worker_options.test.ts";
-const OPTIONS = "lib/core/worker_options.ts";
+const OPTIONS = "lib/platform/worker_options.ts";
 const THREAD = "lib/mnode/node_thread.ts";
-const TASKS = "lib/core/task_threads.ts";
+const TASKS = "lib/platform/task_threads.ts";
 
 /** Bugs by which a thread that cannot start is not told of, or not in time. */
 export const START_BUGS: readonly PlantedBug[] = [

@@ -15,7 +15,7 @@ export const TURN_BUGS: readonly PlantedBug[] = [
   {
     name: "operations never find that their turn has lasted long enough",
     breaks: "turns of the event loop",
-    file: "lib/core/loop_turn.ts",
+    file: "lib/platform/loop_turn.ts",
     edits: [["this.#isOver = nowMs - this.#startMs > TURN_MS_MAX;", "this.#isOver = false;"]],
     caughtBy: [EVENT_LOOP],
   },

@@ -9,7 +9,7 @@ import { PollResult } from "../../lib/client/client_waiter.ts";
 import type { NodeId, Slot } from "../../lib/core/brands.ts";
 import { KEY_TYPE_NUMBERS } from "../../lib/core/key_types.ts";
 import { SLOT_COUNT } from "../../lib/core/limits.ts";
-import { runMicrotask } from "../../lib/core/runtime.ts";
+import { runMicrotask } from "../../lib/platform/runtime.ts";
 import { GatewaySession } from "../../lib/gateway/gateway_session.ts";
 import { claimSession, confirmAnswers } from "../../lib/gateway/session_evidence.ts";
 import { recountKeys } from "../../lib/index/key_count.ts";

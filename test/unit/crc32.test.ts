@@ -6,7 +6,7 @@
 import { crc32 as zlibCrc32 } from "node:zlib";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { crc32, crc32OfZeros, ownCrc32 } from "../../lib/core/crc32.ts";
+import { crc32, crc32OfZeros, ownCrc32 } from "../../lib/platform/crc32.ts";
 import { Random, SEED } from "../support/random.ts";
 
 const random = new Random(SEED);

@@ -5,7 +5,7 @@
  */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import type { GarbageCollector } from "../../lib/core/garbage_collector.ts";
+import type { GarbageCollector } from "../../lib/platform/garbage_collector.ts";
 import { collectGone, GarbageMeter } from "../../lib/client/garbage_meter.ts";
 import { DECODED_FACTOR, GARBAGE_BYTES_MIN, GROWTH_BYTES_MIN } from "../../lib/core/limits.ts";
 

@@ -8,7 +8,7 @@ import * as assert from "uvu/assert";
 import { InvalidOptionError } from "../../lib/core/errors.ts";
 import type { OpenOptions } from "../../lib/store/options/options.ts";
 import { nodeCountMax, sizesOf } from "../../lib/store/arguments/pool_sizes.ts";
-import { OWN_WORKERS } from "../../lib/core/worker_loader.ts";
+import { OWN_WORKERS } from "../../lib/platform/worker_loader.ts";
 import { type ResolvedOptions, resolveOptions } from "../../lib/store/options/resolved_options.ts";
 import { assertThrows } from "../support/errors.ts";
 

@@ -7,11 +7,11 @@ import { availableParallelism } from "node:os";
 import * as zlib from "node:zlib";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { builtin } from "../../lib/core/builtin.ts";
-import { crc32 } from "../../lib/core/crc32.ts";
-import { processorCount } from "../../lib/core/processor_count.ts";
-import { fillRandomly } from "../../lib/core/random_bytes.ts";
-import { epochMs, monotonicMs } from "../../lib/core/runtime.ts";
+import { builtin } from "../../lib/platform/builtin.ts";
+import { crc32 } from "../../lib/platform/crc32.ts";
+import { processorCount } from "../../lib/platform/processor_count.ts";
+import { fillRandomly } from "../../lib/platform/random_bytes.ts";
+import { epochMs, monotonicMs } from "../../lib/platform/runtime.ts";
 
 test("a module of the runtime is the one that is imported", () => {
   assert.is(builtin("node:zlib").crc32, zlib.crc32);

@@ -8,7 +8,7 @@ import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { ProcessHold } from "../../lib/core/runtime.ts";
+import { ProcessHold } from "../../lib/platform/runtime.ts";
 import { ByteRing, makeByteRing } from "../../lib/wire/byte_ring.ts";
 import { makeThreadStream, ThreadStream } from "../../lib/wire/thread_stream.ts";
 import { LOOK_MS, WaitChoice } from "../../lib/wire/wait_choice.ts";

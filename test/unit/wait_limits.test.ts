@@ -17,7 +17,7 @@ import {
   SYSTEM_CALL_MS_MAX,
   UNAVAILABLE_AFTER_MS,
 } from "../../lib/core/limits.ts";
-import { settlesWithin } from "../../lib/core/settles_within.ts";
+import { settlesWithin } from "../../lib/platform/settles_within.ts";
 import { type RetiredKn, RetiredNodes } from "../../lib/recovery/retired_nodes.ts";
 import { ProgressLimit } from "../../lib/mnode/progress_limit.ts";
 import { enterExecutor, Executor, leaveExecutor } from "../../lib/agent/executor.ts";

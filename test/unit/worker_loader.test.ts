@@ -7,7 +7,7 @@ import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { moduleUrlOf, OWN_WORKERS, startUrlOf } from "../../lib/core/worker_loader.ts";
+import { moduleUrlOf, OWN_WORKERS, startUrlOf } from "../../lib/platform/worker_loader.ts";
 
 test("the library's own workers are files where it is run from files", async () => {
   for (const worker of Object.values(OWN_WORKERS)) {

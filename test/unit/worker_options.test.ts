@@ -5,7 +5,7 @@
  */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { inheritedFlags } from "../../lib/core/worker_options.ts";
+import { inheritedFlags } from "../../lib/platform/worker_options.ts";
 
 /** Flags of a process that was started in /home, and what its threads get; undefined: all of them. */
 const CASES: readonly [string, string | undefined][] = [

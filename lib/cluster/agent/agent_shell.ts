@@ -6,7 +6,7 @@
 import type { MessagePort } from "node:worker_threads";
 import { isDinomoError } from "../../core/any_error.ts";
 import type { DinomoErrorCode } from "../../core/errors.ts";
-import { monotonicMs } from "../../core/runtime.ts";
+import { monotonicMs } from "../../platform/runtime.ts";
 import type { ClusterNodeStats, NodeLoads } from "../../core/cluster_figures.ts";
 import type { OwnerView } from "../client/owner_view.ts";
 import { ThreadStream, type ThreadStreamEnd } from "../../wire/thread_stream.ts";

@@ -16,10 +16,10 @@ import {
   GATEWAY_CLOSE_MS_MAX,
   THREAD_START_MS_MAX,
 } from "../../core/limits.ts";
-import { epochMs, monotonicMs, startTimer } from "../../core/runtime.ts";
-import { settlesWithin } from "../../core/settles_within.ts";
-import { startUrlOf, type WorkerCode } from "../../core/worker_loader.ts";
-import { assertThreadFits, workerOptions } from "../../core/worker_options.ts";
+import { epochMs, monotonicMs, startTimer } from "../../platform/runtime.ts";
+import { settlesWithin } from "../../platform/settles_within.ts";
+import { startUrlOf, type WorkerCode } from "../../platform/worker_loader.ts";
+import { assertThreadFits, workerOptions } from "../../platform/worker_options.ts";
 import { makeThreadStream, ThreadStream } from "../../wire/thread_stream.ts";
 import type { OwnerView } from "../client/owner_view.ts";
 import { parseAddress } from "../network/node_address.ts";

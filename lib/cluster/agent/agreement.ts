@@ -5,7 +5,7 @@
  */
 import { InvalidOptionError } from "../../core/errors.ts";
 import type { KeyTypes } from "../../core/key_types.ts";
-import { monotonicMs, sleep } from "../../core/runtime.ts";
+import { monotonicMs, sleep } from "../../platform/runtime.ts";
 import { messageBytesIn, type Settings, STREAM_FORMAT } from "../control/command.ts";
 import { CONTROL_STREAM } from "../control/control_log.ts";
 import type { AppendOutcome, LogEngine } from "../engine/log_engine.ts";

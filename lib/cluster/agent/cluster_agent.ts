@@ -9,7 +9,13 @@ import type { NatsAccess, TlsIdentity } from "../../core/cluster_identity.ts";
 import { NodeFailedError, UnavailableError } from "../../core/errors.ts";
 import { KEY_TYPE_NUMBERS, type KeyTypes } from "../../core/key_types.ts";
 import { NODE_ID_COUNT } from "../../core/limits.ts";
-import { monotonicMs, runMicrotask, sleep, startTimer, type Timer } from "../../core/runtime.ts";
+import {
+  monotonicMs,
+  runMicrotask,
+  sleep,
+  startTimer,
+  type Timer,
+} from "../../platform/runtime.ts";
 import type { ClusterNodeStats, NodeFigures, NodeLoads } from "../../core/cluster_figures.ts";
 import { NONE_REFUSED, type OwnerView, type RefusedConnections } from "../client/owner_view.ts";
 import { type Command, encode, messageBytesIn, type Settings } from "../control/command.ts";

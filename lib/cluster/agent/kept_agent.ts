@@ -9,9 +9,9 @@
  */
 import type { DinomoError } from "../../core/errors.ts";
 import { GATEWAY_CLOSE_MS_MAX } from "../../core/limits.ts";
-import { monotonicMs, sleep } from "../../core/runtime.ts";
-import { settlesWithin } from "../../core/settles_within.ts";
-import type { WorkerCode } from "../../core/worker_loader.ts";
+import { monotonicMs, sleep } from "../../platform/runtime.ts";
+import { settlesWithin } from "../../platform/settles_within.ts";
+import type { WorkerCode } from "../../platform/worker_loader.ts";
 import type { ThreadStream } from "../../wire/thread_stream.ts";
 import { type AgentEnds, AgentThread } from "./agent_thread.ts";
 import type { AgentOptions, ClusterFacts } from "./cluster_agent.ts";

@@ -8,7 +8,7 @@ import type { AddressInfo, Server } from "node:net";
 import { UntrustedNodeError } from "../../core/cluster_errors.ts";
 import type { TlsIdentity } from "../../core/cluster_identity.ts";
 import { InvalidOptionError } from "../../core/errors.ts";
-import { settlesWithin } from "../../core/settles_within.ts";
+import { settlesWithin } from "../../platform/settles_within.ts";
 import { PLAIN_MESSAGE_BYTES_MAX } from "../messages/message_limits.ts";
 import { type Connect, connectTcp, type LinkFailure, NodeLink } from "../network/node_link.ts";
 

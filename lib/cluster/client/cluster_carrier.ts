@@ -36,7 +36,7 @@ import type { TlsIdentity } from "../../core/cluster_identity.ts";
 import { type DinomoError, StoreClosedError } from "../../core/errors.ts";
 import type { EncodedKey } from "../../core/key_encoder.ts";
 import { REMOTE_REQUESTS_MAX, SESSION_REQUESTS_MAX } from "../../core/limits.ts";
-import { runMicrotask, type Timer } from "../../core/runtime.ts";
+import { runMicrotask, type Timer } from "../../platform/runtime.ts";
 import type { ReadSource } from "../../far/client/routed_reads.ts";
 import { Numbered } from "../../gateway/numbered.ts";
 import { OpenParcels } from "../../gateway/open_parcels.ts";

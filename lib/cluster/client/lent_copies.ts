@@ -9,8 +9,8 @@
  *
  * @module
  */
-import { LoopTurn } from "../../core/loop_turn.ts";
-import { runMicrotask } from "../../core/runtime.ts";
+import { LoopTurn } from "../../platform/loop_turn.ts";
+import { runMicrotask } from "../../platform/runtime.ts";
 import { metaKeyBytes, RECORD_HASH, RECORD_KEY, RECORD_META } from "../../log/record_layout.ts";
 import { Operation, REQUEST_RECORD, Status } from "../../rings/ring_layout.ts";
 import type { Answer } from "../../gateway/request_frames.ts";

@@ -5,7 +5,7 @@
  */
 import type { Slot } from "../../core/brands.ts";
 import type { TlsIdentity } from "../../core/cluster_identity.ts";
-import { startTimer } from "../../core/runtime.ts";
+import { startTimer } from "../../platform/runtime.ts";
 import { decodeFailure } from "../../gateway/carried_errors.ts";
 import { Numbered } from "../../gateway/numbered.ts";
 import { Parcel } from "../../gateway/parcel.ts";

@@ -27,7 +27,7 @@ import {
   sleep,
   startTimer,
   type Timer,
-} from "../../core/runtime.ts";
+} from "../../platform/runtime.ts";
 import { MESSAGE_BYTES_MAX, PLAIN_MESSAGE_BYTES_MAX } from "../messages/message_limits.ts";
 import type {
   AppendOutcome,

@@ -10,7 +10,7 @@
  */
 import type { StreamInfo } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/transport-node";
-import { monotonicMs, sleep } from "../../core/runtime.ts";
+import { monotonicMs, sleep } from "../../platform/runtime.ts";
 
 /** Until the next look at who leads, at first: servers agree on that in 20 to 60 milliseconds. */
 const LOOK_MS = 10;

@@ -14,7 +14,7 @@ import { checkServerIdentity, connect, createServer, type Server, TLSSocket } fr
 import type { TlsIdentity } from "../../core/cluster_identity.ts";
 import { InvalidOptionError } from "../../core/errors.ts";
 import { HELLO_MS_MAX } from "../../core/limits.ts";
-import { epochMs } from "../../core/runtime.ts";
+import { epochMs } from "../../platform/runtime.ts";
 import type { ByteStream } from "./byte_stream.ts";
 
 /** No client of a node checks names: a client may be anywhere. */

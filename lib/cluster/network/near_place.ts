@@ -19,8 +19,8 @@ import { createHash } from "node:crypto";
 import { type BigIntStats, chmodSync, lstatSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { join } from "node:path";
-import { isGranted } from "../../core/deno_permissions.ts";
-import { process } from "../../core/process.ts";
+import { isGranted } from "../../platform/deno_permissions.ts";
+import { process } from "../../platform/process.ts";
 import type { NodePlace } from "./node_address.ts";
 
 /** Not that of `TMPDIR`, which need not be the same in two processes. */

@@ -7,7 +7,7 @@
  * @module
  */
 import { HELLO_BYTES_MAX, HELLO_MS_MAX } from "../../core/limits.ts";
-import { monotonicMs } from "../../core/runtime.ts";
+import { monotonicMs } from "../../platform/runtime.ts";
 import type { RequestRules } from "../../gateway/request_check.ts";
 import { isCallFrame, RequestFrame } from "../../gateway/request_frames.ts";
 import { encodeFailure } from "../../gateway/carried_errors.ts";

@@ -8,9 +8,9 @@
 import { connect } from "node:net";
 import type { TlsIdentity } from "../../core/cluster_identity.ts";
 import { HELLO_MS_MAX, WELCOME_BYTES_MAX } from "../../core/limits.ts";
-import { startTimer, type Timer } from "../../core/runtime.ts";
+import { startTimer, type Timer } from "../../platform/runtime.ts";
 import { isCallFrame, RequestFrame } from "../../gateway/request_frames.ts";
-import { isLoopback } from "../../core/loopback.ts";
+import { isLoopback } from "../../platform/loopback.ts";
 import { type Frame, FrameError, FrameReader } from "../../wire/frame.ts";
 import type { ByteStream } from "./byte_stream.ts";
 import {

@@ -10,7 +10,7 @@ import { once } from "node:events";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import type { TlsIdentity } from "../../core/cluster_identity.ts";
 import { GATEWAY_CLOSE_MS_MAX, GATEWAY_CONNECTIONS_MAX, HELLO_MS_MAX } from "../../core/limits.ts";
-import { monotonicMs, sleep, startTimer, type Timer } from "../../core/runtime.ts";
+import { monotonicMs, sleep, startTimer, type Timer } from "../../platform/runtime.ts";
 import type { ByteStream } from "./byte_stream.ts";
 import { createTlsServer } from "./cluster_tls.ts";
 import type { ClusterHello } from "./cluster_handshake.ts";

@@ -16,7 +16,7 @@
  */
 import type { Slot } from "../../core/brands.ts";
 import { REMOTE_BYTES_MAX, REMOTE_REQUESTS_MAX, SLOT_SHIFT } from "../../core/limits.ts";
-import { runMicrotask } from "../../core/runtime.ts";
+import { runMicrotask } from "../../platform/runtime.ts";
 import type { RequestRules } from "../../gateway/request_check.ts";
 import { ByteGate } from "../../core/byte_gate.ts";
 import { OpenBytes } from "../../gateway/open_bytes.ts";

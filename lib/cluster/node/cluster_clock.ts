@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { epochMs, monotonicMs, startTimer, type Timer } from "../../core/runtime.ts";
+import { epochMs, monotonicMs, startTimer, type Timer } from "../../platform/runtime.ts";
 
 /** The clocks of a process. */
 export interface ClusterClock {

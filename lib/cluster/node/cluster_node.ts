@@ -12,7 +12,7 @@
  * @module
  */
 import { KeyEncoder, type StoredKey } from "../../core/key_encoder.ts";
-import type { Timer } from "../../core/runtime.ts";
+import type { Timer } from "../../platform/runtime.ts";
 import type { Command, Move } from "../control/command.ts";
 import { CONTROL_STREAM, ControlLog } from "../control/control_log.ts";
 import { NO_OWNER } from "../control/control_state.ts";

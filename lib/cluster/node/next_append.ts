@@ -11,7 +11,7 @@
  *
  * @module
  */
-import type { Timer } from "../../core/runtime.ts";
+import type { Timer } from "../../platform/runtime.ts";
 import type { ClusterClock } from "./cluster_clock.ts";
 
 /** Which part of the last append's time the next one waits at most, and milliseconds of that. */

@@ -11,7 +11,7 @@
 import type { EncodedKey } from "../../core/key_encoder.ts";
 import { SLOT_SHIFT } from "../../core/limits.ts";
 import { pieceOf } from "../../core/memory_pieces.ts";
-import { fence } from "../../core/memory_order.ts";
+import { fence } from "../../platform/memory_order.ts";
 import type { ReadValue } from "../../rings/response_ring.ts";
 import { type ClusterClock, elapsedMs } from "../node/cluster_clock.ts";
 import {

@@ -13,7 +13,7 @@
  */
 import type { StoredKey } from "../../core/key_encoder.ts";
 import { SLOT_COUNT, SLOT_SHIFT } from "../../core/limits.ts";
-import { fence } from "../../core/memory_order.ts";
+import { fence } from "../../platform/memory_order.ts";
 import type { LogRecord } from "../messages/log_codec.ts";
 import type { LeaseSpan } from "../node/lease.ts";
 import type { ServedSlots } from "../node/slot_moves.ts";

@@ -25,7 +25,7 @@
 import { DecodeError, PathError, PoolFullError } from "../../core/errors.ts";
 import { type Key, keyOf } from "../../core/key_encoder.ts";
 import { CAPACITY_BYTES_MAX } from "../../core/limits.ts";
-import { monotonicMs } from "../../core/runtime.ts";
+import { monotonicMs } from "../../platform/runtime.ts";
 import type { ValueDecoder } from "../../codec/codec.ts";
 import type { SnapshotReport } from "../../persistence/snapshot_writer.ts";
 import { decodePage } from "../../remote/calls/key_page.ts";

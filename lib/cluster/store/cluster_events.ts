@@ -5,7 +5,7 @@
  */
 import type { NodeLoads } from "../../core/cluster_figures.ts";
 import { SLOT_COUNT } from "../../core/limits.ts";
-import { monotonicMs } from "../../core/runtime.ts";
+import { monotonicMs } from "../../platform/runtime.ts";
 import type { Emit } from "../../remote/calls/remote_events.ts";
 import { NO_OWNER } from "../control/control_state.ts";
 import type { OwnerView } from "../client/owner_view.ts";

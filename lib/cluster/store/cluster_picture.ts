@@ -6,7 +6,7 @@
  */
 import type { ClusterPicture, NodeFigures, PicturedNode } from "../../core/cluster_figures.ts";
 import { isDinomoError } from "../../core/any_error.ts";
-import { sleep, startTimer } from "../../core/runtime.ts";
+import { sleep, startTimer } from "../../platform/runtime.ts";
 import type { ClusterStats } from "../../store/figures/stats.ts";
 import type { ClusterCarrier } from "../client/cluster_carrier.ts";
 import { askOnce } from "../client/node_peers.ts";

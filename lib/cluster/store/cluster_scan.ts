@@ -10,7 +10,7 @@
 import { UnavailableError } from "../../core/errors.ts";
 import { KeyEncoder, keyOf } from "../../core/key_encoder.ts";
 import { SLOT_COUNT } from "../../core/limits.ts";
-import { sleep } from "../../core/runtime.ts";
+import { sleep } from "../../platform/runtime.ts";
 import type { PageRequest } from "../../remote/calls/call_requests.ts";
 import { EntryListWriter } from "../../wire/entry_list.ts";
 import { encodePage } from "../../remote/calls/key_page.ts";

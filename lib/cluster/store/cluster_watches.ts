@@ -25,7 +25,7 @@
  */
 import type { KeyEncoder } from "../../core/key_encoder.ts";
 import { SLOT_SHIFT, WATCH_CREDIT_BYTES } from "../../core/limits.ts";
-import type { Timer } from "../../core/runtime.ts";
+import type { Timer } from "../../platform/runtime.ts";
 import { FarWatches } from "../../remote/calls/far_watches.ts";
 import { decodeChanges, decodeParts } from "../../watch/watch_items.ts";
 import type { StoreLifetime } from "../../store/parts/lifetime.ts";

@@ -5,7 +5,7 @@
  */
 import { NodeFailedError } from "../../core/errors.ts";
 import type { Key } from "../../core/key_encoder.ts";
-import { OwnWorker } from "../../core/worker_loader.ts";
+import { OwnWorker } from "../../platform/worker_loader.ts";
 import type { StructureStore } from "../../codec/shared_structures.ts";
 import { OperationCounters } from "../../pool/operation_counters.ts";
 import type { OpenOptions } from "../../store/options/options.ts";

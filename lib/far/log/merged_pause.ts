@@ -9,7 +9,7 @@
  * @module
  */
 import { NODE_COUNT_MAX } from "../../core/limits.ts";
-import { epochMs } from "../../core/runtime.ts";
+import { epochMs } from "../../platform/runtime.ts";
 import { agentExecutor } from "../../agent/executor.ts";
 import { isFar } from "../../pool/placement.ts";
 import type { Pool } from "../../pool/pool.ts";

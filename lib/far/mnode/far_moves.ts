@@ -21,7 +21,7 @@
  *
  * @module
  */
-import { monotonicMs } from "../../core/runtime.ts";
+import { monotonicMs } from "../../platform/runtime.ts";
 import type { NodeId, Slot } from "../../core/brands.ts";
 import { UNAVAILABLE_AFTER_MS } from "../../core/limits.ts";
 import { isMergedUpTo, loggedEnd, LogMerger } from "../log/log_merger.ts";

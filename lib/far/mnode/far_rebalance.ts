@@ -8,7 +8,7 @@
  * @module
  */
 import type { NodeId, Slot } from "../../core/brands.ts";
-import { monotonicMs } from "../../core/runtime.ts";
+import { monotonicMs } from "../../platform/runtime.ts";
 import type { Pool } from "../../pool/pool.ts";
 import { MERGING_NODE } from "../../routing/node_directory.ts";
 import { slotOwner } from "../../routing/ownership.ts";

@@ -21,7 +21,7 @@
 import type { Cache } from "../../cache/cache.ts";
 import { NO_ADDRESS, type NodeId, type PoolAddress } from "../../core/brands.ts";
 import { GROUP_REQUESTS_MAX } from "../../core/limits.ts";
-import { sleepSync } from "../../core/sleep_sync.ts";
+import { sleepSync } from "../../platform/sleep_sync.ts";
 import { SharedCleaners } from "../../dpm/shared_cleaners.ts";
 import { LogMerger } from "../log/log_merger.ts";
 import { mergeLogs } from "../log/merged_pause.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 import type { Key, KeyEncoder } from "../../core/key_encoder.ts";
-import { loopTurn } from "../../core/loop_turn.ts";
+import { loopTurn } from "../../platform/loop_turn.ts";
 import type { IndexedKeys } from "../../store/reads/indexed_keys.ts";
 import type { KeyRange } from "../../store/arguments/key_range.ts";
 import type { StoreLifetime } from "../../store/parts/lifetime.ts";

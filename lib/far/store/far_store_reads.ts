@@ -10,7 +10,7 @@ import { assert } from "../../core/assert.ts";
 import { DecodeError } from "../../core/errors.ts";
 import { type Key, KeyEncoder } from "../../core/key_encoder.ts";
 import { SLOT_COUNT } from "../../core/limits.ts";
-import { loopTurn } from "../../core/loop_turn.ts";
+import { loopTurn } from "../../platform/loop_turn.ts";
 import type { Pool } from "../../pool/pool.ts";
 import type { ReadValue } from "../../rings/response_ring.ts";
 import type { AbortOptions } from "../../store/arguments/abort.ts";

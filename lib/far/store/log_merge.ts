@@ -9,7 +9,7 @@ import { BatchCompletion, SyncBatch } from "../../client/completions.ts";
 import type { KeyQueues } from "../../client/key_queues.ts";
 import type { Slot } from "../../core/brands.ts";
 import { NODE_COUNT_MAX, SLOT_COUNT, UNAVAILABLE_AFTER_MS } from "../../core/limits.ts";
-import { monotonicMs, sleep } from "../../core/runtime.ts";
+import { monotonicMs, sleep } from "../../platform/runtime.ts";
 import type { Pool } from "../../pool/pool.ts";
 import { nodeOfAgent, NodeState, nodeStateOf } from "../../routing/node_directory.ts";
 import { loadOwner, ownerOf } from "../../routing/ownership.ts";

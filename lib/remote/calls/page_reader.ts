@@ -19,7 +19,7 @@ import type { Slot } from "../../core/brands.ts";
 import { InvalidArgumentError } from "../../core/errors.ts";
 import { KeyEncoder, keyOf, type StoredKey } from "../../core/key_encoder.ts";
 import { KEY_BYTES_MAX, PAGE_BYTES, SLOT_COUNT } from "../../core/limits.ts";
-import { loopTurn } from "../../core/loop_turn.ts";
+import { loopTurn } from "../../platform/loop_turn.ts";
 import { keysOfSlot } from "../../index/key_count.ts";
 import type { IndexPlace, OneSidedReader } from "../../index/one_sided_reader.ts";
 import { isOrdered } from "../../ordered/ordered_index.ts";

@@ -12,7 +12,7 @@
 import type { Client } from "../../client/client.ts";
 import type { KeyQueues } from "../../client/key_queues.ts";
 import type { Key, StoredKey } from "../../core/key_encoder.ts";
-import { loopTurn } from "../../core/loop_turn.ts";
+import { loopTurn } from "../../platform/loop_turn.ts";
 import { assertIterationOptions } from "../../store/arguments/arguments.ts";
 import { isEmptyRange, type KeyRange, rangeOf } from "../../store/arguments/key_range.ts";
 import type { StoreLifetime } from "../../store/parts/lifetime.ts";

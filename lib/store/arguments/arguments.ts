@@ -6,7 +6,7 @@
 import { DecodeError, describe, FarOnlyError, InvalidArgumentError } from "../../core/errors.ts";
 import { NumberForm } from "../../codec/stored_numbers.ts";
 import { isBytes, type Key, KeyEncoder } from "../../core/key_encoder.ts";
-import { epochMs } from "../../core/runtime.ts";
+import { epochMs } from "../../platform/runtime.ts";
 import { parseBytes } from "../../core/units.ts";
 import { DURABILITY_LEVELS, DurabilityLevel } from "../../pool/durability.ts";
 import {

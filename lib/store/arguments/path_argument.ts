@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { builtin } from "../../core/builtin.ts";
+import { builtin } from "../../platform/builtin.ts";
 
 const FILE_URL = /^file:\/\//i;
 /** At least two letters: one is a drive of Windows. */

@@ -9,7 +9,7 @@
  *
  * @module
  */
-import { runNextTurn } from "../../core/runtime.ts";
+import { runNextTurn } from "../../platform/runtime.ts";
 import { Turn } from "../../client/key_queues.ts";
 import { type Completion, SyncCompletion } from "../../client/completions.ts";
 import { type DinomoError, ReentrantCallError } from "../../core/errors.ts";

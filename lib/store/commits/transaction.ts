@@ -24,7 +24,7 @@ import { ConflictError } from "../../core/commit_errors.ts";
 import { describe, InvalidArgumentError } from "../../core/errors.ts";
 import type { Key, KeyEncoder } from "../../core/key_encoder.ts";
 import { TRANSACTION_RUNS_MAX } from "../../core/limits.ts";
-import { sleep } from "../../core/runtime.ts";
+import { sleep } from "../../platform/runtime.ts";
 import { ownKey } from "../arguments/arguments.ts";
 import type {
   CommitIncrementOptions,

@@ -11,7 +11,7 @@
  *
  * @module
  */
-import { monotonicMs } from "../../core/runtime.ts";
+import { monotonicMs } from "../../platform/runtime.ts";
 import { neededCount } from "../../dpm/compaction.ts";
 import type { DpmProcessors } from "../../dpm/dpm_processors.ts";
 import type { NodeManager } from "../../mnode/node_manager.ts";

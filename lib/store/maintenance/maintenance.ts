@@ -14,8 +14,8 @@ import {
   TooManyReplicatedKeysError,
 } from "../../core/errors.ts";
 import { CELL_COUNT } from "../../core/limits.ts";
-import { canReleasePages } from "../../core/page_release.ts";
-import { monotonicMs } from "../../core/runtime.ts";
+import { canReleasePages } from "../../platform/page_release.ts";
+import { monotonicMs } from "../../platform/runtime.ts";
 import type { DpmProcessors } from "../../dpm/dpm_processors.ts";
 import type { EncodedKey } from "../../far/mnode/key_replication.ts";
 import type { NodeActuator } from "../../mnode/autoscaler.ts";

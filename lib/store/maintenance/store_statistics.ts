@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { monotonicMs, startTimer, type Timer } from "../../core/runtime.ts";
+import { monotonicMs, startTimer, type Timer } from "../../platform/runtime.ts";
 import { type AutoscaleDecision, Autoscaler, decisionLine } from "../../mnode/autoscaler.ts";
 import type { KeyActuator, NodeActuator } from "../../mnode/autoscaler.ts";
 import { StatisticsCollector, type StatisticsWindow } from "../../mnode/statistics_collector.ts";

@@ -5,7 +5,7 @@
  */
 import type { CodecOption } from "../../codec/codec.ts";
 import { TooManyClientsError } from "../../core/errors.ts";
-import { thisThread } from "../../core/thread_identity.ts";
+import { thisThread } from "../../platform/thread_identity.ts";
 import type { LogFile } from "../../persistence/log_file.ts";
 import { Pool } from "../../pool/pool.ts";
 import { attachedRing } from "../../rings/ring_region.ts";

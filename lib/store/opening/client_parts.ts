@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { loopTurn } from "../../core/loop_turn.ts";
-import { epochMs, monotonicMs } from "../../core/runtime.ts";
+import { loopTurn } from "../../platform/loop_turn.ts";
+import { epochMs, monotonicMs } from "../../platform/runtime.ts";
 import type { ClientCache } from "../../client/client_cache.ts";
 import { EventLoopWaiter } from "../../client/client_waiter.ts";
 import { NodeConnector } from "../../client/node_connector.ts";

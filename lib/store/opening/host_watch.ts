@@ -9,8 +9,8 @@
  *
  * @module
  */
-import { monotonicMs } from "../../core/runtime.ts";
-import { hasThreadEnded } from "../../core/thread_identity.ts";
+import { monotonicMs } from "../../platform/runtime.ts";
+import { hasThreadEnded } from "../../platform/thread_identity.ts";
 import type { Pool } from "../../pool/pool.ts";
 import { clientThread, HOST_CLIENT } from "../../routing/client_registry.ts";
 

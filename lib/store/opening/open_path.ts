@@ -3,12 +3,12 @@
  *
  * @module
  */
-import { epochMs } from "../../core/runtime.ts";
+import { epochMs } from "../../platform/runtime.ts";
 import { collectGone } from "../../client/garbage_meter.ts";
 import { InvalidOptionError, PathError } from "../../core/errors.ts";
-import { garbageCollector } from "../../core/garbage_collector.ts";
+import { garbageCollector } from "../../platform/garbage_collector.ts";
 import { KEY_TYPE_NUMBERS } from "../../core/key_types.ts";
-import { fillRandomly } from "../../core/random_bytes.ts";
+import { fillRandomly } from "../../platform/random_bytes.ts";
 import type { FileSystem } from "../../persistence/file_system.ts";
 import type { RecoveryReport, ReplayReport } from "../../persistence/replay_report.ts";
 import type { StartedLog } from "../../persistence/open_log.ts";

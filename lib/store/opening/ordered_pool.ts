@@ -9,7 +9,7 @@
 import type { PoolAddress, Slot } from "../../core/brands.ts";
 import { PoolFullError } from "../../core/errors.ts";
 import { SLOT_COUNT } from "../../core/limits.ts";
-import { loopTurn } from "../../core/loop_turn.ts";
+import { loopTurn } from "../../platform/loop_turn.ts";
 import { IndexSpace } from "../../index/index_space.ts";
 import { keysOfSlots } from "../../index/key_count.ts";
 import { SlotTable } from "../../index/slot_table.ts";

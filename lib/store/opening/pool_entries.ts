@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { epochMs } from "../../core/runtime.ts";
+import { epochMs } from "../../platform/runtime.ts";
 import type { ValueCodec } from "../../codec/codec.ts";
 import type { StructureStore } from "../../codec/shared_structures.ts";
 import { BinaryCodec, JsonCodec } from "../../codec/plain_codecs.ts";

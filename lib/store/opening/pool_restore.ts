@@ -17,11 +17,11 @@ import {
   InvalidValueError,
   ValueTooLargeError,
 } from "../../core/errors.ts";
-import { garbageCollector } from "../../core/garbage_collector.ts";
+import { garbageCollector } from "../../platform/garbage_collector.ts";
 import type { Key } from "../../core/key_encoder.ts";
-import { processorCount } from "../../core/processor_count.ts";
-import { monotonicMs } from "../../core/runtime.ts";
-import { OWN_WORKERS } from "../../core/worker_loader.ts";
+import { processorCount } from "../../platform/processor_count.ts";
+import { monotonicMs } from "../../platform/runtime.ts";
+import { OWN_WORKERS } from "../../platform/worker_loader.ts";
 import { keysOfSlots } from "../../index/key_count.ts";
 import type { RestoredPool } from "../../persistence/snapshot_reader.ts";
 import type { RestoreOptions, RestoreReport } from "../arguments/copy_options.ts";

@@ -12,7 +12,7 @@
  * @module
  */
 import { InvalidOptionError } from "../../core/errors.ts";
-import { OwnWorker } from "../../core/worker_loader.ts";
+import { OwnWorker } from "../../platform/worker_loader.ts";
 import { codecName } from "./client_parts.ts";
 import type { ResolvedOptions } from "../options/resolved_options.ts";
 

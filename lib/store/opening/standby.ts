@@ -7,10 +7,10 @@
  * @module
  */
 import { PoolLockedError } from "../../core/errors.ts";
-import { monotonicMs, sleep } from "../../core/runtime.ts";
-import { resultOf, type TaskFailure } from "../../core/task_failure.ts";
-import { TaskThreads } from "../../core/task_threads.ts";
-import type { WorkerCode } from "../../core/worker_loader.ts";
+import { monotonicMs, sleep } from "../../platform/runtime.ts";
+import { resultOf, type TaskFailure } from "../../platform/task_failure.ts";
+import { TaskThreads } from "../../platform/task_threads.ts";
+import type { WorkerCode } from "../../platform/worker_loader.ts";
 import type { StandbyPlace, StandbyTask, TakenOverPool } from "../../dpm/standby_tasks.ts";
 import type { HeldDirectory } from "../../persistence/held_files.ts";
 import type { StandbyReport } from "../../persistence/pool_standby.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { epochMs } from "../../core/runtime.ts";
+import { epochMs } from "../../platform/runtime.ts";
 import type { Client } from "../../client/client.ts";
 import { ReadCompletion, type RoutedReads } from "../../far/client/routed_reads.ts";
 import { SyncCompletion } from "../../client/completions.ts";

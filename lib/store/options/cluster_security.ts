@@ -5,7 +5,7 @@
  */
 import type { NatsAccess, TlsIdentity } from "../../core/cluster_identity.ts";
 import { InvalidOptionError } from "../../core/errors.ts";
-import { isLoopback } from "../../core/loopback.ts";
+import { isLoopback } from "../../platform/loopback.ts";
 import { requireThat } from "./option_rules.ts";
 
 /**

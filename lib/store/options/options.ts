@@ -8,7 +8,7 @@ import type { CachePolicy } from "../../cache/cache.ts";
 import type { CodecOption } from "../../codec/codec.ts";
 import type { KeyTypes } from "../../core/key_types.ts";
 import type { Bytes } from "../../core/units.ts";
-import type { WorkerUrls } from "../../core/worker_loader.ts";
+import type { WorkerUrls } from "../../platform/worker_loader.ts";
 import type { Durability } from "../../pool/durability.ts";
 import type { AutoscaleOptions } from "./autoscale_options.ts";
 import type { StandbyOptions } from "./standby_options.ts";

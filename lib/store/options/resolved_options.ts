@@ -22,9 +22,9 @@ import {
   SEGMENT_BYTES_MIN,
 } from "../../core/limits.ts";
 import { KEY_TYPE_NUMBERS, type KeyTypes } from "../../core/key_types.ts";
-import { processorCount } from "../../core/processor_count.ts";
+import { processorCount } from "../../platform/processor_count.ts";
 import type { Bytes } from "../../core/units.ts";
-import { OWN_WORKERS, type WorkerCode, type WorkerUrls } from "../../core/worker_loader.ts";
+import { OWN_WORKERS, type WorkerCode, type WorkerUrls } from "../../platform/worker_loader.ts";
 import { type Durability, DURABILITY_LEVELS } from "../../pool/durability.ts";
 import { resolveAutoscale, type ResolvedAutoscale } from "./autoscale_options.ts";
 import { booleanOf, bytesWithin, powerOfTwo, requireThat, wholeNumber } from "./option_rules.ts";

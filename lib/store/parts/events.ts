@@ -4,7 +4,7 @@
  * @module
  */
 import type { Channel } from "node:diagnostics_channel";
-import { builtin } from "../../core/builtin.ts";
+import { builtin } from "../../platform/builtin.ts";
 import { describe, InvalidArgumentError } from "../../core/errors.ts";
 import type { AutoscaleDecision } from "../../mnode/autoscaler.ts";
 import type {

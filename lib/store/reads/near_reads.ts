@@ -11,7 +11,7 @@ import type { KeyQueues } from "../../client/key_queues.ts";
 import type { Slot } from "../../core/brands.ts";
 import type { Key, KeyEncoder } from "../../core/key_encoder.ts";
 import { SLOT_SHIFT } from "../../core/limits.ts";
-import { loopTurn } from "../../core/loop_turn.ts";
+import { loopTurn } from "../../platform/loop_turn.ts";
 import type { OneSidedReader } from "../../index/one_sided_reader.ts";
 import { type FoundKey, NO_VALUES } from "../../ordered/found_key.ts";
 import type { AbortOptions } from "../arguments/abort.ts";

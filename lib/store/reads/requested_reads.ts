@@ -12,7 +12,7 @@ import { InstantTurn, type KeyQueues } from "../../client/key_queues.ts";
 import type { Slot } from "../../core/brands.ts";
 import type { Key, KeyEncoder } from "../../core/key_encoder.ts";
 import { SLOT_SHIFT } from "../../core/limits.ts";
-import { loopTurn } from "../../core/loop_turn.ts";
+import { loopTurn } from "../../platform/loop_turn.ts";
 import { ReadCompletion, type ReadSource } from "../../far/client/routed_reads.ts";
 import type { OperationCounters } from "../../pool/operation_counters.ts";
 import type { ReadValue } from "../../rings/response_ring.ts";

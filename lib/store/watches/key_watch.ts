@@ -10,7 +10,7 @@
  * @module
  */
 import type { Key, KeyEncoder } from "../../core/key_encoder.ts";
-import { epochMs } from "../../core/runtime.ts";
+import { epochMs } from "../../platform/runtime.ts";
 import { partOf } from "../../pool/watch_layout.ts";
 import type { Entry } from "../arguments/entry.ts";
 import type { StoreReads } from "../reads/reads.ts";

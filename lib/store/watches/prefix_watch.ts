@@ -10,7 +10,7 @@
  */
 import type { Key, KeyEncoder } from "../../core/key_encoder.ts";
 import { WAITING_CHANGES_MAX } from "../../core/limits.ts";
-import { loopTurn } from "../../core/loop_turn.ts";
+import { loopTurn } from "../../platform/loop_turn.ts";
 import type { TakenChange } from "../../watch/change_ring.ts";
 import { Watch } from "./watch.ts";
 import type { WatchSource } from "../../watch/watch_source.ts";

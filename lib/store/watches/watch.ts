@@ -11,7 +11,7 @@
  *
  * @module
  */
-import { epochMs, runMicrotask, startTimer, type Timer } from "../../core/runtime.ts";
+import { epochMs, runMicrotask, startTimer, type Timer } from "../../platform/runtime.ts";
 import type { TakenChange } from "../../watch/change_ring.ts";
 import type { HubWatch, WatchSource } from "../../watch/watch_source.ts";
 import type { WatchOptions } from "./watch_options.ts";

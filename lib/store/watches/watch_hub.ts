@@ -6,8 +6,8 @@
  */
 import { TooManyWatchersError } from "../../core/errors.ts";
 import { WATCH_PLACE_COUNT, WATCHED_PREFIXES_MAX, WATCHES_MAX } from "../../core/limits.ts";
-import { monotonicMs, runNextTurn } from "../../core/runtime.ts";
-import { hasThreadEnded } from "../../core/thread_identity.ts";
+import { monotonicMs, runNextTurn } from "../../platform/runtime.ts";
+import { hasThreadEnded } from "../../platform/thread_identity.ts";
 import type { Pool } from "../../pool/pool.ts";
 import {
   clientThread,

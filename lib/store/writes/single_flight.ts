@@ -16,7 +16,7 @@
  *
  * @module
  */
-import { epochMs, sleep } from "../../core/runtime.ts";
+import { epochMs, sleep } from "../../platform/runtime.ts";
 import type { Key, KeyEncoder } from "../../core/key_encoder.ts";
 import type { Leases } from "../../routing/load_leases.ts";
 import { untilAborted } from "../arguments/abort.ts";

@@ -6,7 +6,7 @@
  * @module
  */
 import { NODE_COUNT_MAX } from "../../../lib/core/limits.ts";
-import { thisThread } from "../../../lib/core/thread_identity.ts";
+import { thisThread } from "../../../lib/platform/thread_identity.ts";
 import { clientExecutor, Executor } from "../../../lib/agent/executor.ts";
 import { AGENT_EXECUTOR } from "../../../lib/pool/control_layout.ts";
 import type { Pool } from "../../../lib/pool/pool.ts";

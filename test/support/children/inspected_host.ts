@@ -4,7 +4,7 @@
  * @module
  */
 import { open, type OpenOptions } from "../../../mod.ts";
-import { sleepSync } from "../../../lib/core/sleep_sync.ts";
+import { sleepSync } from "../../../lib/platform/sleep_sync.ts";
 import { childArguments, heard, say } from "../child.ts";
 
 /** What the host does. */

@@ -8,7 +8,7 @@
 import { createServer } from "node:net";
 import { join } from "node:path";
 import process from "node:process";
-import { sleepSync } from "../../../lib/core/sleep_sync.ts";
+import { sleepSync } from "../../../lib/platform/sleep_sync.ts";
 import { FifoWriter } from "../../../lib/gateway/fifo_writer.ts";
 import { GatewayLine } from "../../../lib/gateway/gateway_line.ts";
 import { RequestFrame } from "../../../lib/gateway/request_frames.ts";

@@ -25,7 +25,7 @@ import { draftOfKey } from "../../../lib/client/request_draft.ts";
 import { RequestWriter } from "../../../lib/client/request_writer.ts";
 import { KeyEncoder } from "../../../lib/core/key_encoder.ts";
 import { SLOT_COUNT } from "../../../lib/core/limits.ts";
-import { nextTurn } from "../../../lib/core/runtime.ts";
+import { nextTurn } from "../../../lib/platform/runtime.ts";
 import { ReadCompletion } from "../../../lib/far/client/routed_reads.ts";
 import { Condition, Operation, Status } from "../../../lib/rings/ring_layout.ts";
 import { Random } from "../random.ts";

@@ -32,7 +32,7 @@ import type {
   RequestExecutor,
   RequestFacts,
 } from "../../../lib/cluster/network/node_session.ts";
-import type { Timer } from "../../../lib/core/runtime.ts";
+import type { Timer } from "../../../lib/platform/runtime.ts";
 import {
   metaKeyBytes,
   RECORD_HASH,

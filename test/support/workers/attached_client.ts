@@ -7,7 +7,7 @@ import { exitForGood } from "../../../scripts/exit_for_good.ts";
 import process from "node:process";
 import { parentPort, workerData } from "node:worker_threads";
 import { attach, DinomoError, type Store, type StoreHandle } from "../../../mod.ts";
-import { sleepSync } from "../../../lib/core/sleep_sync.ts";
+import { sleepSync } from "../../../lib/platform/sleep_sync.ts";
 import { Executor } from "../../../lib/agent/executor.ts";
 import { AGENT_EXECUTOR } from "../../../lib/pool/control_layout.ts";
 import { Pool } from "../../../lib/pool/pool.ts";

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { THREAD_START_MS_MAX } from "./limits.ts";
+import { THREAD_START_MS_MAX } from "../core/limits.ts";
 import { startTimer, type Timer } from "./runtime.ts";
 import {
   notInTime,

@@ -11,7 +11,7 @@
 import type { Piscina } from "piscina";
 import { BarePool } from "./bare_pool.ts";
 import { builtin } from "./builtin.ts";
-import { THREAD_RETRY_MS, THREAD_STARTS_URGENT_MAX } from "./limits.ts";
+import { THREAD_RETRY_MS, THREAD_STARTS_URGENT_MAX } from "../core/limits.ts";
 import { PiscinaPool } from "./piscina_pool.ts";
 import { monotonicMs, sleep } from "./runtime.ts";
 import {

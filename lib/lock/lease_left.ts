@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { epochMs } from "./runtime.ts";
+import { epochMs } from "../platform/runtime.ts";
 
 /**
  * Milliseconds that a lease has left, of those for which it was given at last: more there are only

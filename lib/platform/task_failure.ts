@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { systemCodeOf } from "./system_code.ts";
+import { systemCodeOf } from "../core/system_code.ts";
 
 /** A failure; structured-cloneable. */
 export interface TaskFailure {
