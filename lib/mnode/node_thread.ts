@@ -312,8 +312,9 @@ export class NodeThread {
   }
 
   #fail(reason: string, cause?: unknown): void {
+    const { nodeId } = this.#options.start;
     this.#trace(reason);
-    this.#failure ??= new NodeFailedError(`KN ${this.#options.start.nodeId} ${reason}`, { cause });
+    this.#failure ??= new NodeFailedError(`KN ${nodeId} ${reason}`, { cause });
   }
 
   #trace(event: string): void {

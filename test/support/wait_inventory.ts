@@ -408,7 +408,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "keyv_adapter.ts KeyvAdapter.delete": 2,
       "keyv_adapter.ts KeyvAdapter.deleteEach": 2,
       "keyv_adapter.ts KeyvAdapter.disconnect": 1,
-      "keyv_adapter.ts KeyvAdapter.entriesOf": 1,
+      "keyv_adapter.ts KeyvAdapter.#entriesOf": 1,
       "keyv_adapter.ts KeyvAdapter.getMany": 2,
       "keyv_adapter.ts KeyvAdapter.has": 2,
       "keyv_adapter.ts KeyvAdapter.hasMany": 2,
