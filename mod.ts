@@ -3,8 +3,8 @@
  *
  * The application reads any key in about a microsecond, without a thread hop, and writes in about
  * two, through worker threads (KNs) that own disjoint parts of the keys. Their number changes while
- * the store runs, the data is off the garbage-collected heap, other threads of the process attach to
- * the store, and with a path every acknowledged change survives the end of the process.
+ * the store runs, the data is off the garbage-collected heap, other threads of the process attach
+ * to the store, and with a path every acknowledged change survives the end of the process.
  *
  * @example
  * ```ts

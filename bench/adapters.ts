@@ -1,5 +1,6 @@
 /**
- * Measures what Keyv costs on Dinomo, and on a `Map`, under the runtime that runs this file, and prints a table.
+ * Measures what Keyv costs on Dinomo, and on a `Map`, under the runtime that runs this file, and
+ * prints a table.
  *
  * ```sh
  * bun bench/adapters.ts

@@ -1,5 +1,6 @@
 /**
- * Measures a store of a cluster beside the key-value store of JetStream, on the same three servers, under the runtime that runs this file.
+ * Measures a store of a cluster beside the key-value store of JetStream, on the same three servers,
+ * under the runtime that runs this file.
  *
  * ```sh
  * bun bench/cluster.ts --size quick

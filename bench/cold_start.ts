@@ -1,5 +1,6 @@
 /**
- * Measures how long a program waits for the import of the package and for its first store, on all runtimes, and prints a table.
+ * Measures how long a program waits for the import of the package and for its first store, on all
+ * runtimes, and prints a table.
  *
  * ```sh
  * npm run build && node dist/bench/cold_start.js --samples 15

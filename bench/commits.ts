@@ -1,5 +1,6 @@
 /**
- * Measures atomic commits, under the runtime that runs this file, beside transactions of other stores.
+ * Measures atomic commits, under the runtime that runs this file, beside transactions of other
+ * stores.
  *
  * ```sh
  * bun bench/commits.ts --size quick

@@ -1,5 +1,6 @@
 /**
- * Measures counters that many increment at once, under the runtime that runs this file, beside Redis if there is one on the PATH.
+ * Measures counters that many increment at once, under the runtime that runs this file, beside
+ * Redis if there is one on the PATH.
  *
  * ```sh
  * bun bench/counters.ts --size quick

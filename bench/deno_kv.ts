@@ -1,5 +1,6 @@
 /**
- * Measures `dinomo/deno-kv`, under the runtime that runs this file, beside Deno's own database in memory.
+ * Measures `dinomo/deno-kv`, under the runtime that runs this file, beside Deno's own database in
+ * memory.
  *
  * ```sh
  * bun bench/deno_kv.ts --size quick

@@ -1,6 +1,6 @@
 /**
- * Measures a store that evicts under the runtime that runs this file: hit ratios beside lru-cache and S3-FIFO, and
- * throughput beside a store that is not full.
+ * Measures a store that evicts under the runtime that runs this file: hit ratios beside lru-cache
+ * and S3-FIFO, and throughput beside a store that is not full.
  *
  * ```sh
  * bun bench/eviction.ts

@@ -1,13 +1,15 @@
 /**
- * Says whether this tree is slower than a revision: runs both in many short rounds, in turn, on each runtime.
+ * Says whether this tree is slower than a revision: runs both in many short rounds, in turn, on
+ * each runtime.
  *
  * ```sh
  * npm run bench:gate main                              # a few minutes
  * npm run bench:gate HEAD~1 -- --runtime node --rounds 40
  * ```
  *
- * Ends with code 1 if the geometric mean of all operations on all runtimes is slower by more than `--tolerance` percent, and so
- * surely that the interval around it says so, too. Run it on a machine that does nothing else.
+ * Ends with code 1 if the geometric mean of all operations on all runtimes is slower by more than
+ * `--tolerance` percent, and so surely that the interval around it says so, too. Run it on a
+ * machine that does nothing else.
  *
  * @module
  */
@@ -55,7 +57,9 @@ try {
   built.remove();
 }
 
-/** One round of each; which of them comes first alternates, as the second may find a warmer machine. */
+/**
+ * One round of each; which of them comes first alternates, as the second may find a warmer machine.
+ */
 async function measurePair(runtime: Runtime, oldFirst: boolean): Promise<Pair> {
   const measure = (folder: string) => runRound(folder, runtime, ms);
   if (oldFirst) {

@@ -1,6 +1,6 @@
 /**
- * Measures how long nothing is served when a new process takes over a pool from an old one, with the
- * option `standby` and without, when the old one closes it and when it is killed.
+ * Measures how long nothing is served when a new process takes over a pool from an old one, with
+ * the option `standby` and without, when the old one closes it and when it is killed.
  *
  * ```sh
  * npm run bench:handover -- --keys 1000000 --runtime node

@@ -108,7 +108,10 @@ function names(things: readonly { id: string }[]): string {
   return things.map((thing) => thing.id).join(", ");
 }
 
-/** Ends the process after `--help`. Throws a `RangeError` or `TypeError` that names the option, the rule and what it got. */
+/**
+ * Ends the process after `--help`. Throws a `RangeError` or `TypeError` that names the option, the
+ * rule and what it got.
+ */
 export function parseOptions(args: string[]): Options {
   const { values } = parseArgs({
     args,

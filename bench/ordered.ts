@@ -1,6 +1,6 @@
 /**
- * Measures the ordered index alone, under the runtime that runs this file: what a new key costs beside its pair in the hash index,
- * short ranges, a scan of all keys, and bytes for each key.
+ * Measures the ordered index alone, under the runtime that runs this file: what a new key costs
+ * beside its pair in the hash index, short ranges, a scan of all keys, and bytes for each key.
  *
  * ```sh
  * bun bench/ordered.ts 100000 1000000

@@ -1,6 +1,6 @@
 /**
- * Measures a store that another process has, under the runtime that runs this file, beside Redis by a UNIX socket, if it is installed, and
- * messages.
+ * Measures a store that another process has, under the runtime that runs this file, beside Redis by
+ * a UNIX socket, if it is installed, and messages.
  *
  * ```sh
  * bun bench/processes.ts --size quick

@@ -1,6 +1,6 @@
 /**
- * Measures queues of jobs under the runtime that runs this file, beside those of SQLite (better-sqlite3) and BullMQ, if these are
- * installed and Redis is on the PATH.
+ * Measures queues of jobs under the runtime that runs this file, beside those of SQLite
+ * (better-sqlite3) and BullMQ, if these are installed and Redis is on the PATH.
  *
  * ```sh
  * bun bench/queue.ts --size quick

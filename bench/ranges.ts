@@ -1,5 +1,6 @@
 /**
- * Measures what the order of the keys costs and gives under the runtime that runs this file, and prints a table.
+ * Measures what the order of the keys costs and gives under the runtime that runs this file, and
+ * prints a table.
  *
  * ```sh
  * bun bench/ranges.ts

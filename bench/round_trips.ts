@@ -1,6 +1,6 @@
 /**
- * Counts round trips of a cluster between its nodes and the servers, beside what the experiments' model predicts for the same load. At full
- * size it draws the chart of the documentation.
+ * Counts round trips of a cluster between its nodes and the servers, beside what the experiments'
+ * model predicts for the same load. At full size it draws the chart of the documentation.
  *
  * ```sh
  * npm run bench:round-trips -- --size quick

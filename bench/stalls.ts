@@ -20,7 +20,9 @@ import { parseArgs } from "node:util";
 import { open, type OpenOptions, type Store } from "../mod.ts";
 import { alignColumns } from "./report/format.ts";
 
-/** What the operating system says of the thread that reads it: first, the nanoseconds it has run. */
+/**
+ * What the operating system says of the thread that reads it: first, the nanoseconds it has run.
+ */
 const SCHEDULED = "/proc/thread-self/schedstat";
 
 /**

@@ -1,5 +1,6 @@
 /**
- * Measures how soon a watcher in another thread learns of a change, under the runtime that runs this file.
+ * Measures how soon a watcher in another thread learns of a change, under the runtime that runs
+ * this file.
  *
  * ```sh
  * bun bench/watching.ts --size quick

@@ -1,6 +1,6 @@
 /**
- * The store changes the number of its KNs by itself: one more while there is a load that is slower than it should be, one less when
- * there is none.
+ * The store changes the number of its KNs by itself: one more while there is a load that is slower
+ * than it should be, one less when there is none.
  *
  * ```sh
  * bun examples/autoscale.ts

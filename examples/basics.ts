@@ -1,5 +1,6 @@
 /**
- * A typed store with a directory: write, read, change, expire, iterate, close, and find everything again.
+ * A typed store with a directory: write, read, change, expire, iterate, close, and find everything
+ * again.
  *
  * ```sh
  * bun examples/basics.ts
@@ -25,7 +26,8 @@ const path = mkdtempSync(join(tmpdir(), "dinomo-basics-"));
 {
   await using store = await open<User>({ path, capacity: "64MiB" });
 
-  // Writes are routed to the thread that owns the key. Awaited or not, they apply in the order in which they were issued.
+  // Writes are routed to the thread that owns the key. Awaited or not, they apply in the order in
+  // which they were issued.
   await store.put("user:ada", { name: "Ada", visits: 1 });
   await store.putMany([
     ["user:grace", { name: "Grace", visits: 7 }],

@@ -1,5 +1,6 @@
 /**
- * The interface of Deno KV on every runtime: users with an index by mail address, which are never apart.
+ * The interface of Deno KV on every runtime: users with an index by mail address, which are never
+ * apart.
  *
  * ```sh
  * bun examples/deno_kv.ts

@@ -1,5 +1,6 @@
 /**
- * The number of KNs, the threads that own the data, changes while the store is written to and read from.
+ * The number of KNs, the threads that own the data, changes while the store is written to and read
+ * from.
  *
  * ```sh
  * bun examples/elastic.ts

@@ -1,5 +1,6 @@
 /**
- * A queue of jobs: an order and its mail are stored together or not at all, two workers send the mails, one of them fails at first.
+ * A queue of jobs: an order and its mail are stored together or not at all, two workers send the
+ * mails, one of them fails at first.
  *
  * ```sh
  * bun examples/queue.ts

@@ -1,5 +1,6 @@
 /**
- * A rate limiter: at most ten requests of each client per minute. Counters are incremented atomically, and expire.
+ * A rate limiter: at most ten requests of each client per minute. Counters are incremented
+ * atomically, and expire.
  *
  * ```sh
  * bun examples/rate_limiter.ts

@@ -15,7 +15,9 @@ import { attach, open, type StoreHandle } from "dinomo";
 
 const WORDS = ["to be or not to be", "that is the question"];
 
-/** Opens the store, lets a thread count the words of each line, and reads what they have counted. */
+/**
+ * Opens the store, lets a thread count the words of each line, and reads what they have counted.
+ */
 async function host(): Promise<void> {
   await using store = await open<number>({ capacity: "64MiB" });
 

@@ -7,11 +7,11 @@
  * traces of the others have to be read without: names of classes and functions are kept, and lines,
  * of which Node prints the one that has thrown.
  *
- * Each worker is bundled first, as a module that imports nothing but the runtime's own, and on demand
- * packages of the application. All these texts are in a module of their own, which the library
- * imports where a worker's file is not: so bundlers of applications take it along. The file is that
- * text, which is loaded soonest; but the gateway, which needs most of what its process has, too, is
- * an entry that shares modules with the others. A file has a hash of the text in its name.
+ * Each worker is bundled first, as a module that imports nothing but the runtime's own, and on
+ * demand packages of the application. All these texts are in a module of their own, which the
+ * library imports where a worker's file is not: so bundlers of applications take it along. The file
+ * is that text, which is loaded soonest; but the gateway, which needs most of what its process has,
+ * too, is an entry that shares modules with the others. A file has a hash of the text in its name.
  *
  * @module
  */
@@ -58,8 +58,8 @@ const WORKERS: Readonly<Record<WorkerName, string>> = {
 };
 
 /**
- * Says to Bun that there is nothing to translate: where it cannot keep what it has translated, as in
- * a container, that took longer than all else. A comment for everyone else.
+ * Says to Bun that there is nothing to translate: where it cannot keep what it has translated, as
+ * in a container, that took longer than all else. A comment for everyone else.
  */
 const BANNER = "// @bun";
 
@@ -122,11 +122,11 @@ function textsModule(texts: WorkerTexts): string {
 }
 
 /**
- * What is loaded together: by an import, what every thread has that uses a store, and the methods of
- * a store; by the first `open` or `attach`, what that does, and what a path takes; beside a pool
- * that is restored, or soon after, what goes through all of a pool; by the threads of processes that
- * share a pool, what that takes. An entry that needs a part of a module loads all of it. The first
- * two are not one: Deno loads modules of more than 300 KB slowly.
+ * What is loaded together: by an import, what every thread has that uses a store, and the methods
+ * of a store; by the first `open` or `attach`, what that does, and what a path takes; beside a pool
+ * that is restored, or soon after, what goes through all of a pool; by the threads of processes
+ * that share a pool, what that takes. An entry that needs a part of a module loads all of it. The
+ * first two are not one: Deno loads modules of more than 300 KB slowly.
  */
 const TOGETHER: CodeSplittingOptions = {
   groups: [

@@ -1,5 +1,6 @@
 /**
- * Chaos for as long as one likes: KNs and clients die, stall and wake up, KNs come and go, under load, and every operation is checked.
+ * Chaos for as long as one likes: KNs and clients die, stall and wake up, KNs come and go, under
+ * load, and every operation is checked.
  *
  * ```sh
  * npm run chaos -- 600                 # seconds; also: bun scripts/chaos.ts 600, deno run -A scripts/chaos.ts 600

@@ -1,6 +1,7 @@
 /**
- * Simulations of clusters with fresh seeds, for as long as one likes: partitions, delays, doubled and lost messages, suspended and killed
- * nodes, clocks that differ. Every operation that is answered is checked; it stops at the first thing that is wrong, and says its seed.
+ * Simulations of clusters with fresh seeds, for as long as one likes: partitions, delays, doubled
+ * and lost messages, suspended and killed nodes, clocks that differ. Every operation that is
+ * answered is checked; it stops at the first thing that is wrong, and says its seed.
  *
  * ```sh
  * npm run cluster:campaign                           # 10 minutes; also: bun scripts/cluster_campaign.ts

@@ -1,6 +1,6 @@
 /**
- * A cluster of three servers of NATS and three processes on loopback, all of which are killed, stopped and cut off from each other: every
- * operation is checked.
+ * A cluster of three servers of NATS and three processes on loopback, all of which are killed,
+ * stopped and cut off from each other: every operation is checked.
  *
  * ```sh
  * npm run cluster:chaos               # 10 minutes; also: bun scripts/cluster_chaos.ts, deno run -A scripts/cluster_chaos.ts

@@ -1,6 +1,7 @@
 /**
- * A cluster on real data: three servers of NATS, and three processes on three runtimes, keep every city of the world. Under load an owner is
- * killed, another process joins, and an engine server is killed; then every field of every city is checked.
+ * A cluster on real data: three servers of NATS, and three processes on three runtimes, keep every
+ * city of the world. Under load an owner is killed, another process joins, and an engine server is
+ * killed; then every field of every city is checked.
  *
  * ```sh
  * npm run demo:cluster                  # also: bun scripts/cluster_demo.ts, deno run -A scripts/cluster_demo.ts

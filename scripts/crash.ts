@@ -1,7 +1,7 @@
 /**
- * The tests of durability and of the lock, for longer than `npm test` runs them: 200 kills per level
- * and runtime, 2,000 losses of power, 100,000 flipped bits, a million damaged values, 200 races for
- * the lock.
+ * The tests of durability and of the lock, for longer than `npm test` runs them: 200 kills per
+ * level and runtime, 2,000 losses of power, 100,000 flipped bits, a million damaged values, 200
+ * races for the lock.
  *
  * ```sh
  * npm run crash -- --runtime bun       # options as for npm test

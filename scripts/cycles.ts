@@ -1,5 +1,6 @@
 /**
- * Opens and closes stores, and attaches and detaches threads, many times, and prints what stays behind.
+ * Opens and closes stores, and attaches and detaches threads, many times, and prints what stays
+ * behind.
  *
  * ```sh
  * npm run cycles -- 200          # of each kind; also: bun scripts/cycles.ts 200, deno run -A scripts/cycles.ts 200

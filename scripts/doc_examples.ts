@@ -1,8 +1,10 @@
 /**
- * Checks the types of the examples in the documentation and in the docstrings, and runs each of them.
+ * Checks the types of the examples in the documentation and in the docstrings, and runs each of
+ * them.
  *
- * Only the files that have examples are given to Deno: it loads each file that it looks for examples in,
- * and it would check the types of each thread's module again, each time an example starts a thread.
+ * Only the files that have examples are given to Deno: it loads each file that it looks for
+ * examples in, and it would check the types of each thread's module again, each time an example
+ * starts a thread.
  *
  * ```sh
  * npm run docs:test

@@ -8,8 +8,9 @@
 const { wait } = Atomics;
 
 /**
- * Ends this thread where it is. `process.exit` returns to its caller in a worker, which goes on for some instructions: after it has
- * said that it will do nothing more, that would be a change that nobody expects.
+ * Ends this thread where it is. `process.exit` returns to its caller in a worker, which goes on for
+ * some instructions: after it has said that it will do nothing more, that would be a change that
+ * nobody expects.
  *
  * @param exit calls `process.exit`, as it was before anything was hooked
  */

@@ -1,6 +1,6 @@
 /**
- * Writes the pools of test/fixtures/ in the present file format. Once for each version of the format, before it is released:
- * what is there is never written again.
+ * Writes the pools of test/fixtures/ in the present file format. Once for each version of the
+ * format, before it is released: what is there is never written again.
  *
  * ```sh
  * npm run fixtures

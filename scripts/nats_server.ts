@@ -1,6 +1,6 @@
 /**
- * Finds a nats-server of version 2.12 or newer, or brings one without touching the system: Debian's newest package, by lists of
- * apt of its own, unpacked into node_modules/.cache.
+ * Finds a nats-server of version 2.12 or newer, or brings one without touching the system: Debian's
+ * newest package, by lists of apt of its own, unpacked into node_modules/.cache.
  *
  * ```sh
  * npm run nats-server   # prints the path, or says in one line what is missing and how to get it

@@ -1,5 +1,6 @@
 /**
- * Processes that use one pool, while the one that has it open is killed, closed or stopped: every operation is checked.
+ * Processes that use one pool, while the one that has it open is killed, closed or stopped: every
+ * operation is checked.
  *
  * ```sh
  * npm run chaos:processes              # 100 faults; also: bun scripts/processes_chaos.ts, deno run -A scripts/processes_chaos.ts

@@ -2,9 +2,9 @@
  * Where the three runtimes are, and how each of them runs a file of this project.
  *
  * Bun and Deno are development dependencies. Their npm packages link the real binary in an install
- * script; where those are not run, `npx bun` refuses to start and `npx deno` is a wrapper that does not
- * pass signals on. So the binaries are looked up in the packages that hold them, which works either
- * way, and starting two at once is safe.
+ * script; where those are not run, `npx bun` refuses to start and `npx deno` is a wrapper that does
+ * not pass signals on. So the binaries are looked up in the packages that hold them, which works
+ * either way, and starting two at once is safe.
  *
  * @module
  */
@@ -53,9 +53,9 @@ export function findRuntime(runtime: Runtime): string {
 }
 
 /**
- * Command that runs `file`, a TypeScript source given relative to `root`, on `runtime`. Bun and Deno run
- * the source; Node runs what the build made of it in dist/, without source maps, which every thread
- * would load: they are an eighth of what a test file with many threads takes.
+ * Command that runs `file`, a TypeScript source given relative to `root`, on `runtime`. Bun and
+ * Deno run the source; Node runs what the build made of it in dist/, without source maps, which
+ * every thread would load: they are an eighth of what a test file with many threads takes.
  */
 export function runtimeCommand(
   runtime: Runtime,
@@ -86,7 +86,9 @@ function findProjectRoot(): string {
   return folder;
 }
 
-/** The path `parent/<any folder>/...rest` for every folder: npm installs only what fits the machine. */
+/**
+ * The path `parent/<any folder>/...rest` for every folder: npm installs only what fits the machine.
+ */
 function inFolders(parent: string, ...rest: string[]): string[] {
   if (!existsSync(parent)) return [];
   return readdirSync(parent).sort().map((folder) => join(parent, folder, ...rest));

@@ -1,5 +1,6 @@
 /**
- * Overwrites a pool that is nearly full, for as long as one likes, and watches what must not grow: memory, file sizes, descriptors.
+ * Overwrites a pool that is nearly full, for as long as one likes, and watches what must not grow:
+ * memory, file sizes, descriptors.
  *
  * ```sh
  * npm run soak -- 600          # seconds; also: bun scripts/soak.ts 600, deno run -A scripts/soak.ts 600

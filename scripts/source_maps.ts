@@ -1,10 +1,10 @@
 /**
  * The source maps of the published package: small, and named by no module.
  *
- * Bun finds the map beside a module by itself, when it prints a stack. Deno would read the ones that
- * modules name at each start, which takes it 5 to 20 ms; so none is named. A map leads to the lines
- * of the sources: it has neither their columns, nor their texts, nor names of variables, all of
- * which would make it ten times as long.
+ * Bun finds the map beside a module by itself, when it prints a stack. Deno would read the ones
+ * that modules name at each start, which takes it 5 to 20 ms; so none is named. A map leads to the
+ * lines of the sources: it has neither their columns, nor their texts, nor names of variables, all
+ * of which would make it ten times as long.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * The benchmarks run, at their smoke size, and measure everything they are meant to. No test looks at how
- * large a figure is: that depends on the machine.
+ * The benchmarks run, at their smoke size, and measure everything they are meant to. No test looks
+ * at how large a figure is: that depends on the machine.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * The benchmark of a store that evicts runs, at a small size, and the store does what its model does: that is how well the policy is kept.
+ * The benchmark of a store that evicts runs, at a small size, and the store does what its model
+ * does: that is how well the policy is kept.
  *
  * @module
  */
@@ -26,8 +27,8 @@ test("the store hits as often as its model, with any trace", () => {
   }
 });
 
-// At full size it is 4.8 points above lru-cache and 0.5 below S3-FIFO (docs/eviction.md). Here ten records fill a segment,
-// and what is popular changes after fewer reads.
+// At full size it is 4.8 points above lru-cache and 0.5 below S3-FIFO (docs/eviction.md). Here ten
+// records fill a segment, and what is popular changes after fewer reads.
 test("the store hits more often than lru-cache, and nearly as often as S3-FIFO", () => {
   const mean = meanOf(ratios);
   assert.ok(mean.store > mean.lruCache + 2 * POINT, formatHits(ratios));

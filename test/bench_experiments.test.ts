@@ -1,5 +1,6 @@
 /**
- * The experiments run, at their smoke size, are the same every time, and say what they must. No test looks at how large a figure is.
+ * The experiments run, at their smoke size, are the same every time, and say what they must. No
+ * test looks at how large a figure is.
  *
  * @module
  */

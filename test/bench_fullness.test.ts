@@ -1,6 +1,6 @@
 /**
- * The benchmark of full pools runs, at a small size, and its pools are as full as they are to be. No test looks at how large a figure
- * is: that depends on the machine.
+ * The benchmark of full pools runs, at a small size, and its pools are as full as they are to be.
+ * No test looks at how large a figure is: that depends on the machine.
  *
  * @module
  */

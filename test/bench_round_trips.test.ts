@@ -1,6 +1,7 @@
 /**
- * Round trips of a cluster are counted as they are: messages are found in any bytes, told apart by their subjects, and added up by kinds of
- * operations; and a small run has counted what its clients have asked for.
+ * Round trips of a cluster are counted as they are: messages are found in any bytes, told apart by
+ * their subjects, and added up by kinds of operations; and a small run has counted what its clients
+ * have asked for.
  *
  * @module
  */
@@ -139,7 +140,8 @@ test("round trips of operations are those without what is asked anyway", () => {
     readRoundTrips: 650,
     changes: 50,
     changeRoundTrips: 25,
-    // 3 and 10 messages of the index were written, 10 pages read for these, and 50 messages besides.
+    // 3 and 10 messages of the index were written, 10 pages read for these, and 50 messages
+    // besides.
     roundTrips: 723,
     cacheBytes: 0,
     unmergedBytes: 0,

@@ -1,5 +1,6 @@
 /**
- * The benchmark of the event loop's turns: it measures every operation, and the gaps are those of its run.
+ * The benchmark of the event loop's turns: it measures every operation, and the gaps are those of
+ * its run.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * The benchmarks of several threads run, at their smoke size, and lose nothing. No test looks at how large a figure is: that depends on
- * the machine.
+ * The benchmarks of several threads run, at their smoke size, and lose nothing. No test looks at
+ * how large a figure is: that depends on the machine.
  *
  * @module
  */

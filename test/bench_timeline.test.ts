@@ -1,5 +1,6 @@
 /**
- * The timelines run, at their smoke size, and lose nothing. No test looks at how large a figure is: that depends on the machine.
+ * The timelines run, at their smoke size, and lose nothing. No test looks at how large a figure is:
+ * that depends on the machine.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * The benchmark of watching runs, at its smoke size. No test looks at how large a figure is: that depends on the machine.
+ * The benchmark of watching runs, at its smoke size. No test looks at how large a figure is: that
+ * depends on the machine.
  *
  * @module
  */

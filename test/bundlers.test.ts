@@ -1,5 +1,6 @@
 /**
- * A bundled program needs no file of the package: not for its threads either. Each bundler's output is tried on one of the runtimes.
+ * A bundled program needs no file of the package: not for its threads either. Each bundler's output
+ * is tried on one of the runtimes.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * The demo runs at its smoke size, says what it is meant to show, and fails when a city is not what it must be.
+ * The demo runs at its smoke size, says what it is meant to show, and fails when a city is not what
+ * it must be.
  *
  * @module
  */

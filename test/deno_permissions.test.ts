@@ -1,5 +1,6 @@
 /**
- * The published package on Deno, with as few permissions as it takes: none in memory, and those for its directory with a path.
+ * The published package on Deno, with as few permissions as it takes: none in memory, and those for
+ * its directory with a path.
  *
  * @module
  */
@@ -72,8 +73,8 @@ function run(
   const config = module === SOURCES
     ? ["--config", join(PROJECT_ROOT, "deno.json")]
     : ["--no-config"];
-  // Denying something grants nothing; Deno gives a Deno that it starts all permissions if no flag of
-  // its command is about them.
+  // Denying something grants nothing; Deno gives a Deno that it starts all permissions if no flag
+  // of its command is about them.
   const flags = ["--no-prompt", "--no-check", "--deny-ffi", ...config, ...granted];
   const words = ["run", ...flags, file, ...args];
   return spawnSync(findRuntime("deno"), words, { encoding: "utf8", timeout: 60_000, env });

@@ -1,6 +1,7 @@
 /**
  * The README and the pages of docs/: links lead somewhere, and the examples that a newcomer tries
- * print what they say, on the runtime that runs this. (examples_of_pages.test.ts checks the types of all.)
+ * print what they say, on the runtime that runs this. (examples_of_pages.test.ts checks the types
+ * of all.)
  *
  * @module
  */

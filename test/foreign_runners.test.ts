@@ -1,5 +1,6 @@
 /**
- * A suite that uses a store passes in other test runners, and they find nothing that it leaves behind: those of the runtimes here, others in `npm run runners`.
+ * A suite that uses a store passes in other test runners, and they find nothing that it leaves
+ * behind: those of the runtimes here, others in `npm run runners`.
  *
  * @module
  */

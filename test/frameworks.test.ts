@@ -1,6 +1,6 @@
 /**
- * The servers of examples/frameworks/ answer requests from several threads, which count together, and
- * end when they are told to.
+ * The servers of examples/frameworks/ answer requests from several threads, which count together,
+ * and end when they are told to.
  *
  * @module
  */

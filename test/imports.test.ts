@@ -1,6 +1,6 @@
 /**
- * Imports go one way: a folder of lib/ uses those below it in the table, and no two files import each
- * other, by whatever way.
+ * Imports go one way: a folder of lib/ uses those below it in the table, and no two files import
+ * each other, by whatever way.
  *
  * @module
  */
@@ -11,9 +11,9 @@ import * as assert from "uvu/assert";
 import { PROJECT_ROOT } from "../scripts/runtimes.ts";
 
 /**
- * Each room may use those after it. A new folder gets its place here, and a row in CONTRIBUTING.md. A
- * folder within one of them that has no place of its own is a part of it. What only a pool behind a
- * network needs is a wing, far/, whose rooms stand beside those that they belong to.
+ * Each room may use those after it. A new folder gets its place here, and a row in CONTRIBUTING.md.
+ * A folder within one of them that has no place of its own is a part of it. What only a pool behind
+ * a network needs is a wing, far/, whose rooms stand beside those that they belong to.
  */
 const ORDER: readonly string[] = [
   // What is built on the store, by its public interface.

@@ -1,5 +1,6 @@
 /**
- * The form that is published on JSR: what `deno publish` says of it, and that it runs when it is imported over a network, as Deno does it.
+ * The form that is published on JSR: what `deno publish` says of it, and that it runs when it is
+ * imported over a network, as Deno does it.
  *
  * @module
  */
@@ -40,7 +41,9 @@ async function run(words: readonly string[], cwd: string) {
   return { exitCode, stdout, stderr };
 }
 
-/** Serves the files that are published, with the names of packages replaced as the registry does. */
+/**
+ * Serves the files that are published, with the names of packages replaced as the registry does.
+ */
 async function serve(): Promise<Server> {
   const server = createServer(({ url }, response) => {
     const path = url!.slice(1);

@@ -1,5 +1,6 @@
 /**
- * The published package by `require`: works where Node loads ES modules by it, and says what to do where it does not.
+ * The published package by `require`: works where Node loads ES modules by it, and says what to do
+ * where it does not.
  *
  * @module
  */

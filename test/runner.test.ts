@@ -1,6 +1,6 @@
 /**
- * The test runner is tested on files that must fail: each way in which a file can fail without saying so is
- * a fixture. They run on Node, whatever runtime this file runs on.
+ * The test runner is tested on files that must fail: each way in which a file can fail without
+ * saying so is a fixture. They run on Node, whatever runtime this file runs on.
  *
  * @module
  */

@@ -1,6 +1,7 @@
 /**
- * The types of the public API. What must not compile is marked so, and the type checker complains when it does compile;
- * nothing of it runs. What must compile runs too, so that types and behaviour agree.
+ * The types of the public API. What must not compile is marked so, and the type checker complains
+ * when it does compile; nothing of it runs. What must compile runs too, so that types and behaviour
+ * agree.
  *
  * @module
  */

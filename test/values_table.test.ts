@@ -1,5 +1,6 @@
 /**
- * docs/values.md is true: each row of its tables is stored, and comes back as it says, or is refused as it says.
+ * docs/values.md is true: each row of its tables is stored, and comes back as it says, or is
+ * refused as it says.
  *
  * @module
  */
@@ -66,7 +67,8 @@ test("what is refused", async () => {
 
 test("values of another realm come back as those of this one", async () => {
   await using store = await open<unknown>(SIZES);
-  // Deno's contexts have no Uint8Array of their own to make a DataView of; structuredClone makes the others.
+  // Deno's contexts have no Uint8Array of their own to make a DataView of; structuredClone makes
+  // the others.
   const foreign = runInContext(
     `({
       map: new Map([[1, new Set([2])]]), date: new Date(5), floats: new Float64Array([1.5]),

@@ -1,11 +1,13 @@
 /**
- * The least that a `set` has to do that keeps the promises of a store of Dinomo in memory: visible to
- * all threads when it returns, versioned, in a log that can be copied, safe beside other writers.
+ * The least that a `set` has to do that keeps the promises of a store of Dinomo in memory: visible
+ * to all threads when it returns, versioned, in a log that can be copied, safe beside other
+ * writers.
  *
- * It hashes the key, writes the record (header, key, text) behind all others into shared memory, takes
- * one lock, finds the key, gives the record a version, points the index at it by one store, and
- * unlocks by another. All that is in one function, without rings, owners, codecs or options; keys are
- * ASCII, no table grows, and what is overwritten is not cleaned: the log starts over instead.
+ * It hashes the key, writes the record (header, key, text) behind all others into shared memory,
+ * takes one lock, finds the key, gives the record a version, points the index at it by one store,
+ * and unlocks by another. All that is in one function, without rings, owners, codecs or options;
+ * keys are ASCII, no table grows, and what is overwritten is not cleaned: the log starts over
+ * instead.
  *
  * @module
  */

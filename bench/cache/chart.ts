@@ -1,5 +1,6 @@
 /**
- * A chart of the round trips per read by the size of the cache: a panel for each way and skew of choosing keys, a line for each policy.
+ * A chart of the round trips per read by the size of the cache: a panel for each way and skew of
+ * choosing keys, a line for each policy.
  *
  * @module
  */

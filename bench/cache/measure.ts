@@ -32,7 +32,10 @@ export interface CacheRow {
 export interface PolicySummary {
   readonly name: string;
   readonly isStatic: boolean;
-  /** Geometric mean of the RTs per read of the best static policy over those of this one; above 1 is better than all of them. */
+  /**
+   * Geometric mean of the RTs per read of the best static policy over those of this one; above 1 is
+   * better than all of them.
+   */
   readonly meanRatio: number;
   /** The lowest of these ratios. */
   readonly worstRatio: number;

@@ -1,6 +1,6 @@
 /**
- * Compares the cache policies on traces from a seed. Nothing is timed, so one runtime will do. At full size it also writes the page of
- * the documentation with the figures.
+ * Compares the cache policies on traces from a seed. Nothing is timed, so one runtime will do. At
+ * full size it also writes the page of the documentation with the figures.
  *
  * ```sh
  * npm run bench:cache -- --size quick

@@ -1,5 +1,6 @@
 /**
- * Runs a trace through a cache, as a KN in the far placement would, and counts the round trips of the reads.
+ * Runs a trace through a cache, as a KN in the far placement would, and counts the round trips of
+ * the reads.
  *
  * @module
  */
@@ -57,7 +58,10 @@ export interface CacheFigures {
   readonly valueByteShare: number;
 }
 
-/** Lengths of values: all alike, or from 64 B to 4 KiB with a uniform logarithm, about 1 KiB on average. */
+/**
+ * Lengths of values: all alike, or from 64 B to 4 KiB with a uniform logarithm, about 1 KiB on
+ * average.
+ */
 export type ValueSizes = "1 KiB" | "mixed";
 
 const KEY_BYTES = 8;

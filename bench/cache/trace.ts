@@ -1,6 +1,6 @@
 /**
- * The sequences of operations that the cache policies are run on: which key, and whether it is read or written. The same seed makes the
- * same trace.
+ * The sequences of operations that the cache policies are run on: which key, and whether it is read
+ * or written. The same seed makes the same trace.
  *
  * @module
  */

@@ -11,7 +11,9 @@ import { LEASE_MS } from "./contestants.ts";
 
 /** What was seen. */
 export interface ChangeFigures {
-  /** The longest time that a key could not be changed after an owner was killed, in milliseconds. */
+  /**
+   * The longest time that a key could not be changed after an owner was killed, in milliseconds.
+   */
   readonly killedMs: number;
   /** The longest time that a key could not be changed while a node joined. */
   readonly joinedMs: number;

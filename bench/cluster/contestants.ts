@@ -1,6 +1,7 @@
 /**
- * What is compared: a store of a cluster whose keys this process owns, one whose keys another process owns, and the key-value store of
- * JetStream itself, on the same three servers; and Valkey, if it is there.
+ * What is compared: a store of a cluster whose keys this process owns, one whose keys another
+ * process owns, and the key-value store of JetStream itself, on the same three servers; and Valkey,
+ * if it is there.
  *
  * @module
  */

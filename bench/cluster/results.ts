@@ -1,6 +1,6 @@
 /**
- * Measures a store of a cluster beside the key-value store of JetStream, and Valkey, in interleaved repetitions, and how long operations wait when nodes
- * come and go.
+ * Measures a store of a cluster beside the key-value store of JetStream, and Valkey, in interleaved
+ * repetitions, and how long operations wait when nodes come and go.
  *
  * @module
  */
@@ -97,7 +97,10 @@ export async function measureCluster(size: Size): Promise<ClusterResults> {
   }
 }
 
-/** Shows the results as a table, each beside how many times as much or as long as JetStream's own store it takes. */
+/**
+ * Shows the results as a table, each beside how many times as much or as long as JetStream's own
+ * store it takes.
+ */
 export function formatCluster({ environment, figures, changes }: ClusterResults): string {
   const [own, , plain] = NAMES;
   const names = Object.keys(figures[0]!.figures);

@@ -1,8 +1,9 @@
 /**
  * Valkey, or Redis where that is not there: one server, which a cluster is compared with.
  *
- * It is reached by TCP, as servers of NATS are, and by ioredis, which sends what is issued in one turn together. There is one contestant for
- * each way in which it keeps what it has acknowledged; a program that is not there takes no part.
+ * It is reached by TCP, as servers of NATS are, and by ioredis, which sends what is issued in one
+ * turn together. There is one contestant for each way in which it keeps what it has acknowledged; a
+ * program that is not there takes no part.
  *
  * @module
  */

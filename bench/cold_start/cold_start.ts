@@ -1,6 +1,6 @@
 /**
- * How long a program waits that has just been started: for the import of the library as it is published, and for a first value in a store,
- * beside LMDB.
+ * How long a program waits that has just been started: for the import of the library as it is
+ * published, and for a first value in a store, beside LMDB.
  *
  * Each sample is a process of its own, which times itself from before the import; the programs take
  * turns, and medians count. Beside that stands how long the whole process took, less what one took

@@ -1,6 +1,7 @@
 /**
- * What an atomic commit of two keys costs, beside two puts, beside transactions of LMDB, and beside those of Deno KV in memory
- * where there is one; and what reads of a key cost while another thread commits it.
+ * What an atomic commit of two keys costs, beside two puts, beside transactions of LMDB, and beside
+ * those of Deno KV in memory where there is one; and what reads of a key cost while another thread
+ * commits it.
  *
  * @module
  */

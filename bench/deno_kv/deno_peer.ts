@@ -1,5 +1,6 @@
 /**
- * Measures Deno's own database in memory, on Deno with `--unstable-kv`, and prints the figures. The argument is the size.
+ * Measures Deno's own database in memory, on Deno with `--unstable-kv`, and prints the figures. The
+ * argument is the size.
  *
  * @module
  */

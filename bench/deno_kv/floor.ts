@@ -1,7 +1,8 @@
 /**
- * What an atomic operation of two sets would take in `dinomo/deno-kv` if atomicity cost nothing: its two keys are encoded, and its two
- * values put by this thread, one after the other, each in a step of its own; beside the operation itself, in turns. Microseconds, of
- * the turns the median and the fastest fifth.
+ * What an atomic operation of two sets would take in `dinomo/deno-kv` if atomicity cost nothing:
+ * its two keys are encoded, and its two values put by this thread, one after the other, each in a
+ * step of its own; beside the operation itself, in turns. Microseconds, of the turns the median and
+ * the fastest fifth.
  *
  * ```sh
  * bun bench/deno_kv/floor.ts

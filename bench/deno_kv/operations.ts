@@ -1,6 +1,6 @@
 /**
- * What is measured of a database with the interface of `Deno.Kv`, the one here or Deno's own: as an application uses it, one operation
- * after the other, and many at once.
+ * What is measured of a database with the interface of `Deno.Kv`, the one here or Deno's own: as an
+ * application uses it, one operation after the other, and many at once.
  *
  * @module
  */

@@ -1,6 +1,7 @@
 /**
- * What the operations of `dinomo/deno-kv` cost under the runtime that runs this, beside those of Deno's own database in memory, which
- * a process of Deno measures in the same way, before it and after it.
+ * What the operations of `dinomo/deno-kv` cost under the runtime that runs this, beside those of
+ * Deno's own database in memory, which a process of Deno measures in the same way, before it and
+ * after it.
  *
  * @module
  */

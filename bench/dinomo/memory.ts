@@ -1,5 +1,6 @@
 /**
- * The memory that Dinomo needs: of an empty store, of one that is used, and per record besides key and value.
+ * The memory that Dinomo needs: of an empty store, of one that is used, and per record besides key
+ * and value.
  *
  * @module
  */

@@ -1,6 +1,7 @@
 /**
- * A process whose memory is measured: with the argument "bare" it runs nothing, with "store" it opens
- * an empty store, with "used" and a number it reads so many values from one, and writes an eighth as many. Prints its resident bytes.
+ * A process whose memory is measured: with the argument "bare" it runs nothing, with "store" it
+ * opens an empty store, with "used" and a number it reads so many values from one, and writes an
+ * eighth as many. Prints its resident bytes.
  *
  * @module
  */

@@ -1,9 +1,9 @@
 /**
- * Adds a KN to a store under full load and removes it again, and accounts for every operation: none may
- * fail, and no acknowledged write may be lost.
+ * Adds a KN to a store under full load and removes it again, and accounts for every operation: none
+ * may fail, and no acknowledged write may be lost.
  *
- * Each client owns some keys and writes growing numbers to them, one operation at a time; so it knows
- * what each of its reads must return.
+ * Each client owns some keys and writes growing numbers to them, one operation at a time; so it
+ * knows what each of its reads must return.
  *
  * @module
  */

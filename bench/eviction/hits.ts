@@ -1,6 +1,7 @@
 /**
- * Hit ratios of a store that evicts, beside lru-cache and models of other policies, at equal bytes: each cache may hold as many
- * bytes of records, keys and headers included, whatever it needs beside them.
+ * Hit ratios of a store that evicts, beside lru-cache and models of other policies, at equal bytes:
+ * each cache may hold as many bytes of records, keys and headers included, whatever it needs beside
+ * them.
  *
  * @module
  */

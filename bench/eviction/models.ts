@@ -1,5 +1,6 @@
 /**
- * Models of policies that evict, all bounded by bytes: which keys a cache holds, without the values.
+ * Models of policies that evict, all bounded by bytes: which keys a cache holds, without the
+ * values.
  *
  * @module
  */

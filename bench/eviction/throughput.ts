@@ -1,6 +1,6 @@
 /**
- * Operations of several threads on a store that is full and evicts all the time, beside the same on one that has room, and on a
- * Redis of the same size that evicts as well, where there is one.
+ * Operations of several threads on a store that is full and evicts all the time, beside the same on
+ * one that has room, and on a Redis of the same size that evicts as well, where there is one.
  *
  * @module
  */
@@ -47,7 +47,10 @@ export interface ThroughputOrder {
 }
 type Handle = ReturnType<Awaited<ReturnType<typeof open>>["share"]>;
 
-/** Operations per second of all threads: medians; and what the full store gets done for each of the others. */
+/**
+ * Operations per second of all threads: medians; and what the full store gets done for each of the
+ * others.
+ */
 export interface ThroughputFigures {
   readonly full: number;
   readonly roomy: number;

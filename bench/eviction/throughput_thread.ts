@@ -1,5 +1,6 @@
 /**
- * An attached thread that reads and puts, on a store that evicts, on one that has room, or by a connection to Redis.
+ * An attached thread that reads and puts, on a store that evicts, on one that has room, or by a
+ * connection to Redis.
  *
  * @module
  */

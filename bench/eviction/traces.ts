@@ -1,5 +1,6 @@
 /**
- * The traces that caches are compared on: which key is read next. The same seed makes the same trace.
+ * The traces that caches are compared on: which key is read next. The same seed makes the same
+ * trace.
  *
  * @module
  */

@@ -1,15 +1,17 @@
 /**
- * Measures what the cost model takes from this machine, and writes it to model/measured_costs.ts. The experiments themselves measure no
- * time, so they give the same figures everywhere until this is run again.
+ * Measures what the cost model takes from this machine, and writes it to model/measured_costs.ts.
+ * The experiments themselves measure no time, so they give the same figures everywhere until this
+ * is run again.
  *
  * ```sh
  * npm run experiments:calibrate
  * ```
  *
- * Keys are drawn with Zipf's distribution of exponent 0.99. Kinds take turns, in rounds of some milliseconds; the median of the least
- * disturbed round of each kind counts. The machine may do other work, too, which only adds. The pool's pages are touched before: the
- * paper's pool is registered with a NIC, so its pages are all there, and in this store DPM processors touch them in advance. No
- * segment is cleaned, as in the experiments.
+ * Keys are drawn with Zipf's distribution of exponent 0.99. Kinds take turns, in rounds of some
+ * milliseconds; the median of the least disturbed round of each kind counts. The machine may do
+ * other work, too, which only adds. The pool's pages are touched before: the paper's pool is
+ * registered with a NIC, so its pages are all there, and in this store DPM processors touch them in
+ * advance. No segment is cleaned, as in the experiments.
  *
  * @module
  */
@@ -176,7 +178,8 @@ function moduleOf(measured: Measured): string {
   const date = new Date().toISOString().slice(0, 10);
   const lines = Object.entries(measured).map(([name, ns]) => `  ${name}: ${Math.round(ns)},`);
   return `/**
- * Costs of this store's own code and of this machine. Written by \`npm run experiments:calibrate\`; do not edit.
+ * Costs of this store's own code and of this machine. Written by
+ * \`npm run experiments:calibrate\`; do not edit.
  *
  * @module
  */

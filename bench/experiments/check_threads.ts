@@ -1,7 +1,8 @@
 /**
- * Compares virtual time with real threads, for one KN and for two, which is what two cores allow: the round trips that the verbs count,
- * and what the caches hit. These depend on what a store does, not on how fast the machine is at the moment. Written to
- * model/thread_check.ts, from where the page of the documentation takes it.
+ * Compares virtual time with real threads, for one KN and for two, which is what two cores allow:
+ * the round trips that the verbs count, and what the caches hit. These depend on what a store does,
+ * not on how fast the machine is at the moment. Written to model/thread_check.ts, from where the
+ * page of the documentation takes it.
  *
  * ```sh
  * npm run experiments:check

@@ -10,7 +10,10 @@ import type { MixId } from "./workload/mix.ts";
 export interface SteadyPlan {
   /** Keys at the beginning, of 8 bytes each; values have 1 KiB. */
   readonly keyCount: number;
-  /** Operations before anything is counted: caches fill, and Clover uses up its spare buffers where it writes half of the time. */
+  /**
+   * Operations before anything is counted: caches fill, and Clover uses up its spare buffers where
+   * it writes half of the time.
+   */
   readonly warmUpOperations: number;
   readonly operations: number;
 }
@@ -20,7 +23,10 @@ export interface ExperimentPlan {
   readonly steady: SteadyPlan;
   /** With as many keys as fit into a run of minutes, for the figures that are compared. */
   readonly headline: SteadyPlan & { readonly nodeCount: number };
-  /** The same comparison by how many keys there are. Each run warms up with as many operations as there are keys. */
+  /**
+   * The same comparison by how many keys there are. Each run warms up with as many operations as
+   * there are keys.
+   */
   readonly keyCounts: readonly number[];
   readonly mixes: readonly MixId[];
   /** Numbers of KNs, by the exponent of Zipf's distribution. */
@@ -49,7 +55,9 @@ export interface TimelinePlan {
   readonly halvedMs: number;
   readonly endMs: number;
   readonly intervalMs: number;
-  /** From the death of a KN until the M-node knows of it: half of the interval in which it looks. */
+  /**
+   * From the death of a KN until the M-node knows of it: half of the interval in which it looks.
+   */
   readonly detectionMs: number;
   /** Data that Dinomo-N copies slots of. */
   readonly dataBytes: number;
@@ -156,5 +164,8 @@ export const VALUE_BYTES = 1024;
 export const KEY_BYTES = 8;
 /** Of each KN, as a share of the data. */
 export const CACHE_SHARE = 0.01;
-/** Clients for each KN in the steady state: more than it has threads, so that it is never idle for want of work. */
+/**
+ * Clients for each KN in the steady state: more than it has threads, so that it is never idle for
+ * want of work.
+ */
 export const CLIENTS_PER_NODE = 64;

@@ -1,5 +1,6 @@
 /**
- * Runs the paper's experiments in virtual time. At full size it also writes the page of the documentation, and its figures.
+ * Runs the paper's experiments in virtual time. At full size it also writes the page of the
+ * documentation, and its figures.
  *
  * ```sh
  * npm run experiments -- --size quick

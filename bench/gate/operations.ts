@@ -1,5 +1,6 @@
 /**
- * What the gate measures: the operations of the near path, each in a loop of its own on one store, and the life of a store.
+ * What the gate measures: the operations of the near path, each in a loop of its own on one store,
+ * and the life of a store.
  *
  * @module
  */

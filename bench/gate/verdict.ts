@@ -1,8 +1,10 @@
 /**
- * What rounds of two builds say about them: ratios of times with intervals, and whether the new build is too slow.
+ * What rounds of two builds say about them: ratios of times with intervals, and whether the new
+ * build is too slow.
  *
- * A round of each build makes a pair. What disturbs the machine for longer than a pair disturbs both, so ratios are taken within
- * pairs; intervals come from drawing pairs again, with replacement (bootstrap), which assumes nothing about the noise.
+ * A round of each build makes a pair. What disturbs the machine for longer than a pair disturbs
+ * both, so ratios are taken within pairs; intervals come from drawing pairs again, with replacement
+ * (bootstrap), which assumes nothing about the noise.
  *
  * @module
  */

@@ -14,8 +14,8 @@ import { type Runtime, runtimeCommand, RUNTIMES } from "../../scripts/runtimes.t
 import type { Size } from "../options.ts";
 
 /**
- * Runs a module, which must take `--size` and `--json`, and reads the figures that it has written. Where it fails it says so, and this
- * process will, too.
+ * Runs a module, which must take `--size` and `--json`, and reads the figures that it has written.
+ * Where it fails it says so, and this process will, too.
  *
  * @param runtimes empty: all of them
  */
@@ -46,7 +46,8 @@ async function runModule(
 ): Promise<boolean> {
   const { program, args } = runtimeCommand(runtime, module);
   const passedOn = ["--size", size, "--json", jsonPath];
-  // Deno prints the stack of every KN that is killed: of interest only when something else has gone wrong.
+  // Deno prints the stack of every KN that is killed: of interest only when something else has gone
+  // wrong.
   const child = spawn(program, [...args, ...passedOn], { stdio: ["ignore", "inherit", "pipe"] });
   const [errors, [exitCode]] = await Promise.all([text(child.stderr), once(child, "exit")]);
   if (exitCode !== 0) console.error(errors);

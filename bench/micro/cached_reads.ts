@@ -1,5 +1,6 @@
 /**
- * Reads of objects of 1 KiB: from the pool, through the client cache, and from LMDB, which decodes them from mapped memory.
+ * Reads of objects of 1 KiB: from the pool, through the client cache, and from LMDB, which decodes
+ * them from mapped memory.
  *
  * @module
  */

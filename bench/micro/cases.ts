@@ -1,6 +1,7 @@
 /**
- * The microbenchmarks: each part of the path of a get and of a put, and both as a whole. One call of a
- * case does `OPERATIONS_PER_CALL` operations, since most take less time than reading the clock.
+ * The microbenchmarks: each part of the path of a get and of a put, and both as a whole. One call
+ * of a case does `OPERATIONS_PER_CALL` operations, since most take less time than reading the
+ * clock.
  *
  * @module
  */

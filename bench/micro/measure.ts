@@ -11,7 +11,9 @@ import { withPickedReadCases } from "./picked_reads.ts";
 
 export interface MicroRow {
   name: string;
-  /** Nanoseconds of one operation: the median of the calls, and the margin of error of their mean. */
+  /**
+   * Nanoseconds of one operation: the median of the calls, and the margin of error of their mean.
+   */
   medianNs: number;
   marginPercent: number;
 }

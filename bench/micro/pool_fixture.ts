@@ -1,6 +1,6 @@
 /**
- * A pool with records in it, made of the real parts of the library but without threads: the parts can be
- * measured one by one.
+ * A pool with records in it, made of the real parts of the library but without threads: the parts
+ * can be measured one by one.
  *
  * @module
  */
@@ -24,7 +24,9 @@ import { Pool } from "../../lib/pool/pool.ts";
 import { SegmentTable } from "../../lib/pool/segment_table.ts";
 import { makeKey, VALUE_BYTES_SMALL } from "../workloads/records.ts";
 
-/** Records in the pool, a power of two; their index does not fit a processor's first-level cache. */
+/**
+ * Records in the pool, a power of two; their index does not fit a processor's first-level cache.
+ */
 export const KEY_COUNT = 1 << 14;
 
 const CAPACITY_BYTES = 64 * 1024 * 1024;
@@ -61,7 +63,9 @@ export class PoolFixture {
     return this.pool.slotAt((this.key.hash >>> SLOT_SHIFT) as Slot);
   }
 
-  /** Appends a record of the encoded key. A segment that nothing points into frees itself when full. */
+  /**
+   * Appends a record of the encoded key. A segment that nothing points into frees itself when full.
+   */
   append(): PoolAddress {
     const address = this.#writer.reserve(this.recordWords, 0);
     if (address === NO_ADDRESS) throw new Error("log is full");

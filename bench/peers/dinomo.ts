@@ -1,6 +1,7 @@
 /**
- * Dinomo with one KN, at each level of durability. In memory a put is acknowledged when it is in the pool. At "os" it has been
- * written to a file, which is what LMDB's `noSync` promises too; at "disk" it has been synced, as by LMDB's default.
+ * Dinomo with one KN, at each level of durability. In memory a put is acknowledged when it is in
+ * the pool. At "os" it has been written to a file, which is what LMDB's `noSync` promises too; at
+ * "disk" it has been synced, as by LMDB's default.
  *
  * @module
  */

@@ -2,9 +2,10 @@
  * LMDB through lmdb-js, with its default encoding (msgpack), in three settings:
  *
  * - the default, which syncs to disk (a put resolves once committed, the sync follows);
- * - `noSync`, which leaves writing back to the kernel: survives as much as Dinomo's durability "os";
- * - `noSync` with shared structures, which its manual recommends for objects of the same shape, and which
- *   Dinomo's codec uses too.
+ * - `noSync`, which leaves writing back to the kernel: survives as much as Dinomo's durability
+ *   "os";
+ * - `noSync` with shared structures, which its manual recommends for objects of the same shape, and
+ *   which Dinomo's codec uses too.
  *
  * @module
  */

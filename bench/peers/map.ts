@@ -1,6 +1,6 @@
 /**
- * The floor: a JavaScript `Map` of one thread. It encodes nothing, copies nothing and shares nothing;
- * what it needs is the cost of the harness plus a hash lookup.
+ * The floor: a JavaScript `Map` of one thread. It encodes nothing, copies nothing and shares
+ * nothing; what it needs is the cost of the harness plus a hash lookup.
  *
  * @module
  */

@@ -1,7 +1,7 @@
 /**
  * The limit for a store that keeps bytes: a `Map` of one thread that holds encoded values, with
- * msgpackr and its structures. It shares nothing, and reads without copying; what it needs is a hash
- * lookup and the codec.
+ * msgpackr and its structures. It shares nothing, and reads without copying; what it needs is a
+ * hash lookup and the codec.
  *
  * @module
  */

@@ -1,6 +1,7 @@
 /**
- * Redis on the loopback interface through ioredis: what applications use today to share values between
- * threads. Values are msgpack, batches MSET and MGET; commands of one tick are pipelined by ioredis.
+ * Redis on the loopback interface through ioredis: what applications use today to share values
+ * between threads. Values are msgpack, batches MSET and MGET; commands of one tick are pipelined by
+ * ioredis.
  *
  * @module
  */

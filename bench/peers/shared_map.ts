@@ -1,6 +1,7 @@
 /**
- * SharedMap (npm `sharedmap`): a hash table of strings of bounded length in a SharedArrayBuffer, the
- * nearest thing on npm to what Dinomo does. Values are JSON; the table is made twice as large as needed.
+ * SharedMap (npm `sharedmap`): a hash table of strings of bounded length in a SharedArrayBuffer,
+ * the nearest thing on npm to what Dinomo does. Values are JSON; the table is made twice as large
+ * as needed.
  *
  * @module
  */

@@ -1,6 +1,7 @@
 /**
- * SQLite as a key-value table of msgpack blobs, write-ahead log, `synchronous = NORMAL`: through the
- * runtime's own module (bun:sqlite, node:sqlite) and through better-sqlite3. All three are synchronous.
+ * SQLite as a key-value table of msgpack blobs, write-ahead log, `synchronous = NORMAL`: through
+ * the runtime's own module (bun:sqlite, node:sqlite) and through better-sqlite3. All three are
+ * synchronous.
  *
  * @module
  */
@@ -11,7 +12,10 @@ import type { Customer } from "../workloads/records.ts";
 import { packageVersion } from "./package_version.ts";
 import type { Peer, PeerAdapter, PeerStore } from "./peer.ts";
 
-/** Values up to a twentieth of a page are faster inside the key's B-tree, as SQLite's manual advises. */
+/**
+ * Values up to a twentieth of a page are faster inside the key's B-tree, as SQLite's manual
+ * advises.
+ */
 const CLUSTERED_VALUE_BYTES_MAX = 4096 / 20;
 
 /** What the three modules have in common. */

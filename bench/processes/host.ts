@@ -1,6 +1,6 @@
 /**
- * The process that has the pool, for a benchmark of another one; it answers messages of that one, too, as applications do that have no
- * shared store.
+ * The process that has the pool, for a benchmark of another one; it answers messages of that one,
+ * too, as applications do that have no shared store.
  *
  * @module
  */

@@ -1,8 +1,9 @@
 /**
- * Durable queues of jobs, as producers and consumers in several threads use them: Dinomo's, one in a table of SQLite, and BullMQ's.
+ * Durable queues of jobs, as producers and consumers in several threads use them: Dinomo's, one in
+ * a table of SQLite, and BullMQ's.
  *
- * All of them survive the end of the process, and none syncs each change: durability "os", WAL with `synchronous = NORMAL`, an
- * append-only file that is synced every second.
+ * All of them survive the end of the process, and none syncs each change: durability "os", WAL with
+ * `synchronous = NORMAL`, an append-only file that is synced every second.
  *
  * @module
  */
@@ -35,7 +36,10 @@ export interface JobQueue {
 
 /** Jobs that one consumer works on at once. */
 const CONCURRENCY = 32;
-/** How long a consumer of SQLite sleeps when there is no job, in milliseconds: it cannot wait for one. */
+/**
+ * How long a consumer of SQLite sleeps when there is no job, in milliseconds: it cannot wait for
+ * one.
+ */
 const POLL_MS = 2;
 /** Jobs after which such a consumer lets the event loop turn. */
 const YIELD_EVERY = 64;

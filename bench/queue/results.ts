@@ -1,5 +1,6 @@
 /**
- * Measures queues of jobs under one runtime, in interleaved repetitions: two threads add jobs, two others do them.
+ * Measures queues of jobs under one runtime, in interleaved repetitions: two threads add jobs, two
+ * others do them.
  *
  * @module
  */
@@ -20,7 +21,10 @@ import { loadSqlite, type QueuePlace } from "./job_queue.ts";
 const THREADS = 2;
 /** Jobs that a producer adds at once. */
 const AT_ONCE = 100;
-/** Without a job done for so long none will be: even one whose consumer has died has come back by then. */
+/**
+ * Without a job done for so long none will be: even one whose consumer has died has come back by
+ * then.
+ */
 const STALLED_MS = 90_000;
 
 /** Jobs in a second, of one queue. */
@@ -28,8 +32,8 @@ export interface QueueFigures {
   name: string;
   jobs: number;
   /**
-   * Processor time of a job, of all threads of this process, in microseconds: what limits the rate when there are more threads than
-   * processors. Redis is another process, and not counted.
+   * Processor time of a job, of all threads of this process, in microseconds: what limits the rate
+   * when there are more threads than processors. Redis is another process, and not counted.
    */
   jobUs: number;
   /** Jobs that were done more than once. */

@@ -1,7 +1,8 @@
 /**
- * What a range of ten keys costs at least whose records are found by the hash index: the words of memory that have to be loaded,
- * each when it is known where they are, and the values and keys that have to be decoded, with nothing around them. No version is
- * checked, no bound compared, no key verified, and nothing is counted.
+ * What a range of ten keys costs at least whose records are found by the hash index: the words of
+ * memory that have to be loaded, each when it is known where they are, and the values and keys that
+ * have to be decoded, with nothing around them. No version is checked, no bound compared, no key
+ * verified, and nothing is counted.
  *
  * @module
  */
@@ -10,7 +11,9 @@ import { Packr, type Unpackr } from "msgpackr";
 
 const KEYS = 10;
 const LINE_WORDS = 16;
-/** Bytes of a record, of a key's share in the buckets, and of the line of a slot that is looked at. */
+/**
+ * Bytes of a record, of a key's share in the buckets, and of the line of a slot that is looked at.
+ */
 const RECORD_BYTES = 112;
 const BUCKET_BYTES = 24;
 const SLOT_COUNT = 4096;

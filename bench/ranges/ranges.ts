@@ -1,9 +1,9 @@
 /**
- * What the order of the keys costs and gives: ranges and whole passes beside LMDB's, new keys beside those of a store
- * without an order, and the memory of the index.
+ * What the order of the keys costs and gives: ranges and whole passes beside LMDB's, new keys
+ * beside those of a store without an order, and the memory of the index.
  *
- * What is compared takes turns of less than a millisecond, so that many of them are not interrupted, and the fifth that was
- * the fastest counts.
+ * What is compared takes turns of less than a millisecond, so that many of them are not
+ * interrupted, and the fifth that was the fastest counts.
  *
  * @module
  */

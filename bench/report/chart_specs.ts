@@ -1,6 +1,6 @@
 /**
- * The charts as vega-lite specifications. Dots and lines, not bars: the scales are logarithmic, and the
- * length of a bar on such a scale means nothing.
+ * The charts as vega-lite specifications. Dots and lines, not bars: the scales are logarithmic, and
+ * the length of a bar on such a scale means nothing.
  *
  * @module
  */

@@ -36,7 +36,9 @@ export function formatCount(count: number): string {
   return count >= 1e3 ? `${count / 1e3}k` : String(count);
 }
 
-/** Pads the cells of a table so that columns align; the first column to the left, the others right. */
+/**
+ * Pads the cells of a table so that columns align; the first column to the left, the others right.
+ */
 export function alignColumns(lines: readonly string[][]): string {
   const widths = lines[0].map((_, column) =>
     Math.max(...lines.map((cells) => cells[column].length))

@@ -4,7 +4,10 @@
  * @module
  */
 
-/** A table in Markdown, formatted as the project's formatter would; the first line holds the heads of the columns. */
+/**
+ * A table in Markdown, formatted as the project's formatter would; the first line holds the heads
+ * of the columns.
+ */
 export function markdownTable(lines: readonly (readonly string[])[]): string {
   const widths = lines[0].map((_, column) =>
     Math.max(3, ...lines.map((line) => line[column].length))

@@ -1,6 +1,6 @@
 /**
- * What a run of the comparison finds: the content of the JSON file, from which tables and charts are
- * made.
+ * What a run of the comparison finds: the content of the JSON file, from which tables and charts
+ * are made.
  *
  * @module
  */
@@ -53,7 +53,10 @@ export interface MemoryFigures {
   /** Resident memory of a process that runs nothing, and of one that opened an empty store. */
   bareBytes: number;
   emptyStoreBytes: number;
-  /** The same after so many reads, and an eighth as many writes, of a thousand keys; what the writes have touched included. */
+  /**
+   * The same after so many reads, and an eighth as many writes, of a thousand keys; what the writes
+   * have touched included.
+   */
   usedStoreBytes: number;
   readCount: number;
   /** Per record of the dataset, without key and value. */

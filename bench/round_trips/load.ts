@@ -1,5 +1,6 @@
 /**
- * The load of the experiments, for the cluster and for the model of it: the same keys, values, mix, skew, clients and caches.
+ * The load of the experiments, for the cluster and for the model of it: the same keys, values, mix,
+ * skew, clients and caches.
  *
  * @module
  */
@@ -63,8 +64,8 @@ export const EXPONENT = 0.99;
 export const MIX = mixOf("update-5");
 
 /**
- * What a value takes in the memory of a cluster's node. The model's values are as large: caches then hold as many of them, and as many
- * addresses in place of one.
+ * What a value takes in the memory of a cluster's node. The model's values are as large: caches
+ * then hold as many of them, and as many addresses in place of one.
  */
 export const KEPT_VALUE_BYTES: number = VALUE_BYTES + KEPT_BYTES;
 

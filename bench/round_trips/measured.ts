@@ -1,8 +1,10 @@
 /**
- * Runs a cluster under the load of the experiments, and counts between its nodes and the servers what they ask.
+ * Runs a cluster under the load of the experiments, and counts between its nodes and the servers
+ * what they ask.
  *
- * Each node is an agent with connections of its own, which lead through a counting proxy; each store has as many clients as a KN of the
- * experiments. Slots stay where they are (`balance`), and keys are not lent (`copies`): nothing of that is in the model either.
+ * Each node is an agent with connections of its own, which lead through a counting proxy; each
+ * store has as many clients as a KN of the experiments. Slots stay where they are (`balance`), and
+ * keys are not lent (`copies`): nothing of that is in the model either.
  *
  * @module
  */
@@ -16,7 +18,9 @@ import { createRandom } from "../workloads/random.ts";
 import { EXPONENT, keyOf, MIX, nodeCacheBytes, type RoundTripsPlan } from "./load.ts";
 import { CountedWire, type WireCounts, wireSince, wireSum } from "./wire_counts.ts";
 
-/** With what comes before a text of this length, it has as many bytes as the experiments' values. */
+/**
+ * With what comes before a text of this length, it has as many bytes as the experiments' values.
+ */
 const VALUE = "v".repeat(VALUE_BYTES - 3);
 const NAME = "wire";
 const INDEXED_MS_MAX = 120_000;
@@ -110,7 +114,10 @@ async function measure(
   };
 }
 
-/** Clients in a closed loop: each has its next operation executed when it has the answer to the last. */
+/**
+ * Clients in a closed loop: each has its next operation executed when it has the answer to the
+ * last.
+ */
 class Load {
   reads = 0;
   changes = 0;

@@ -1,8 +1,10 @@
 /**
- * The messages of one direction of a connection between a client of NATS and a server, found in its bytes.
+ * The messages of one direction of a connection between a client of NATS and a server, found in its
+ * bytes.
  *
- * The protocol is lines of text, each with a verb and its arguments. Behind the line of a message come its headers and its payload, whose
- * length is the last argument (https://docs.nats.io/reference/reference-protocols/nats-protocol).
+ * The protocol is lines of text, each with a verb and its arguments. Behind the line of a message
+ * come its headers and its payload, whose length is the last argument
+ * (https://docs.nats.io/reference/reference-protocols/nats-protocol).
  *
  * @module
  */
@@ -38,7 +40,10 @@ export class NatsMessages {
     this.#take = take;
   }
 
-  /** @throws {RangeError} if these are no bytes of the protocol: a line that does not end, a length that is none */
+  /**
+   * @throws {RangeError} if these are no bytes of the protocol: a line that does not end, a length
+   *   that is none
+   */
   push(bytes: Uint8Array): void {
     for (let at = 0; at < bytes.length;) {
       const skipped = Math.min(this.#payloadBytes, bytes.length - at);
@@ -76,7 +81,8 @@ export class NatsMessages {
       throw new RangeError(`the last argument of a message must be its length, got "${line}"`);
     }
     this.#payloadBytes = length + END_OF_PAYLOAD;
-    // Without a reply there is one argument less: PUB subject [reply] n, MSG subject sid [reply] n; one length more with headers.
+    // Without a reply there is one argument less: PUB subject [reply] n, MSG subject sid [reply] n;
+    // one length more with headers.
     const replyAt = name.endsWith("MSG") ? 2 : 1;
     const lengths = name.startsWith("H") ? 2 : 1;
     const reply = args.length === replyAt + 1 + lengths ? args[replyAt] : undefined;

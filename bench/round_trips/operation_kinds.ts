@@ -1,5 +1,6 @@
 /**
- * Round trips by kinds of operations: reads of a value in memory, of one whose address is known, of any other one, and changes.
+ * Round trips by kinds of operations: reads of a value in memory, of one whose address is known, of
+ * any other one, and changes.
  *
  * @module
  */
@@ -32,8 +33,8 @@ export interface OperationKinds {
 }
 
 /**
- * Round trips for one of each. A value in memory takes none, an address one, by what these are; what is left of those of the reads
- * belongs to the misses.
+ * Round trips for one of each. A value in memory takes none, an address one, by what these are;
+ * what is left of those of the reads belongs to the misses.
  */
 export function perKind(counts: OperationCounts): OperationKinds {
   const { valueHits, shortcutHits, misses, changes, readRoundTrips, changeRoundTrips } = counts;

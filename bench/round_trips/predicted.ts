@@ -1,5 +1,6 @@
 /**
- * What the experiments' model says of round trips: Dinomo's KNs with the store's own cache policy, in virtual time (bench/experiments).
+ * What the experiments' model says of round trips: Dinomo's KNs with the store's own cache policy,
+ * in virtual time (bench/experiments).
  *
  * @module
  */

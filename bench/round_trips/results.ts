@@ -1,5 +1,6 @@
 /**
- * Round trips of a cluster, measured between its nodes and the servers, beside what the experiments' model predicts, and what `stats()` says.
+ * Round trips of a cluster, measured between its nodes and the servers, beside what the
+ * experiments' model predicts, and what `stats()` says.
  *
  * @module
  */
@@ -53,8 +54,9 @@ export function rowOf(measured: Measured, predicted: OperationKinds): RoundTrips
 }
 
 /**
- * What operations were, by the messages: each miss reads a page and a record, each hit by address a record, and what is left of the reads
- * has read nothing. Reads that were for no operation are taken away.
+ * What operations were, by the messages: each miss reads a page and a record, each hit by address a
+ * record, and what is left of the reads has read nothing. Reads that were for no operation are
+ * taken away.
  */
 function wireKinds(measured: Measured): OperationKinds {
   const { reads, changes, wire } = measured;
@@ -72,8 +74,9 @@ function wireKinds(measured: Measured): OperationKinds {
 }
 
 /**
- * Reads for no operation: for each page that is written one was read; and nodes go through the keys of slots that they have got, for what
- * expires. Of the latter only the nodes know how many they were, and those that were seen while there were no operations, what.
+ * Reads for no operation: for each page that is written one was read; and nodes go through the keys
+ * of slots that they have got, for what expires. Of the latter only the nodes know how many they
+ * were, and those that were seen while there were no operations, what.
  */
 function backgroundReads({ wire, idle, served }: Measured): { pages: number; records: number } {
   const written = wire.merge.roundTrips;

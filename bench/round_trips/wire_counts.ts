@@ -1,5 +1,6 @@
 /**
- * What a node of a cluster asks of the servers, counted between both: requests by what they are for, and how many of them were answered.
+ * What a node of a cluster asks of the servers, counted between both: requests by what they are
+ * for, and how many of them were answered.
  *
  * Nothing is taken from the node: which request it is stands in the subject that it is sent to.
  *
@@ -9,8 +10,9 @@ import { TcpProxy } from "../../test/support/tcp_proxy.ts";
 import { NatsMessages } from "./nats_messages.ts";
 
 /**
- * What a request is for: to read a message of a log, in which records are; to read a page of the index; to append a batch of records to a
- * log; to write a page, for which one was read before; to write what else keeps the index; to renew leases and the like; to follow streams.
+ * What a request is for: to read a message of a log, in which records are; to read a page of the
+ * index; to append a batch of records to a log; to write a page, for which one was read before; to
+ * write what else keeps the index; to renew leases and the like; to follow streams.
  */
 export const WIRE_KINDS = [
   "record",

@@ -1,7 +1,7 @@
 /**
- * A session in a process of its own: the peer has the heap, the compiled code and the memory to itself,
- * and a peer that crashes takes only its own figures along. Requests and answers are lines of JSON on
- * the process's standard input and output (`session_process.ts` is the other end).
+ * A session in a process of its own: the peer has the heap, the compiled code and the memory to
+ * itself, and a peer that crashes takes only its own figures along. Requests and answers are lines
+ * of JSON on the process's standard input and output (`session_process.ts` is the other end).
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * One peer taking part in a benchmark. The harness holds a session per peer and lets them run in turn;
- * whether the peer lives in this process or in one of its own makes no difference to it.
+ * One peer taking part in a benchmark. The harness holds a session per peer and lets them run in
+ * turn; whether the peer lives in this process or in one of its own makes no difference to it.
  *
  * @module
  */

@@ -1,8 +1,10 @@
 /**
- * Load from one thread that knows what must come of it: lanes, each with one operation under way at a time, of which some put growing
- * numbers to a key of their own, and some increment counters that all threads share.
+ * Load from one thread that knows what must come of it: lanes, each with one operation under way at
+ * a time, of which some put growing numbers to a key of their own, and some increment counters that
+ * all threads share.
  *
- * A lane sees on the kill board that a KN has died, and knows then whether its operation was pending at that moment.
+ * A lane sees on the kill board that a KN has died, and knows then whether its operation was
+ * pending at that moment.
  *
  * @module
  */
@@ -58,7 +60,10 @@ export class CountingLoad {
     );
   }
 
-  /** Waits until everything that was pending when a KN died is settled; how long after its death that was, in milliseconds. */
+  /**
+   * Waits until everything that was pending when a KN died is settled; how long after its death
+   * that was, in milliseconds.
+   */
   async settled(): Promise<number> {
     const { diedAtMs } = this.#board;
     while (this.#startMs.some((startMs) => startMs <= diedAtMs)) await nextTurn();

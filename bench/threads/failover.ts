@@ -1,8 +1,10 @@
 /**
- * KNs are killed under load, again and again: how long that holds up what was under way, and whether anything is lost or done twice.
+ * KNs are killed under load, again and again: how long that holds up what was under way, and
+ * whether anything is lost or done twice.
  *
- * The load comes from the host and from two attached threads: as a store comes, where clients execute requests themselves when nobody
- * else does, and with `help: false`, where all of them have to wait until the thread of another KN has started.
+ * The load comes from the host and from two attached threads: as a store comes, where clients
+ * execute requests themselves when nobody else does, and with `help: false`, where all of them have
+ * to wait until the thread of another KN has started.
  *
  * @module
  */

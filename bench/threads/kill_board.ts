@@ -1,8 +1,9 @@
 /**
  * Where the host orders the death of a KN, and where everybody sees when it died.
  *
- * A KN's thread takes no messages: it works and sleeps. So the orders are in shared memory that every thread has, at the end of an
- * agent block that none of the few KNs here has, in words that the library has no use for.
+ * A KN's thread takes no messages: it works and sleeps. So the orders are in shared memory that
+ * every thread has, at the end of an agent block that none of the few KNs here has, in words that
+ * the library has no use for.
  *
  *     word  0    which way to die, one of `Death`; the host orders, the KN takes it off
  *           1    agent block of the KN that is to die
@@ -61,7 +62,10 @@ export class KillBoard {
     Atomics.store(this.#control, this.#at + DEATH, death);
   }
 
-  /** Counts an access of a KN; which way it is to die now, or `Death.NONE`. Called often, so it makes no atomic access before that. */
+  /**
+   * Counts an access of a KN; which way it is to die now, or `Death.NONE`. Called often, so it
+   * makes no atomic access before that.
+   */
   takeOrder(agent: number): number {
     const control = this.#control;
     const death = control[this.#at + DEATH];

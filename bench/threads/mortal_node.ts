@@ -1,7 +1,8 @@
 /**
  * A KN that dies in the middle of a step when it is told to: see kill_board.ts.
  *
- * The library reaches `Atomics` through the global object, so an unmodified KN can be made to die at any atomic access.
+ * The library reaches `Atomics` through the global object, so an unmodified KN can be made to die
+ * at any atomic access.
  *
  * @module
  */

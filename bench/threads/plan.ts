@@ -16,8 +16,8 @@ export interface ThreadsPlan {
   roundTripCount: number;
   killCount: number;
   /**
-   * Between the end of one failure and the next kill. A store gives up when 20 KNs in a row fail within a second of their start; so
-   * many kills need KNs that live longer.
+   * Between the end of one failure and the next kill. A store gives up when 20 KNs in a row fail
+   * within a second of their start; so many kills need KNs that live longer.
    */
   killPauseMs: number;
 }

@@ -1,8 +1,9 @@
 /**
  * Reads from one attached thread and from two at once.
  *
- * The KNs are idle meanwhile. How much two threads get done where they have nothing at all in common depends on the machine, and on
- * what else it does; so that is measured in turn with the reads, as the work to compare them with.
+ * The KNs are idle meanwhile. How much two threads get done where they have nothing at all in
+ * common depends on the machine, and on what else it does; so that is measured in turn with the
+ * reads, as the work to compare them with.
  *
  * @module
  */

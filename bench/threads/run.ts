@@ -1,6 +1,6 @@
 /**
- * Measures several threads under every runtime, one after the other, and puts the figures together. At full size it also writes the
- * page of the documentation about them.
+ * Measures several threads under every runtime, one after the other, and puts the figures together.
+ * At full size it also writes the page of the documentation about them.
  *
  * ```sh
  * npm run bench:threads -- --size full

@@ -11,7 +11,9 @@ import type { ReadFigures } from "./reads.ts";
 import type { ThreadsResults } from "./results.ts";
 import type { VisibilityFigures } from "./visibility.ts";
 
-/** A title, the heads of the columns, and lines of cells: the first says what the others are about. */
+/**
+ * A title, the heads of the columns, and lines of cells: the first says what the others are about.
+ */
 interface Table {
   title: string;
   head: string[];

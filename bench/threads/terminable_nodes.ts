@@ -1,8 +1,9 @@
 /**
  * The workers of this thread's KNs, so that they can be terminated from outside.
  *
- * The library keeps them to itself. Where a runtime lets its own modules be changed (Node does), what it makes its workers with can be
- * watched. On Deno a terminated worker runs on, so that would be no death.
+ * The library keeps them to itself. Where a runtime lets its own modules be changed (Node does),
+ * what it makes its workers with can be watched. On Deno a terminated worker runs on, so that would
+ * be no death.
  *
  * @module
  */

@@ -1,9 +1,10 @@
 /**
  * How soon another thread sees what one has written.
  *
- * The clocks of two threads may differ by as much as what is measured here. So one thread writes a number, the other waits for it and
- * answers with a number of its own, and the first waits for that: half of the time is that of one way. Both poll. The same is done
- * with messages between the two threads, which have nothing else to do.
+ * The clocks of two threads may differ by as much as what is measured here. So one thread writes a
+ * number, the other waits for it and answers with a number of its own, and the first waits for
+ * that: half of the time is that of one way. Both poll. The same is done with messages between the
+ * two threads, which have nothing else to do.
  *
  * @module
  */

@@ -9,7 +9,9 @@ import { type LatencyFigures, LatencyRecorder } from "../measure/latency_recorde
 import { serve } from "./served_thread.ts";
 import type { RoundOrder, VisibilityThreadData, Way } from "./visibility.ts";
 
-/** Looks between two looks at the clock, and how long to look until the other thread must have died. */
+/**
+ * Looks between two looks at the clock, and how long to look until the other thread must have died.
+ */
 const LOOKS_PER_CLOCK = 1 << 16;
 const LOOK_MS_MAX = 10_000;
 

@@ -30,7 +30,10 @@ export interface TimelinePlan {
   warmUpMs: number;
   phaseMs: number;
   windowMs: number;
-  /** Runs of each scenario, of which the one with the median throughput is shown: other work disturbs some. */
+  /**
+   * Runs of each scenario, of which the one with the median throughput is shown: other work
+   * disturbs some.
+   */
   runCount: number;
 }
 

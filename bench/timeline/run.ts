@@ -1,6 +1,6 @@
 /**
- * Runs the timeline under every runtime, one after the other, and draws it. At full size it also writes the page of the documentation
- * about it.
+ * Runs the timeline under every runtime, one after the other, and draws it. At full size it also
+ * writes the page of the documentation about it.
  *
  * ```sh
  * npm run bench:timeline -- --size full

@@ -18,7 +18,10 @@ export function formatTimeline(results: TimelineResults): string {
   ).join("\n\n");
 }
 
-/** A page of the documentation with the figures of all runtimes, and charts of them, which are in a folder. */
+/**
+ * A page of the documentation with the figures of all runtimes, and charts of them, which are in a
+ * folder.
+ */
 export function formatTimelinePage(all: readonly TimelineResults[], folder: string): string {
   const { environment: { cpu, coreCount }, startedAt, runCount } = all[0];
   return `# Timelines on real threads

@@ -1,6 +1,6 @@
 /**
- * A store under load on real threads: KNs are added and removed, one dies, a key becomes hot and is replicated, while throughput and
- * latency are counted in windows of time.
+ * A store under load on real threads: KNs are added and removed, one dies, a key becomes hot and is
+ * replicated, while throughput and latency are counted in windows of time.
  *
  * @module
  */
@@ -39,9 +39,14 @@ export interface Window {
 export interface TimelineEvent {
   title: string;
   atMs: number;
-  /** Until it was over: `scale` or `replicate` has resolved, or nothing is left of the KN that died. */
+  /**
+   * Until it was over: `scale` or `replicate` has resolved, or nothing is left of the KN that died.
+   */
   durationMs: number;
-  /** Median throughput of the windows before it, and of the slowest one during it and right after it. */
+  /**
+   * Median throughput of the windows before it, and of the slowest one during it and right after
+   * it.
+   */
   beforePerSecond: number;
   slowestPerSecond: number;
   /** Time in windows of less than half the throughput before. */
@@ -59,7 +64,9 @@ export interface TimelineResults {
   environment: Environment;
   size: Size;
   startedAt: string;
-  /** Runs made of each scenario, of which these are the ones with the median number of operations. */
+  /**
+   * Runs made of each scenario, of which these are the ones with the median number of operations.
+   */
   runCount: number;
   runs: TimelineRun[];
 }

@@ -1,8 +1,9 @@
 /**
- * Load on a timeline, from one thread: lanes, each with one operation under way at a time, which read and write keys of their own, half
- * and half, and know what each read must return. A share of the operations may be on one key for all; 1 in 20 of them writes it.
- * What a thread has written to it comes back in the order in which it was written: a number that is smaller than one seen
- * before would be a value that had been overwritten.
+ * Load on a timeline, from one thread: lanes, each with one operation under way at a time, which
+ * read and write keys of their own, half and half, and know what each read must return. A share of
+ * the operations may be on one key for all; 1 in 20 of them writes it. What a thread has written to
+ * it comes back in the order in which it was written: a number that is smaller than one seen before
+ * would be a value that had been overwritten.
  *
  * @module
  */
@@ -22,7 +23,10 @@ const OPERATIONS_PER_TURN = 16;
 export const HOT_KEY: string = makeKey(0xffffff);
 const HOT_OPERATIONS_PER_PUT = 20;
 
-/** Where threads see how many of 100 operations are to be on {@linkcode HOT_KEY}; none to begin with. */
+/**
+ * Where threads see how many of 100 operations are to be on {@linkcode HOT_KEY}; none to begin
+ * with.
+ */
 export function createHeatWord(): Int32Array {
   return new Int32Array(new SharedArrayBuffer(4));
 }

@@ -1,5 +1,6 @@
 /**
- * Where the threads of a run count their operations: by the window of time in which an operation has ended, and by its latency.
+ * Where the threads of a run count their operations: by the window of time in which an operation
+ * has ended, and by its latency.
  *
  *     for each thread: for each window: BUCKET_COUNT words, operations by latency (lib/statistics/latency_histogram.ts)
  *

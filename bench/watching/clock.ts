@@ -1,8 +1,9 @@
 /**
  * One clock for two threads, whose own begin at different moments on Bun and Deno.
  *
- * One thread asks for the time of the other, again and again, and takes the answer that came soonest: it is of the middle of the time
- * that this took, give or take half of it, which is less than a microsecond.
+ * One thread asks for the time of the other, again and again, and takes the answer that came
+ * soonest: it is of the middle of the time that this took, give or take half of it, which is less
+ * than a microsecond.
  *
  * @module
  */

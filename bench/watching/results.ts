@@ -1,15 +1,18 @@
 /**
  * How soon a watcher learns of a change that another thread makes, beside a message of that thread.
  *
- * It ends when the value is in the body of the watcher's loop, or the message in its listener. It begins before the call (of `put`,
- * `putSync` or `postMessage`), and a second time at the end of that call, when a put was awaited: what the watcher needs after that is
- * what it takes from the moment at which all threads can read the value, or less, as a put is visible shortly before its end.
+ * It ends when the value is in the body of the watcher's loop, or the message in its listener. It
+ * begins before the call (of `put`, `putSync` or `postMessage`), and a second time at the end of
+ * that call, when a put was awaited: what the watcher needs after that is what it takes from the
+ * moment at which all threads can read the value, or less, as a put is visible shortly before its
+ * end.
  *
- * A message alone tells less than a watched put, which also stores the value. What an application does instead of watching is to put the
- * value and then post a message, which is measured, too.
+ * A message alone tells less than a watched put, which also stores the value. What an application
+ * does instead of watching is to put the value and then post a message, which is measured, too.
  *
- * The watcher is awake when changes follow each other at once, and asleep when there are milliseconds between them. The thread that gets
- * messages sleeps between two of them, as threads do, so they are measured a second time with one whose event loop turns all the time.
+ * The watcher is awake when changes follow each other at once, and asleep when there are
+ * milliseconds between them. The thread that gets messages sleeps between two of them, as threads
+ * do, so they are measured a second time with one whose event loop turns all the time.
  *
  * @module
  */

@@ -40,7 +40,10 @@ export interface WriteOrder {
 export interface Delivered {
   /** Since before the call. */
   sinceCallUs: number[];
-  /** Since its end, when the put was awaited: all threads can read the value by then. Below 0 if the watcher was sooner. */
+  /**
+   * Since its end, when the put was awaited: all threads can read the value by then. Below 0 if the
+   * watcher was sooner.
+   */
   sinceEndUs: number[];
 }
 

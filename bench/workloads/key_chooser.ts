@@ -1,6 +1,6 @@
 /**
- * Which record a YCSB request is for, and how the records grow by inserts. Draws are made beforehand:
- * a power of a fraction costs as much as a fast read.
+ * Which record a YCSB request is for, and how the records grow by inserts. Draws are made
+ * beforehand: a power of a fraction costs as much as a fast read.
  *
  * @module
  */

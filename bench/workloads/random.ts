@@ -1,7 +1,7 @@
 /**
  * The seeded generator behind every random choice of the benchmarks: the same seed gives the same
- * operations on every runtime and to every peer. Small Fast Counter (sfc32) of Chris Doty-Humphrey's
- * PractRand.
+ * operations on every runtime and to every peer. Small Fast Counter (sfc32) of Chris
+ * Doty-Humphrey's PractRand.
  *
  * @module
  */

@@ -9,7 +9,9 @@ import { Buffer } from "node:buffer";
 import { Packr } from "msgpackr";
 import { createRandom, type Random, randomBelow } from "./random.ts";
 
-/** What an application would store about a customer. The small one has no date, visits and orders. */
+/**
+ * What an application would store about a customer. The small one has no date, visits and orders.
+ */
 export interface Customer {
   id: number;
   name: string;
@@ -86,8 +88,8 @@ function packedBytes(value: Customer): number {
 }
 
 /**
- * Makes a value whose encoding is `valueBytes` long, by the length of its note. About half of a large
- * one is text, the other half is structure.
+ * Makes a value whose encoding is `valueBytes` long, by the length of its note. About half of a
+ * large one is text, the other half is structure.
  */
 function makeValue(random: Random, valueBytes: number): Customer {
   const value: Customer = {

@@ -1,7 +1,7 @@
 /**
- * The core workloads of YCSB (Cooper et al., "Benchmarking cloud serving systems with YCSB", SoCC '10)
- * that need no scans. A closed loop: a fixed number of clients, each waits for its answer before it
- * sends its next request. An update writes the whole record, as a key-value store must.
+ * The core workloads of YCSB (Cooper et al., "Benchmarking cloud serving systems with YCSB", SoCC
+ * '10) that need no scans. A closed loop: a fixed number of clients, each waits for its answer
+ * before it sends its next request. An update writes the whole record, as a key-value store must.
  *
  * @module
  */

@@ -1,7 +1,7 @@
 /**
- * The request distributions of YCSB: Zipfian (Gray et al., "Quickly generating billion-record synthetic
- * databases", SIGMOD '94) with constant 0.99, and the same scrambled, so that the popular items are
- * spread over the key space. The constants are those of YCSB's ZipfianGenerator and
+ * The request distributions of YCSB: Zipfian (Gray et al., "Quickly generating billion-record
+ * synthetic databases", SIGMOD '94) with constant 0.99, and the same scrambled, so that the popular
+ * items are spread over the key space. The constants are those of YCSB's ZipfianGenerator and
  * ScrambledZipfianGenerator, so hit rates can be compared with published ones.
  *
  * @module
@@ -10,7 +10,9 @@ import type { Random } from "./random.ts";
 
 const ZIPFIAN_CONSTANT = 0.99;
 
-/** The scrambled generator draws from ten billion items and folds them onto the real ones by a hash. */
+/**
+ * The scrambled generator draws from ten billion items and folds them onto the real ones by a hash.
+ */
 const SCRAMBLED_ITEM_COUNT = 10_000_000_000;
 
 /** zeta(10^10, 0.99), which would take minutes to sum. */

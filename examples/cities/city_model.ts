@@ -1,6 +1,7 @@
 /**
- * What the store must contain: the seed and the number of updates determine every field of every city, so a
- * process that knows these two numbers can check a store that another process has filled.
+ * What the store must contain: the seed and the number of updates determine every field of every
+ * city, so a process that knows these two numbers can check a store that another process has
+ * filled.
  *
  * @module
  */
@@ -55,7 +56,8 @@ export class CityModel {
   /**
    * Checks a city that was read from the store, field by field.
    *
-   * @param revisionMin the least revision that it may have: a read that waits may see updates made meanwhile
+   * @param revisionMin the least revision that it may have: a read that waits may see updates made
+   *   meanwhile
    * @throws {MismatchError} when it is not what it must be
    */
   check(city: number, found: StoredCity | undefined, revisionMin = this.revisionOf(city)): void {

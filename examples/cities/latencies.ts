@@ -7,7 +7,9 @@
 /** Records how long each operation of a phase took. */
 export class Latencies {
   readonly phase: string;
-  /** Time in which the operations were made; the sum of their latencies when they came one by one. */
+  /**
+   * Time in which the operations were made; the sum of their latencies when they came one by one.
+   */
   elapsedMs = 0;
   /** Operations made; more than were timed when one call makes many. */
   operationCount = 0;

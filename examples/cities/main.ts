@@ -1,7 +1,7 @@
 /**
- * Dinomo on real data: stores every city of the world, reads and updates them by Zipf's law while the number of KNs
- * goes up to that of the processors and back to 1, checks every field, snapshots, closes, and checks every field again in
- * a second process.
+ * Dinomo on real data: stores every city of the world, reads and updates them by Zipf's law while
+ * the number of KNs goes up to that of the processors and back to 1, checks every field, snapshots,
+ * closes, and checks every field again in a second process.
  *
  * ```sh
  * npm run demo        # Node

@@ -1,5 +1,6 @@
 /**
- * A progress bar: redrawn in place on a terminal, and one line that grows by quarters anywhere else.
+ * A progress bar: redrawn in place on a terminal, and one line that grows by quarters anywhere
+ * else.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * A second process on the same runtime: it opens the pool that the first one has closed, and checks it.
+ * A second process on the same runtime: it opens the pool that the first one has closed, and checks
+ * it.
  *
  * @module
  */
@@ -21,7 +22,10 @@ export interface Expectation {
   readonly updateCount: number;
 }
 
-/** Starts the demo's own entry point once more, to check the pool; fails unless all of it is as expected. */
+/**
+ * Starts the demo's own entry point once more, to check the pool; fails unless all of it is as
+ * expected.
+ */
 export async function checkInSecondProcess(expectation: Expectation): Promise<void> {
   const { path, seed, cityCount, updateCount } = expectation;
   const entry = [...("Deno" in globalThis ? ["run", "--allow-all"] : []), process.argv[1]];

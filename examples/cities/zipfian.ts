@@ -4,7 +4,10 @@
  * @module
  */
 
-/** The exponent that YCSB made customary: at 135,000 items the most popular one gets 8 % of the draws. */
+/**
+ * The exponent that YCSB made customary: at 135,000 items the most popular one gets 8 % of the
+ * draws.
+ */
 const EXPONENT = 0.99;
 
 /** Returns numbers from [0, 1), the same ones for the same seed (mulberry32, by Tommy Ettinger). */

@@ -1,6 +1,6 @@
 /**
- * Fastify in several threads that share one store: each listens on a port of its own, 3000 and 3001,
- * for a load balancer in front of them.
+ * Fastify in several threads that share one store: each listens on a port of its own, 3000 and
+ * 3001, for a load balancer in front of them.
  *
  * ```sh
  * npm install dinomo fastify

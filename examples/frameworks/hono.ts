@@ -1,6 +1,6 @@
 /**
- * Hono in several threads that share one store: each listens on a port of its own, 3000 and 3001, for
- * a load balancer in front of them. `serve` of `@hono/node-server` runs on Node, Bun and Deno.
+ * Hono in several threads that share one store: each listens on a port of its own, 3000 and 3001,
+ * for a load balancer in front of them. `serve` of `@hono/node-server` runs on Node, Bun and Deno.
  *
  * ```sh
  * npm install dinomo hono @hono/node-server

@@ -1,5 +1,6 @@
 /**
- * The application: sessions, and a limit on the requests of each client. It is the same in every thread and on every runtime.
+ * The application: sessions, and a limit on the requests of each client. It is the same in every
+ * thread and on every runtime.
  *
  * All that it remembers is in the store, so any thread can answer any request.
  *

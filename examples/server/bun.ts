@@ -1,5 +1,6 @@
 /**
- * The server on Bun: every thread listens on the same port, and the operating system deals the connections out.
+ * The server on Bun: every thread listens on the same port, and the operating system deals the
+ * connections out.
  *
  * ```sh
  * bun examples/server/bun.ts                # shows what it does, and ends

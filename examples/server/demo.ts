@@ -67,7 +67,10 @@ class Browser {
     this.#origins = host.origins;
   }
 
-  /** Sends a request by a connection of its own: a connection stays with the thread that has accepted it. */
+  /**
+   * Sends a request by a connection of its own: a connection stays with the thread that has
+   * accepted it.
+   */
   async send(method: string, path: string, body?: string): Promise<Answer> {
     const origin = this.#origins[this.answers.length % this.#origins.length]!;
     const response = await fetch(new URL(path, origin), {

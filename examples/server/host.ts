@@ -1,7 +1,8 @@
 /**
  * The host: opens the store, starts the threads that serve, and replaces those that die.
  *
- * A thread that dies takes nothing with it: what it has stored is in shared memory, and its place in the store is freed.
+ * A thread that dies takes nothing with it: what it has stored is in shared memory, and its place
+ * in the store is freed.
  *
  * @module
  */
@@ -22,7 +23,10 @@ export interface HostOptions {
 }
 
 const HOSTNAME = "127.0.0.1";
-/** How often threads are replaced in all, and how long that waits: one that dies at once should not keep the others busy. */
+/**
+ * How often threads are replaced in all, and how long that waits: one that dies at once should not
+ * keep the others busy.
+ */
 const RESTARTS_MAX = 20;
 const RESTART_MS = 200;
 

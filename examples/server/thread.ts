@@ -1,5 +1,6 @@
 /**
- * One of the threads that serve: attaches to the host's store, listens, and ends when the host says so.
+ * One of the threads that serve: attaches to the host's store, listens, and ends when the host says
+ * so.
  *
  * @module
  */

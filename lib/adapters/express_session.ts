@@ -1,9 +1,9 @@
 /**
  * A session store for `express-session` on a store of Dinomo.
  *
- * A session is a key that expires with its cookie, and its value is the session as JSON, which is how
- * express-session's own store keeps it. The package is not imported: the class is made of the `Store`
- * of the module that the application has.
+ * A session is a key that expires with its cookie, and its value is the session as JSON, which is
+ * how express-session's own store keeps it. The package is not imported: the class is made of the
+ * `Store` of the module that the application has.
  *
  * @example
  * ```ts
@@ -43,7 +43,9 @@ export interface SessionStoreOptions {
 
 /** A session, as far as the store looks at it. */
 export interface StoredSession {
-  /** What the cookie says; without an expiry time, or with false, it lasts as long as the browser. */
+  /**
+   * What the cookie says; without an expiry time, or with false, it lasts as long as the browser.
+   */
   cookie?: { expires?: Date | string | false | null | undefined } | undefined;
 }
 

@@ -1,8 +1,9 @@
 /**
  * A storage adapter of Keyv, versions 5 and 6, on a store of Dinomo.
  *
- * `KeyvDinomo` has the contract of version 5, in which a lifetime is a duration; version 6 translates
- * its own to that by itself. `Keyv6Dinomo` needs no translation, and is for version 6 alone.
+ * `KeyvDinomo` has the contract of version 5, in which a lifetime is a duration; version 6
+ * translates its own to that by itself. `Keyv6Dinomo` needs no translation, and is for version 6
+ * alone.
  *
  * `KeyvDinomo` has no `namespace` until Keyv 5 gives it one, by which Keyv 6 knows that it
  * is to put namespaces in front of the keys, as version 5 does.

@@ -20,8 +20,9 @@ export interface Keyv6DinomoEntry {
 
 /**
  * Keyv's entries in a store of Dinomo, in the contract of version 6 alone: Keyv uses it as it is,
- * where it puts an adapter of its own before a `KeyvDinomo`. So it is faster, and lifetimes end when
- * Keyv says. Keys have their namespace and `::` in front, as those of a `KeyvDinomo` with Keyv 6.
+ * where it puts an adapter of its own before a `KeyvDinomo`. So it is faster, and lifetimes end
+ * when Keyv says. Keys have their namespace and `::` in front, as those of a `KeyvDinomo` with Keyv
+ * 6.
  *
  * @example
  * ```ts

@@ -23,7 +23,9 @@ export abstract class KeyvAdapter {
   readonly #prefix: string;
   /** The store, or the part of it that has the adapter's keys, as soon as it is open. */
   #keys: StoreOperations<unknown> | undefined;
-  /** Whether a value is put by this thread at once: where that waits neither for files nor far KNs. */
+  /**
+   * Whether a value is put by this thread at once: where that waits neither for files nor far KNs.
+   */
   #putsAtOnce = false;
 
   /** Makes an adapter, which messages call by its name. */

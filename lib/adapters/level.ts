@@ -1,9 +1,9 @@
 /**
  * A database of the Level family (`abstract-level` 3) on an ordered store of Dinomo.
  *
- * Keys and values are bytes, from and to which `abstract-level` encodes. A batch is an atomic commit.
- * There are no snapshots: an iterator gives each entry as it is when the iterator comes to it, and
- * the manifest says so.
+ * Keys and values are bytes, from and to which `abstract-level` encodes. A batch is an atomic
+ * commit. There are no snapshots: an iterator gives each entry as it is when the iterator comes to
+ * it, and the manifest says so.
  *
  * The package `abstract-level` has to be installed beside this one.
  *
@@ -49,7 +49,9 @@ export interface DinomoLevelOptions {
   valueEncoding?: string | undefined;
 }
 
-/** A range as `abstract-level` passes it on: its keys are encoded, and behind those of sublevels. */
+/**
+ * A range as `abstract-level` passes it on: its keys are encoded, and behind those of sublevels.
+ */
 export interface LevelRange {
   /** Only keys that come after it. */
   readonly gt?: Uint8Array;

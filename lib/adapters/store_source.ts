@@ -1,6 +1,6 @@
 /**
- * Where an adapter keeps its entries: a store that it is given, which stays its owner's, or one that
- * it opens when it is first used, and closes.
+ * Where an adapter keeps its entries: a store that it is given, which stays its owner's, or one
+ * that it opens when it is first used, and closes.
  *
  * @module
  */

@@ -34,7 +34,9 @@ export interface DinomoDriverOptions {
 
 /** Options of one call, as unstorage passes them on. */
 export interface ItemOptions {
-  /** Seconds after which the item is gone, as in unstorage's other drivers. @default the driver's */
+  /**
+   * Seconds after which the item is gone, as in unstorage's other drivers. @default the driver's
+   */
   ttl?: number | undefined;
   /** Those of other drivers, which have no effect. */
   // deno-lint-ignore no-explicit-any

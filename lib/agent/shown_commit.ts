@@ -1,6 +1,6 @@
 /**
- * How the keys of an atomic commit change at one moment, for readers that take no lock. What is said
- * of a commit here is true of a set of them as well, whose records stand one behind the other
+ * How the keys of an atomic commit change at one moment, for readers that take no lock. What is
+ * said of a commit here is true of a set of them as well, whose records stand one behind the other
  * (node/shown_set.ts).
  *
  * The committing agent holds the locks of all slots of the commit, whichever KNs own them. Its
@@ -19,8 +19,8 @@
  *    finds a pending record loads the COMMIT STATE of the agent that has its segment open: unless
  *    that is DONE, the key's record is the one that the pending record replaces, or none.
  * 2. One store makes the state DONE. **At that moment all keys change, for every reader.**
- * 3. Each record gets its own kind back, pairs of deleted keys are emptied, and what was replaced is
- *    counted as dead. The state becomes NONE when the commit has been answered.
+ * 3. Each record gets its own kind back, pairs of deleted keys are emptied, and what was replaced
+ *    is counted as dead. The state becomes NONE when the commit has been answered.
  *
  * Why it is safe:
  *
@@ -29,12 +29,12 @@
  *   next one begins. Otherwise the reader starts over.
  * - *What is replaced can be read as long as the state is not DONE*: it counts as live until then,
  *   so its segment is not reused; a cleaner cannot move it, as the slot is locked. A reader loads
- *   its segment's generation first and the state after that, and what it copies is checked as always
- *   (I6, I10).
+ *   its segment's generation first and the state after that, and what it copies is checked as
+ *   always (I6, I10).
  * - *A record that lost its pending kind is read like any other.* One of a delete has no pair by
  *   then; a reader that had found it before starts over.
- * - *It cannot fail half way*: room for the pairs of new keys was made before (`SlotTable.makeRoom`)
- *   in chains that nothing but the holder of the slot's lock fills.
+ * - *It cannot fail half way*: room for the pairs of new keys was made before
+ *   (`SlotTable.makeRoom`) in chains that nothing but the holder of the slot's lock fills.
  * - *The segment of the records is not cleaned or freed meanwhile*, as the agent has it open.
  *
  * A thread that dies in the middle leaves records and a state that say everything: the M-node goes

@@ -125,8 +125,8 @@ export class SlotWriter implements RecordTarget {
   }
 
   /**
-   * Points a key's pair at a pending record (shown_commit.ts), unless it does already; `old` is what
-   * the pair holds. For a new key there is room.
+   * Points a key's pair at a pending record (shown_commit.ts), unless it does already; `old` is
+   * what the pair holds. For a new key there is room.
    */
   pend(slotAt: number, hash: number, old: PoolAddress, address: PoolAddress): void {
     const table = this.#table;

@@ -1,6 +1,7 @@
 /**
  * How commands get at a pool without opening it: they restore it in memory, as `open` would, and
- * start no threads. They write nothing, and take no lock; a repair opens the pool for what it writes.
+ * start no threads. They write nothing, and take no lock; a repair opens the pool for what it
+ * writes.
  *
  * @module
  */

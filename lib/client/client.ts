@@ -184,7 +184,8 @@ export class Client<Carries extends Carrier = Carrier> {
   }
 
   /**
-   * Issues an addition like {@linkcode derive} does, which others of this turn may {@linkcode join}.
+   * Issues an addition like {@linkcode derive} does, which others of this turn may
+   * {@linkcode join}.
    */
   add(
     key: KeyEncoder,
@@ -229,8 +230,8 @@ export class Client<Carries extends Carrier = Carrier> {
   /**
    * Issues a request that came from another process; its words are the client's from now on.
    *
-   * @param session in whose name it is, with the number that it has: what it changes is noted in the
-   *   pool's ledger (log/session_ledger.ts). 0: in the name of this client
+   * @param session in whose name it is, with the number that it has: what it changes is noted in
+   *   the pool's ledger (log/session_ledger.ts). 0: in the name of this client
    */
   forward(words: Int32Array, completion: Completion, session = 0): void {
     const hash = words[REQUEST_RECORD + RECORD_HASH];

@@ -2,11 +2,11 @@
  * Estimates how much garbage a thread's operations make, and asks the runtime to collect it in
  * time.
  *
- * It matters where shared buffers count as garbage in waiting (platform/garbage_collector.ts): beside a
- * pool of 1 GiB the runtime lets 1 to 3 GiB of decoded values pile up before it collects. The meter
- * asks when about as much as the heap holds has been allocated, as a collector would that did not
- * count the pool. So the work of collecting stays in proportion to that of allocating, also where
- * the application keeps millions of values, each of which a collection visits.
+ * It matters where shared buffers count as garbage in waiting (platform/garbage_collector.ts):
+ * beside a pool of 1 GiB the runtime lets 1 to 3 GiB of decoded values pile up before it collects.
+ * The meter asks when about as much as the heap holds has been allocated, as a collector would that
+ * did not count the pool. So the work of collecting stays in proportion to that of allocating, also
+ * where the application keeps millions of values, each of which a collection visits.
  *
  * What is asked for frees values that die young. Values that the application keeps for a while and
  * then replaces grow old first, and only a full collection frees those: the meter makes one when
@@ -24,7 +24,9 @@ import {
   OPERATION_GARBAGE_BYTES,
 } from "../core/limits.ts";
 
-/** Shared buffers that stores of this thread have let go since the last full collection for them. */
+/**
+ * Shared buffers that stores of this thread have let go since the last full collection for them.
+ */
 let goneBytes = 0;
 
 /**

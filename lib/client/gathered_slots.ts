@@ -13,17 +13,18 @@
  *   later for the lowest one is behind it in its ring;
  * - reads of all of its slots wait for it, like for any request.
  *
- * **No slot waits for ever.** A slot that is held and has nothing in flight is *ready*: it is looked
- * at by the next poll. One that has something in flight, a request or a mark, need not be looked at,
- * and must not be, even if it was said to be ready before: the last one that ends lets go of the
- * slot (`EndedRequests.leave`), and says so again, as the slot is still held. A request that waits
- * for its turn elsewhere is looked at when the last of its marks has come to its turn, or has
- * failed.
+ * **No slot waits for ever.** A slot that is held and has nothing in flight is *ready*: it is
+ * looked at by the next poll. One that has something in flight, a request or a mark, need not be
+ * looked at, and must not be, even if it was said to be ready before: the last one that ends lets
+ * go of the slot (`EndedRequests.leave`), and says so again, as the slot is still held. A request
+ * that waits for its turn elsewhere is looked at when the last of its marks has come to its turn,
+ * or has failed.
  *
- * **No commits wait for each other.** Turns come in the order in which requests are issued, the same
- * in all slots: of those that have not ended, the first one has its turn everywhere, or waits for
- * what is in flight. An operation that has begun before has its place by when it becomes a request:
- * otherwise it would take a place in front of a commit that has had its turn in another slot.
+ * **No commits wait for each other.** Turns come in the order in which requests are issued, the
+ * same in all slots: of those that have not ended, the first one has its turn everywhere, or waits
+ * for what is in flight. An operation that has begun before has its place by when it becomes a
+ * request: otherwise it would take a place in front of a commit that has had its turn in another
+ * slot.
  *
  * @module
  */

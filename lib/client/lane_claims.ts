@@ -2,8 +2,8 @@
  * Room in lanes for the requests of one client.
  *
  * Where there is none the thread waits, and settles what has ended meanwhile. By that requests of
- * the same slot may come back, or more may be issued. Those are held: until a request that waits for
- * room is on its way its slot is, and it counts as one that has not ended (I4).
+ * the same slot may come back, or more may be issued. Those are held: until a request that waits
+ * for room is on its way its slot is, and it counts as one that has not ended (I4).
  *
  * @module
  */
@@ -39,7 +39,9 @@ export class LaneClaims {
   readonly #carrier: Carrier;
   readonly #wait: () => void;
 
-  /** Claims from a carrier; `wait` publishes what was written, and blocks until some may have ended. */
+  /**
+   * Claims from a carrier; `wait` publishes what was written, and blocks until some may have ended.
+   */
   constructor(parts: ClaimingParts, wait: () => void) {
     this.#operations = parts.operations;
     this.#held = parts.held;

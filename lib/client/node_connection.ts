@@ -65,7 +65,10 @@ export class NodeConnection implements Lane {
    */
   start: (() => void) | undefined;
 
-  /** Opens a connection; the functions are the helper's `doWork`, `ownPuts.put`, `ownCommits.commit`. */
+  /**
+   * Opens a connection; the functions are the helper's `doWork`, `ownPuts.put`,
+   * `ownCommits.commit`.
+   */
   constructor(
     nodeId: NodeId,
     agentAt: number,

@@ -1,5 +1,6 @@
 /**
- * Keeps the rings of a client connected to the KNs that the node directory lists (routing/node_directory.ts).
+ * Keeps the rings of a client connected to the KNs that the node directory lists
+ * (routing/node_directory.ts).
  *
  * @module
  */

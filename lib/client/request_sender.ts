@@ -1,8 +1,8 @@
 /**
  * Requests on their way to those who execute them.
  *
- * A request that the carrier has no lane for is held (carrier.ts). When nothing of its slot is in flight any more,
- * refused and held ones are sent in the order in which they were issued (I4).
+ * A request that the carrier has no lane for is held (carrier.ts). When nothing of its slot is in
+ * flight any more, refused and held ones are sent in the order in which they were issued (I4).
  *
  * Sending may have to wait for room. The thread then settles what has ended, by which
  * requests of other slots may become ready to be sent, and more may be issued. So all of it is one

@@ -58,8 +58,8 @@ export class RequestWriter {
   /**
    * The same of an atomic commit.
    *
-   * @param session in whose name its entries are, with numbers from that of the commit on; 0: in the
-   *   name of the client
+   * @param session in whose name its entries are, with numbers from that of the commit on; 0: in
+   *   the name of the client
    */
   signCommit(words: Int32Array, session: number): void {
     this.sign(words);

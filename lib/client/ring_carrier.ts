@@ -66,7 +66,10 @@ const PUBLISH_EVERY = 16;
  * thread takes about as long as executing so many.
  */
 const HELP_MAX = 128;
-/** Words of the longest record that a thread puts itself: of longer ones a request takes little more. */
+/**
+ * Words of the longest record that a thread puts itself: of longer ones a request takes little
+ * more.
+ */
 const OWN_WORDS_MAX = 1024;
 
 /** The rings of one client. */
@@ -90,7 +93,9 @@ export class RingCarrier implements Carrier {
   readonly #recordBytes = new Uint8Array(this.#record.buffer);
   /** Words of the longest record that this thread puts itself: a request of it fits a ring. */
   #ownWordsMax = 0;
-  /** The connection in whose KN's place this thread has thrown while it put, before it is claimed. */
+  /**
+   * The connection in whose KN's place this thread has thrown while it put, before it is claimed.
+   */
   #failed: NodeConnection | undefined;
 
   /**

@@ -1,6 +1,6 @@
 /**
- * Writes MessagePack into a buffer that grows: its numbers, strings and bytes, and the heads of what
- * contains others.
+ * Writes MessagePack into a buffer that grows: its numbers, strings and bytes, and the heads of
+ * what contains others.
  *
  * @module
  */
@@ -97,7 +97,9 @@ export class MsgpackWriter {
     }
   }
 
-  /** A string; false, and nothing is written, if UTF-8 cannot say it, or msgpackr would change it. */
+  /**
+   * A string; false, and nothing is written, if UTF-8 cannot say it, or msgpackr would change it.
+   */
   string(text: string): boolean {
     const { length } = text;
     const bytesMax = length < COUNTED_CHARS ? 3 * length : Buffer.byteLength(text);

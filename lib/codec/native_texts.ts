@@ -1,5 +1,6 @@
 /**
- * Loads msgpackr's native decoder of texts, where there is one, in a thread whose values are worth it.
+ * Loads msgpackr's native decoder of texts, where there is one, in a thread whose values are worth
+ * it.
  *
  * msgpackr decodes texts of 32 to 64 bytes in JavaScript, one unit after the other, for which its
  * native decoder takes a half to a third of the time; what is longer than that the runtime decodes.
@@ -66,8 +67,8 @@ function hasLongText(value: unknown, depth: number): boolean {
 }
 
 /**
- * Of this thread. The main module of msgpackr installs the decoder into the module that is used here;
- * until it is loaded, and where it cannot be, texts are decoded in JavaScript.
+ * Of this thread. The main module of msgpackr installs the decoder into the module that is used
+ * here; until it is loaded, and where it cannot be, texts are decoded in JavaScript.
  */
 export const nativeTexts = new NativeTexts(() => {
   if (PERMISSIONS.every(isGranted)) import("msgpackr").catch(() => {});

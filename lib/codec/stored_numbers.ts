@@ -29,7 +29,9 @@ const CHARACTER_MINUS = 0x2d;
 const CHARACTER_0 = 0x30;
 const CHARACTER_9 = 0x39;
 
-/** Numbers below it are one byte in MessagePack as msgpackr has it; from it on these are records. */
+/**
+ * Numbers below it are one byte in MessagePack as msgpackr has it; from it on these are records.
+ */
 const FIXED_MAX = 0x40;
 const FIXED_NEGATIVE_MIN = 0xe0;
 

@@ -11,8 +11,8 @@ interface Waiting {
 }
 
 /**
- * Lets in what takes memory, so many bytes of it at a time, in the order in which it comes. One that
- * takes more is let in alone.
+ * Lets in what takes memory, so many bytes of it at a time, in the order in which it comes. One
+ * that takes more is let in alone.
  */
 export class ByteGate {
   readonly #bytesMax: number;
@@ -33,7 +33,8 @@ export class ByteGate {
   /**
    * Begins something when there is room for it, maybe at once.
    *
-   * @param begin is told what to call when it needs its memory no more; calling it twice is the same
+   * @param begin is told what to call when it needs its memory no more; calling it twice is the
+   *   same
    */
   enter(bytes: number, begin: (leave: () => void) => void): void {
     this.#waiting.push({ bytes, begin });

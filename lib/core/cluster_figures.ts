@@ -6,8 +6,8 @@
 
 /**
  * What the node of this process has done since it began. A round trip (RT) is one to the servers.
- * Reads are those that requests have asked for, also to decide about a change, each once; those that
- * go through keys, of iterations and for what has expired, are in `roundTrips` only.
+ * Reads are those that requests have asked for, also to decide about a change, each once; those
+ * that go through keys, of iterations and for what has expired, are in `roundTrips` only.
  */
 export interface ClusterNodeStats {
   /** Reads of keys whose value was in its cache: no round trip. */

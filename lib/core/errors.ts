@@ -38,7 +38,9 @@ export type DinomoErrorCode =
   | "DINOMO_READ_ONLY"
   | "DINOMO_SNAPSHOT";
 
-/** What all errors of this kind have, of whichever copy of the library that a program has loaded. */
+/**
+ * What all errors of this kind have, of whichever copy of the library that a program has loaded.
+ */
 const BRAND = Symbol.for("dinomo.error");
 
 /**
@@ -53,7 +55,9 @@ export class DinomoError<Code extends string = DinomoErrorCode> extends Error {
     Object.defineProperty(this.prototype, BRAND, { value: true });
   }
 
-  /** Whether something is an error of this class, or of the one of the same name in another copy. */
+  /**
+   * Whether something is an error of this class, or of the one of the same name in another copy.
+   */
   static override [Symbol.hasInstance](value: unknown): boolean {
     if (Function.prototype[Symbol.hasInstance].call(this, value)) return true;
     const isKnown = value instanceof Error && BRAND in value;
@@ -227,7 +231,9 @@ export class HostOnlyError extends DinomoError<"DINOMO_HOST_ONLY"> {
     this.prototype.name = "HostOnlyError";
   }
 
-  /** Makes the error; the message names the method. `cause` is what stood in the way, if anything. */
+  /**
+   * Makes the error; the message names the method. `cause` is what stood in the way, if anything.
+   */
   constructor(message: string, options?: ErrorOptions) {
     super("DINOMO_HOST_ONLY", message, options);
   }
@@ -395,7 +401,9 @@ export class DurabilityError extends DinomoError<"DINOMO_DURABILITY"> {
   }
 }
 
-/** A change, or something that is written to the files, of a store that was opened with `readOnly`. */
+/**
+ * A change, or something that is written to the files, of a store that was opened with `readOnly`.
+ */
 export class ReadOnlyError extends DinomoError<"DINOMO_READ_ONLY"> {
   static {
     this.prototype.name = "ReadOnlyError";

@@ -188,8 +188,8 @@ export const CONSISTENT_KEYS_MAX = 4096;
 export const COMMIT_KEYS_MAX = 1024;
 
 /**
- * Runs of a transaction that others disturb each time before it gives up: they are some milliseconds
- * apart in the end, so that is half a second or so.
+ * Runs of a transaction that others disturb each time before it gives up: they are some
+ * milliseconds apart in the end, so that is half a second or so.
  */
 export const TRANSACTION_RUNS_MAX = 64;
 
@@ -291,13 +291,17 @@ export const REMOTE_REQUESTS_MAX = 4096;
  */
 export const REMOTE_BYTES_MAX = 1024 * 1024;
 /**
- * Sessions of other processes that a pool's ledger has room for: those that are connected, and those
- * whose processes may come back after their host has ended.
+ * Sessions of other processes that a pool's ledger has room for: those that are connected, and
+ * those whose processes may come back after their host has ended.
  */
 export const LEDGER_PLACES = 512;
-/** Numbers for sessions that are reserved at one time: a file is written for so many connections. */
+/**
+ * Numbers for sessions that are reserved at one time: a file is written for so many connections.
+ */
 export const SESSIONS_RESERVED = 256;
-/** Requests of one session: as no number comes twice, an old record is never taken for a new one. */
+/**
+ * Requests of one session: as no number comes twice, an old record is never taken for a new one.
+ */
 export const SESSION_REQUESTS_MAX: number = 2 ** 31 - 1;
 /** How long a session is kept at least that has lost its connection, if its place is wanted. */
 export const SESSION_KEPT_MS = 30_000;
@@ -311,8 +315,8 @@ export const MOMENT_BYTES_MAX = 64 * 2 ** 20;
 /** Bytes of changes that wait for a watch of another process; beyond them it is told to resync. */
 export const WAITING_CHANGES_BYTES_MAX = 256 * 1024;
 /**
- * Calls of such a connection at a time: each watch of a thread is one, and there is as much room for
- * others.
+ * Calls of such a connection at a time: each watch of a thread is one, and there is as much room
+ * for others.
  */
 export const CALLS_MAX = 8192;
 /** Bytes of what a call asks for: the keys of a consistent read, most of all. */

@@ -1,7 +1,7 @@
 /**
- * Memory for bytes of which there are few at a time: frames, and what is compared with keys. V8 takes
- * most of a microsecond for a small buffer of its own, and the collector its time later on: a piece of
- * a larger block costs a tenth.
+ * Memory for bytes of which there are few at a time: frames, and what is compared with keys. V8
+ * takes most of a microsecond for a small buffer of its own, and the collector its time later on: a
+ * piece of a larger block costs a tenth.
  *
  * A piece is never taken twice, and is zero at first. A block is there as long as one of its pieces
  * is; so pieces are not for what stays.

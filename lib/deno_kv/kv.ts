@@ -1,5 +1,6 @@
 /**
- * The interface of `Deno.Kv` on a store of Dinomo: on Bun, Deno and Node, in all threads of a process.
+ * The interface of `Deno.Kv` on a store of Dinomo: on Bun, Deno and Node, in all threads of a
+ * process.
  *
  * @module
  */
@@ -40,7 +41,9 @@ export class Kv implements Disposable {
   readonly #clock = new StampClock();
   readonly #queue: KvQueue;
   readonly #closing = new AbortController();
-  /** Whether a value is put by this thread at once: where that waits neither for files nor far KNs. */
+  /**
+   * Whether a value is put by this thread at once: where that waits neither for files nor far KNs.
+   */
   readonly #putsAtOnce: boolean;
   #isClosed = false;
 
@@ -145,8 +148,8 @@ export class Kv implements Disposable {
   }
 
   /**
-   * Delivers the messages of the queue to a handler, one of all listeners in all threads each, until
-   * this is closed. The process does not wait for it.
+   * Delivers the messages of the queue to a handler, one of all listeners in all threads each,
+   * until this is closed. The process does not wait for it.
    */
   // deno-lint-ignore no-explicit-any
   async listenQueue(handler: (value: any) => unknown): Promise<void> {
@@ -159,8 +162,8 @@ export class Kv implements Disposable {
 
   /**
    * Watches some keys: a stream of all their entries, as they are, and again when one has changed.
-   * States that come and go before the consumer looks are not seen. It keeps the process alive until
-   * it is cancelled, or this is closed.
+   * States that come and go before the consumer looks are not seen. It keeps the process alive
+   * until it is cancelled, or this is closed.
    *
    * @throws {TypeError} when one is no key
    */

@@ -2,8 +2,8 @@
  * Atomic operations of Deno KV: checks and mutations that are made together or not at all.
  *
  * Deno KV checks versionstamps, the store checks versions. So the keys that are checked, or whose
- * numbers are changed, are read first: their versionstamps are compared here, and their versions are
- * what the store checks. If one of them has changed in between, the keys are read again.
+ * numbers are changed, are read first: their versionstamps are compared here, and their versions
+ * are what the store checks. If one of them has changed in between, the keys are read again.
  *
  * @module
  */

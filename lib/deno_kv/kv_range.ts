@@ -80,8 +80,8 @@ export function rangeBehind(range: KvRange, cursor: string, reverse: boolean): K
 }
 
 /**
- * The cursor behind a key, as Deno's own: what the key has beyond what all keys of the range have. It
- * is empty when no key can follow.
+ * The cursor behind a key, as Deno's own: what the key has beyond what all keys of the range have.
+ * It is empty when no key can follow.
  */
 export function cursorBehind({ common }: KvRange, key: Uint8Array, reverse: boolean): string {
   // The first key of a range may be what all others begin with. For Deno's own a list ends with it.

@@ -14,8 +14,8 @@
  * | `number` | 21, the eight bytes of the double, big-endian, all inverted if it is negative, else the sign |
  * | `boolean` | 26, 27 |
  *
- * No type is FF, and an FF behind a part's end is the 00 in it: so the keys that begin with the parts
- * of another are those between its bytes and its bytes with an FF.
+ * No type is FF, and an FF behind a part's end is the 00 in it: so the keys that begin with the
+ * parts of another are those between its bytes and its bytes with an FF.
  *
  * @module
  */
@@ -69,7 +69,8 @@ export function encodeKey(key: KvKey): Uint8Array {
 }
 
 /**
- * Encodes a key that is read. The one without parts, which has no value, becomes one that no key is.
+ * Encodes a key that is read. The one without parts, which has no value, becomes one that no key
+ * is.
  *
  * @throws {TypeError} when it is no array of parts, or is too long
  */
@@ -130,8 +131,9 @@ export function withStamp(stamped: Uint8Array, versionstamp: string): Uint8Array
 }
 
 /**
- * The bytes behind those of every key that begins with the parts of another, which has these. Behind
- * all keys comes what the store holds beside them: the keys of the queue are strings of letters.
+ * The bytes behind those of every key that begins with the parts of another, which has these.
+ * Behind all keys comes what the store holds beside them: the keys of the queue are strings of
+ * letters.
  */
 export function endOfPrefix(key: Uint8Array): Uint8Array {
   return key.length === 0 ? Uint8Array.of(TRUE + 1) : withEnd(key);
@@ -154,9 +156,9 @@ export function decodeKey(bytes: Uint8Array): KvKeyPart[] {
 }
 
 /**
- * Memory of keys: each is encoded behind the last one, and is a view. Nothing is written twice, so a
- * key stays as it is. To give each memory of its own would take longer than to encode it: on Deno,
- * where arrays of a few bytes are not in the heap either, seven times as long as a view.
+ * Memory of keys: each is encoded behind the last one, and is a view. Nothing is written twice, so
+ * a key stays as it is. To give each memory of its own would take longer than to encode it: on
+ * Deno, where arrays of a few bytes are not in the heap either, seven times as long as a view.
  */
 let memory = new Uint8Array(MEMORY_BYTES);
 /** Where the present key begins, and the end of what is there of it. */

@@ -3,8 +3,8 @@
  * one is decided in victims.ts; what a gain is, and why cleaning comes to an end, is in
  * pool/space_budget.ts.
  *
- * **A cleaner has a log of its own**, whichever thread it works in: what survives is older than what
- * is written now, and would be moved over and over if it stood between records that are soon
+ * **A cleaner has a log of its own**, whichever thread it works in: what survives is older than
+ * what is written now, and would be moved over and over if it stood between records that are soon
  * replaced. (Rumble, Kejriwal, Ousterhout: Log-structured Memory for DRAM-based Storage, FAST '14.)
  *
  * Any number of cleaners may run: one in the DPM processors, and those that KNs share
@@ -51,16 +51,16 @@
  * SegmentTable.reopen}), and begins with a victim for which there is room. Puts never use such a
  * tail up.
  *
- * **What is logged is on the disk before it is moved.** A cleaner takes a victim only when all of it
- * has been synced (pool/synced_bytes.ts). Otherwise power might go when the disk has the copy of one
- * record of a commit, and not the frame with all of them (docs/protocols/commits.md). If there is no
- * other victim, it says so ({@linkcode Cleaner.needsSync}), and its caller syncs the image, outside
- * of the step where it can. One sync makes victims of all that was sealed by then.
+ * **What is logged is on the disk before it is moved.** A cleaner takes a victim only when all of
+ * it has been synced (pool/synced_bytes.ts). Otherwise power might go when the disk has the copy of
+ * one record of a commit, and not the frame with all of them (docs/protocols/commits.md). If there
+ * is no other victim, it says so ({@linkcode Cleaner.needsSync}), and its caller syncs the image,
+ * outside of the step where it can. One sync makes victims of all that was sealed by then.
  *
  * **In a pool that evicts** there is always a victim, and what was not read for long is dropped
- * instead of moved; when there is no room for what is to be kept, that is dropped, too. So a cleaner
- * of such a pool needs no room to finish a victim (eviction.ts). Only the store's own key is never
- * dropped.
+ * instead of moved; when there is no room for what is to be kept, that is dropped, too. So a
+ * cleaner of such a pool needs no room to finish a victim (eviction.ts). Only the store's own key
+ * is never dropped.
  *
  * @module
  */
@@ -174,8 +174,8 @@ export class Cleaner {
   }
 
   /**
-   * Whether there was nothing to clean for {@linkcode doWork} but what would be lost with the power:
-   * after a sync of the image there is.
+   * Whether there was nothing to clean for {@linkcode doWork} but what would be lost with the
+   * power: after a sync of the image there is.
    */
   get needsSync(): boolean {
     return this.#needsSync;

@@ -1,18 +1,18 @@
 /**
- * Compaction: moves live records from the segments at the pool's end to the lowest free ones, so that
- * what is behind them can be given back: the image's end to the file system
+ * Compaction: moves live records from the segments at the pool's end to the lowest free ones, so
+ * that what is behind them can be given back: the image's end to the file system
  * (persistence/checkpointer.ts), and pages to the operating system (memory_release.ts).
  *
  * It is cleaning with two other choices of victims, one after the other:
  *
  * 1. The emptiest segment, as long as cleaning it gains a part of it that counts: what is live is
  *    packed. It ends like any cleaning (pool/space_budget.ts).
- * 2. The highest sealed segment, as long as a lower one is free, whether that gains anything or not.
- *    Each victim is lower than the one before, and a free segment is taken from the lowest end
+ * 2. The highest sealed segment, as long as a lower one is free, whether that gains anything or
+ *    not. Each victim is lower than the one before, and a free segment is taken from the lowest end
  *    (pool/free_segments.ts), so there are as many as there are segments at most.
  *
- * So a live record is moved twice at most. Writers find as many free segments as cleaning would keep
- * for them.
+ * So a live record is moved twice at most. Writers find as many free segments as cleaning would
+ * keep for them.
  *
  * @module
  */

@@ -76,12 +76,14 @@ const PAUSE_WAIT_MS_MAX = 10;
  */
 const LINGER_MS = 50;
 const LINGER_POLL_MS = 1;
-/** How long one task cleans: what else the DPM processors are to do as the same agent waits for it. */
+/**
+ * How long one task cleans: what else the DPM processors are to do as the same agent waits for it.
+ */
 const CLEAN_MS_MAX = 1000;
 
 /**
- * What a task comes to: the report of a snapshot, what a check has found, what a standby knows, or a
- * number of segments gained or bytes touched.
+ * What a task comes to: the report of a snapshot, what a check has found, what a standby knows, or
+ * a number of segments gained or bytes touched.
  */
 export type DpmResult =
   | SnapshotReport
@@ -153,8 +155,8 @@ function withLog<Result>(
 }
 
 /**
- * Cleans until enough segments are free, or nothing is left to clean; and again as long as that does
- * not last: while a writer works the next segments are ready before it needs them.
+ * Cleans until enough segments are free, or nothing is left to clean; and again as long as that
+ * does not last: while a writer works the next segments are ready before it needs them.
  *
  * @returns segments cleaned; 0 if that has come to nothing
  */

@@ -16,8 +16,8 @@
  * that are not there are logged here (pool/when_full.ts), so a key that a client has deleted does
  * not come back either.
  *
- * **What a cleaner knows from one victim to the next** is in a word of its agent's block, as another
- * thread may go on with its victim:
+ * **What a cleaner knows from one victim to the next** is in a word of its agent's block, as
+ * another thread may go on with its victim:
  *
  * ```text
  *   bits 0-2   count that a record of the victim needs to be kept

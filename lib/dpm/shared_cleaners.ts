@@ -1,16 +1,16 @@
 /**
- * The cleaners that KNs share: a few agents of the pool, as each of which any thread may clean for a
- * step, one at a time: the thread that has swapped the EXECUTOR word of the agent's block
+ * The cleaners that KNs share: a few agents of the pool, as each of which any thread may clean for
+ * a step, one at a time: the thread that has swapped the EXECUTOR word of the agent's block
  * (agent/executor.ts), as for the mergers of a far pool.
  *
  * A KN that runs out of segments cleans as one of them, so what it moves goes to a log of its own
- * kind (cleaner.ts), and not between its puts. They are shared because each may hold a segment open:
- * what is open is not for live data (pool/space_budget.ts), and a pool may be small and have many
- * KNs.
+ * kind (cleaner.ts), and not between its puts. They are shared because each may hold a segment
+ * open: what is open is not for live data (pool/space_budget.ts), and a pool may be small and have
+ * many KNs.
  *
- * **One step** resumes log and victim where the agent's last executor has left them, and leaves them
- * to the next one. All of it is in the agent's block, and is published by the store that gives the
- * EXECUTOR word back. So a victim that one thread has begun with is finished by another.
+ * **One step** resumes log and victim where the agent's last executor has left them, and leaves
+ * them to the next one. All of it is in the agent's block, and is published by the store that gives
+ * the EXECUTOR word back. So a victim that one thread has begun with is finished by another.
  *
  * **A thread that dies in a step** leaves the EXECUTOR word with its own value. The role that knows
  * that the thread will do no more says so ({@linkcode abandonCleaners}): the thread itself if it

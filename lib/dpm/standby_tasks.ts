@@ -1,6 +1,6 @@
 /**
- * What a thread does that keeps pools restored ahead (persistence/pool_standby.ts). It is one thread
- * for one store that waits, so that the waiting program's own threads are not held up.
+ * What a thread does that keeps pools restored ahead (persistence/pool_standby.ts). It is one
+ * thread for one store that waits, so that the waiting program's own threads are not held up.
  *
  * @module
  */

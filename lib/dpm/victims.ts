@@ -1,17 +1,17 @@
 /**
  * Which sealed segment is cleaned next.
  *
- * By cost and benefit (Rosenblum, Ousterhout: The Design and Implementation of a Log-structured File
- * System, SOSP '91; with the denominator of RAMCloud, FAST '14): of the segments from which cleaning
- * gains, the one with the highest
+ * By cost and benefit (Rosenblum, Ousterhout: The Design and Implementation of a Log-structured
+ * File System, SOSP '91; with the denominator of RAMCloud, FAST '14): of the segments from which
+ * cleaning gains, the one with the highest
  *
  * ```text
  *   (1 - u) * age / (1 + u)        u: share of it that is live
  * ```
  *
  * Cleaning it reads and writes `1 + u` for a gain of `1 - u`; and what has become old is likely to
- * stay live, so that the gain lasts, while in a young segment more will die soon. The age is counted
- * in segments that have been taken since this one was.
+ * stay live, so that the gain lasts, while in a young segment more will die soon. The age is
+ * counted in segments that have been taken since this one was.
  *
  * A policy decides in which order victims are taken, never whether a segment is one: that is what
  * cleaning ends by (pool/space_budget.ts).

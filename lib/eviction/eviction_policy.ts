@@ -1,7 +1,7 @@
 /**
- * What a cache that is full drops: the policy of a pool with `whenFull: "evict"`, as plain functions
- * on numbers. The cleaner follows it (dpm/cleaner.ts), and a model of it is compared with other
- * policies (bench/eviction/).
+ * What a cache that is full drops: the policy of a pool with `whenFull: "evict"`, as plain
+ * functions on numbers. The cleaner follows it (dpm/cleaner.ts), and a model of it is compared with
+ * other policies (bench/eviction/).
  *
  * The log is the queue, and what is dropped is dropped while a segment is cleaned. It is S3-FIFO
  * (Yang, Zhang, Qiu, Yue, Rashmi: "FIFO queues are all you need for cache eviction", SOSP '23) on
@@ -20,8 +20,8 @@
  * - Puts go to *probation* segments, survivors of cleaning to *main* segments.
  * - A read raises the count of its record by one, an overwrite by two, to three at most. A new pair
  *   begins with 0, or with 2 if the ghost table knows its hash: it was dropped a short time ago.
- * - A victim is main's emptiest segment if little in it is alive: all of it is kept. Otherwise it is
- *   the oldest of probation as long as that is above its share, and then main's oldest.
+ * - A victim is main's emptiest segment if little in it is alive: all of it is kept. Otherwise it
+ *   is the oldest of probation as long as that is above its share, and then main's oldest.
  *
  * **Why a gain takes at most four victims.** Counts may be raised as fast as they are lowered, so
  * the end must not rest on them. As long as no segment has been gained, each further victim needs a

@@ -95,7 +95,9 @@ export class AnswerFifo {
     }
   }
 
-  /** Whether the other end is closed, for good: it is, or will be at once, if its process has ended. */
+  /**
+   * Whether the other end is closed, for good: it is, or will be at once, if its process has ended.
+   */
   hasEnded(): boolean {
     const beginMs = monotonicMs();
     while (this.#isWritten && this.#foundCount === 0 && monotonicMs() - beginMs < ENDING_MS_MAX) {

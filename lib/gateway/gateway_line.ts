@@ -9,9 +9,10 @@
  * the first frame that it has not taken (RESUME), and all of those come again: they may lie unread
  * in the old one. So it takes each frame once, in order, whichever way it comes (I5).
  *
- * Memory of long frames is used again (long_frames.ts). A frame that was sent on one way only and is
- * taken has left by that one, with all of its bytes. One that waits when the way changes is sent once
- * more, and what the first way still has of it must stay what it is: its memory is never used again.
+ * Memory of long frames is used again (long_frames.ts). A frame that was sent on one way only and
+ * is taken has left by that one, with all of its bytes. One that waits when the way changes is sent
+ * once more, and what the first way still has of it must stay what it is: its memory is never used
+ * again.
  *
  * Bounds. When more than {@linkcode REMOTE_BYTES_MAX} are not taken, or the socket takes no more,
  * {@linkcode GatewayLine.send} says so. The FIFO is never waited for: what does not fit is written

@@ -1,8 +1,8 @@
 /**
  * One connection from another process, at the end of the process that has the pool.
  *
- * All sessions of a gateway execute their requests by one client with rings, whose seam the requests
- * cross as they came (client.ts, `forward`), and read one-sidedly.
+ * All sessions of a gateway execute their requests by one client with rings, whose seam the
+ * requests cross as they came (client.ts, `forward`), and read one-sidedly.
  *
  * Order (I4). Requests are issued in the order in which they came, and the client keeps it for each
  * slot. A read waits until nothing of its slot is pending that came by this connection, and
@@ -67,15 +67,17 @@ export interface GatewaySessionOptions extends RequestRules {
   readonly client: Client;
   readonly reader: OneSidedReader;
   /**
-   * The session's number in the pool's ledger (session_evidence.ts), which notes then what became of
-   * its requests.
+   * The session's number in the pool's ledger (session_evidence.ts), which notes then what became
+   * of its requests.
    *
    * @default 0 nothing is noted
    */
   readonly session?: number;
   /** Called with the number up to which the other side has all answers, by each of its frames. */
   readonly onConfirmed: (number: number) => void;
-  /** Sends a frame; false if {@linkcode GatewaySession.drain} is to be called before the next ones. */
+  /**
+   * Sends a frame; false if {@linkcode GatewaySession.drain} is to be called before the next ones.
+   */
   readonly write: (bytes: Uint8Array) => boolean;
   /** Of long frames of the connection, if it is used again. */
   readonly memory?: LongFrames;
@@ -147,8 +149,8 @@ export class GatewaySession {
   }
 
   /**
-   * Issues nothing more; resolves when what was issued has ended, and its answers are written as far
-   * as the other side takes them.
+   * Issues nothing more; resolves when what was issued has ended, and its answers are written as
+   * far as the other side takes them.
    */
   async finish(): Promise<void> {
     this.#waiting = [];

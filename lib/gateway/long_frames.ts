@@ -1,14 +1,15 @@
 /**
  * Memory of the long frames of one connection, which is used again.
  *
- * A buffer of 100 KiB is not only filled with zeros: when it is collected, a runtime gives its pages
- * back to the system, which makes others for the next one. With Bun that took more than half of the
- * time of reads of 1 KiB, of which 128 are one frame. So a long frame is sent from the memory in
- * which it was made, and who sends it says when that is free ({@linkcode LongFrames.giveBack}): when
- * the other process has taken the frame, and nothing of it can be sent once more.
+ * A buffer of 100 KiB is not only filled with zeros: when it is collected, a runtime gives its
+ * pages back to the system, which makes others for the next one. With Bun that took more than half
+ * of the time of reads of 1 KiB, of which 128 are one frame. So a long frame is sent from the
+ * memory in which it was made, and who sends it says when that is free
+ * ({@linkcode LongFrames.giveBack}): when the other process has taken the frame, and nothing of it
+ * can be sent once more.
  *
- * The memory is that of one connection: if the other side says what is not so, it spoils what it gets
- * itself, and finds nothing there that was not for it.
+ * The memory is that of one connection: if the other side says what is not so, it spoils what it
+ * gets itself, and finds nothing there that was not for it.
  *
  * @module
  */

@@ -1,9 +1,10 @@
 /**
  * What is in flight, by its number: those that are there at one time have numbers near each other.
  *
- * A `Map` of which entries come and go makes a table anew every so often, and lets the old one refer
- * to it. Once one of these dead tables is old, the garbage collector of V8 keeps all later ones, and
- * what was in them, until it goes through the whole heap: that took as long as the requests.
+ * A `Map` of which entries come and go makes a table anew every so often, and lets the old one
+ * refer to it. Once one of these dead tables is old, the garbage collector of V8 keeps all later
+ * ones, and what was in them, until it goes through the whole heap: that took as long as the
+ * requests.
  *
  * @module
  */

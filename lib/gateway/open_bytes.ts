@@ -1,7 +1,7 @@
 /**
- * Bytes of the requests of one connection that have no answer: {@linkcode REMOTE_BYTES_MAX} of them,
- * and beside these one that is large. So a large one does not wait until there is no other request,
- * which would be for ever where there are always some.
+ * Bytes of the requests of one connection that have no answer: {@linkcode REMOTE_BYTES_MAX} of
+ * them, and beside these one that is large. So a large one does not wait until there is no other
+ * request, which would be for ever where there are always some.
  *
  * @module
  */

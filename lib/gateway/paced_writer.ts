@@ -18,9 +18,10 @@
  * Why it never stands still. The gateway reads always, and says what it has received after
  * {@linkcode RECEIVED_BYTES} or {@linkcode RECEIVED_FRAMES}. What is received and not said counts
  * less than 49 KiB, so that a piece of {@linkcode PIECE_BYTES} has room beside it. And that it can
- * say so: which way it is to answer by is said in frames that wait for nothing ({@linkcode
- * PacedWriter.writeNow}). They find their place between frames, as a long one is cut into parts that
- * are frames. A thread has two or three of them on their way, for which the buffer has room.
+ * say so: which way it is to answer by is said in frames that wait for nothing
+ * ({@linkcode PacedWriter.writeNow}). They find their place between frames, as a long one is cut
+ * into parts that are frames. A thread has two or three of them on their way, for which the buffer
+ * has room.
  *
  * @module
  */

@@ -2,8 +2,8 @@
  * The client of a thread in another process than the one that has the pool: a socket carries its
  * requests.
  *
- * It waits for answers in the event loop: it polls when bytes have come, and at no other time. For a
- * moment the event loop turns meanwhile (turning_wait.ts).
+ * It waits for answers in the event loop: it polls when bytes have come, and at no other time. For
+ * a moment the event loop turns meanwhile (turning_wait.ts).
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * The evidence with which a host answers: was this request of another process applied, and with what
- * result? What it is made of, and why it is right: docs/protocols/processes.md.
+ * The evidence with which a host answers: was this request of another process applied, and with
+ * what result? What it is made of, and why it is right: docs/protocols/processes.md.
  *
  * A session is the name under which one connection's requests are known, for as long as the process
  * at its other end may ask about them: also after the connection, and after the host.
@@ -62,7 +62,10 @@ export function confirmAnswers(pool: Pool, session: number, number: number): voi
   ledgerOf(pool).confirm(session, number);
 }
 
-/** The connection of a session has ended, and so has all that was issued for it; it may be asked for. */
+/**
+ * The connection of a session has ended, and so has all that was issued for it; it may be asked
+ * for.
+ */
 export function keepSession(pool: Pool, session: number, nowMs: number = epochMs()): void {
   ledgerOf(pool).keep(session, nowMs);
 }
@@ -100,8 +103,8 @@ export function outcomeOf(pool: Pool, session: number, number: number): Outcome 
 }
 
 /**
- * What is answered to a request with the outcome that it had, in the place of what its KN would have
- * left there: for an addition the number before it, which with the addend makes the sum.
+ * What is answered to a request with the outcome that it had, in the place of what its KN would
+ * have left there: for an addition the number before it, which with the addend makes the sum.
  *
  * @param request as it was sent
  */

@@ -234,8 +234,8 @@ export class SocketCarrier implements Carrier, ReadSource {
   }
 
   /**
-   * Ends the requests of a call that has blocked, when the connection has ended. Those that may have
-   * been made are asked about like all others, since that says something of those before them.
+   * Ends the requests of a call that has blocked, when the connection has ended. Those that may
+   * have been made are asked about like all others, since that says something of those before them.
    */
   withdraw(completion: object, error: DinomoError): void {
     assert(this.#link === undefined, "a request may be withdrawn between connections");

@@ -4,8 +4,8 @@
  *
  * A gateway answers within some tens of microseconds. Where processors are idle, waking a thread
  * that sleeps until then takes longer, and more processor time, than the turns in between, each of
- * which looks at the socket: so an awaited read takes half the time. Where processors are busy it is
- * the other way round: the gateway waits for the processor that the turns take.
+ * which looks at the socket: so an awaited read takes half the time. Where processors are busy it
+ * is the other way round: the gateway waits for the processor that the turns take.
  *
  * So it is measured ({@linkcode WaitChoice}). An answer that is not there when the time is up is
  * waited for in sleep: one that waits for a disk costs no more than that.

@@ -18,14 +18,15 @@
  * The tag is the whole 32-bit hash; its top 12 bits are the slot, so a tag never matches in a
  * bucket that has been reused by another slot.
  *
- * **Counts.** In a pool that evicts, word 15 has two bits for each pair: how often its record has been
- * read since it came (lib/eviction/eviction_policy.ts). Readers raise them by a plain load and a
- * plain store, so a count may be lost, or go to another pair when a bucket is reused under a reader
- * that still stands in it. That costs a miss of the cache at most: nothing but the choice of what is
- * dropped depends on the word. **So nothing else may be kept in it**: a store of a reader that was
- * asleep may put any old state of the word back, at any time, in whatever the bucket is used for by
- * then. The link of the free list is therefore where no reader stores, in the first tag: while a
- * bucket is free all of its addresses are 0, and a tag without an address says nothing.
+ * **Counts.** In a pool that evicts, word 15 has two bits for each pair: how often its record has
+ * been read since it came (lib/eviction/eviction_policy.ts). Readers raise them by a plain load and
+ * a plain store, so a count may be lost, or go to another pair when a bucket is reused under a
+ * reader that still stands in it. That costs a miss of the cache at most: nothing but the choice of
+ * what is dropped depends on the word. **So nothing else may be kept in it**: a store of a reader
+ * that was asleep may put any old state of the word back, at any time, in whatever the bucket is
+ * used for by then. The link of the free list is therefore where no reader stores, in the first
+ * tag: while a bucket is free all of its addresses are 0, and a tag without an address says
+ * nothing.
  *
  * @module
  */

@@ -1,8 +1,9 @@
 /**
  * How many keys are in the index, as a sum that takes no look at the slots.
  *
- * Each agent counts, in a word of its own that lasts as long as the pool, the keys that it has added
- * less those that it has removed. The keys in the index are the sum of these words and of a base.
+ * Each agent counts, in a word of its own that lasts as long as the pool, the keys that it has
+ * added less those that it has removed. The keys in the index are the sum of these words and of a
+ * base.
  *
  * Why that is exact. An agent's word has one writer at a time: the thread that is in the middle of
  * the agent's step (agent/executor.ts), which holds the lock of the slot that it changes. It is

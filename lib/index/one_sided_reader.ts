@@ -21,9 +21,9 @@
  * when that is loaded. For any other record the price is one comparison of a word that is needed
  * anyway.
  *
- * Otherwise a read takes effect at the second load of the address (a hit) or at the scan (a miss). A value
- * returned by a hit was the key's value at that moment; so reads are linearizable with the owner's
- * stores to the address word (I4).
+ * Otherwise a read takes effect at the second load of the address (a hit) or at the scan (a miss).
+ * A value returned by a hit was the key's value at that moment; so reads are linearizable with the
+ * owner's stores to the address word (I4).
  *
  * Memory order: `Atomics` are sequentially consistent among themselves. The plain loads of steps 1
  * and 3 must not be delayed past the load of step 4. x86-64 never reorders loads, and the compilers
@@ -268,7 +268,9 @@ export class OneSidedReader {
     return this.#takeKnown(address, generation, meta, valueBytes, withValue);
   }
 
-  /** The same of one whose meta word and length are known to be of that generation, or need not be. */
+  /**
+   * The same of one whose meta word and length are known to be of that generation, or need not be.
+   */
   #takeKnown(
     address: PoolAddress,
     generation: number,

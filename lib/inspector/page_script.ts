@@ -1,6 +1,6 @@
 /**
- * The program of the inspector's page. It runs in a browser: it asks for a sample once a second, and
- * draws it. Plain JavaScript, without anything from elsewhere.
+ * The program of the inspector's page. It runs in a browser: it asks for a sample once a second,
+ * and draws it. Plain JavaScript, without anything from elsewhere.
  *
  * @module
  */

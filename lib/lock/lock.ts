@@ -130,8 +130,8 @@ export class Lock {
   }
 
   /**
-   * Is aborted, with a {@linkcode LockLostError}, when the lease runs out before it is released: for
-   * what has to stop then.
+   * Is aborted, with a {@linkcode LockLostError}, when the lease runs out before it is released:
+   * for what has to stop then.
    */
   get signal(): AbortSignal {
     return this.#lost.signal;

@@ -14,14 +14,14 @@
  * and loads NEXT first, has the places of all sessions below it that were not ended.
  *
  * **When a place is given up.** A session that has no connection keeps its place until that is
- * wanted and there is no free one, and for SESSION_KEPT_MS at least. Whenever it gives its place up,
- * nothing is applied twice by that (I5): FORGOTTEN says before that nothing is known of it, and so
- * says every checkpoint that lacks it. A process that comes back is told so, by an error, and gets
- * no verdict. So the clock decides for how long answers can be had, and nothing else. That time
- * begins when the gateway sees the connection end, or, if the host has ended before, when the next
- * one has restored the pool; checkpoints keep it, so it goes on however soon hosts follow each other.
- * If the clock was set back it begins anew, with the next host or when a place is wanted; if it was
- * set forward it is shorter.
+ * wanted and there is no free one, and for SESSION_KEPT_MS at least. Whenever it gives its place
+ * up, nothing is applied twice by that (I5): FORGOTTEN says before that nothing is known of it, and
+ * so says every checkpoint that lacks it. A process that comes back is told so, by an error, and
+ * gets no verdict. So the clock decides for how long answers can be had, and nothing else. That
+ * time begins when the gateway sees the connection end, or, if the host has ended before, when the
+ * next one has restored the pool; checkpoints keep it, so it goes on however soon hosts follow each
+ * other. If the clock was set back it begins anew, with the next host or when a place is wanted; if
+ * it was set forward it is shorter.
  *
  * @module
  */
@@ -305,7 +305,9 @@ export class SessionLedger {
     return isWhole && isSame && entry.session === session ? entry : undefined;
   }
 
-  /** A free place; that of the session which is without a connection for longest, if that is long. */
+  /**
+   * A free place; that of the session which is without a connection for longest, if that is long.
+   */
   #freePlace(nowMs: number): number {
     let oldest = NO_PLACE;
     let oldestMs = nowMs - SESSION_KEPT_MS;

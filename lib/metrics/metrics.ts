@@ -1,8 +1,8 @@
 /**
  * The figures of a store, named and with units, for systems that watch over servers.
  *
- * Names are those of OpenTelemetry: dots between words, and units of UCUM. What a figure belongs to,
- * such as one KN, is said by attributes.
+ * Names are those of OpenTelemetry: dots between words, and units of UCUM. What a figure belongs
+ * to, such as one KN, is said by attributes.
  *
  * @module
  */

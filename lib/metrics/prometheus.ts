@@ -25,8 +25,8 @@ const LABEL = /^[a-zA-Z_][a-zA-Z0-9_]*$/;
  * The figures of a store, as Prometheus scrapes them.
  *
  * @param labels labels for every line, such as `{ store: "sessions" }`
- * @throws {InvalidArgumentError} when `store` is no store, or a label not a string, or its name not of
- *   letters of ASCII, digits and `_`
+ * @throws {InvalidArgumentError} when `store` is no store, or a label not a string, or its name not
+ *   of letters of ASCII, digits and `_`
  *
  * @example
  * ```ts

@@ -16,10 +16,10 @@
  *  |
  *
  * Reads and writes of a key are counted apart, which the paper's table does not do: writes of a key
- * follow each other whoever owns it, and each has to lock the cell of a shared one, which costs round
- * trips. So a key that is written too often is not shared, and one that has come to be written so is
- * given back, as if it was cold. (In the experiments sharing gains 2.5 x with 10 % writes, 1.1 x with
- * 30 %, and loses beyond 37 %; docs/experiments.md.)
+ * follow each other whoever owns it, and each has to lock the cell of a shared one, which costs
+ * round trips. So a key that is written too often is not shared, and one that has come to be
+ * written so is given back, as if it was cold. (In the experiments sharing gains 2.5 x with 10 %
+ * writes, 1.1 x with 30 %, and loses beyond 37 %; docs/experiments.md.)
  *
  * The first row that applies is the decision; one thing is done at a time. It is *held* until the
  * same row has applied in several windows in a row, all of them begun after the last change, and
@@ -265,7 +265,9 @@ function sharing(
   return undefined;
 }
 
-/** Of the operations that are certainly a key's own, the share of those that may have changed it. */
+/**
+ * Of the operations that are certainly a key's own, the share of those that may have changed it.
+ */
 function writeShare({ count, error, writeCount }: HotKey): number {
   return count > error ? writeCount / (count - error) : 0;
 }

@@ -1,10 +1,10 @@
 /**
  * Notices that a pool is nearly full while there is time to do something about it.
  *
- * A writer fills the last tenth of a small pool in milliseconds, so it is not enough to look now and
- * then. But a pool does not get fuller without segments being taken, which is counted: the count is
- * looked at after each flush of the thread that opened the store, and every few milliseconds while
- * others write, and what is live is summed up when it has changed.
+ * A writer fills the last tenth of a small pool in milliseconds, so it is not enough to look now
+ * and then. But a pool does not get fuller without segments being taken, which is counted: the
+ * count is looked at after each flush of the thread that opened the store, and every few
+ * milliseconds while others write, and what is live is summed up when it has changed.
  *
  * @module
  */

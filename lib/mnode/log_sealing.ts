@@ -1,8 +1,8 @@
 /**
- * Seals the segments that KNs hold open at the pool's end, so that compaction can empty them: by one
- * step of the KN, whose executor is the host's thread, as when it executes requests itself. The KN
- * goes on in another segment when it has something to append; what was left of the sealed one is for
- * cleaning to gain.
+ * Seals the segments that KNs hold open at the pool's end, so that compaction can empty them: by
+ * one step of the KN, whose executor is the host's thread, as when it executes requests itself. The
+ * KN goes on in another segment when it has something to append; what was left of the sealed one is
+ * for cleaning to gain.
  *
  * A far KN's segments stay open until they are merged, and are left alone.
  *
@@ -20,7 +20,8 @@ import { HOST_CLIENT } from "../routing/client_registry.ts";
 /**
  * Seals what a KN has open from a segment on; called by the host's thread, outside of any step.
  *
- * @returns false when another thread is in a step of the KN, or the pool is paused: to be tried again
+ * @returns false when another thread is in a step of the KN, or the pool is paused: to be tried
+ *   again
  */
 export function sealOpenFrom(
   pool: Pool,

@@ -4,32 +4,33 @@
  *
  * One KN executes it, the owner of the lowest of its slots, in one go:
  *
- * 1. **Make room** in the KN's open segment for all records, so that they are in one segment, and in
- *    one frame where they are logged. This may clean, so it comes before slots are locked.
- * 2. **Lock** the slots in ascending order, with a bound. The lowest is locked by the owner word that
- *    the request carries, as for any change: that proves that the request is executed by the owner
- *    that its client has routed it to, so it is executed once, whatever becomes of KNs (I4, I5). The
- *    others are locked whichever KNs own them, as cleaners do, and get their owner words back.
- *    Their owners find them locked meanwhile, and the M-node cannot move them (I1).
+ * 1. **Make room** in the KN's open segment for all records, so that they are in one segment, and
+ *    in one frame where they are logged. This may clean, so it comes before slots are locked.
+ * 2. **Lock** the slots in ascending order, with a bound. The lowest is locked by the owner word
+ *    that the request carries, as for any change: that proves that the request is executed by the
+ *    owner that its client has routed it to, so it is executed once, whatever becomes of KNs (I4,
+ *    I5). The others are locked whichever KNs own them, as cleaners do, and get their owner words
+ *    back. Their owners find them locked meanwhile, and the M-node cannot move them (I1).
  * 3. **Admit and append**, entry by entry: find the key, check its condition, make the record. The
  *    first entry that does not hold ends it: nothing has been seen of it by then, and the space is
  *    given back.
  * 4. **Make room in the index** for pairs of new keys. From here on nothing can fail but the file.
  * 5. **Stamp** all records: under the locks, so versions grow with the order of the changes of each
- *    key (I9). Then prepare the answer: if the thread dies from here on, the M-node makes the commit.
+ *    key (I9). Then prepare the answer: if the thread dies from here on, the M-node makes the
+ *    commit.
  * 6. **Write** the frame, and sync it if asked, where writes are logged (I3). It is in the file
  *    whole or not at all, so after a crash the commit is there or not.
  * 7. **Show** it: all keys change at one moment (agent/shown_commit.ts). Answer, and unlock.
  *
  * Where writes are logged the commit joins the group of the step after 5, and 6 and 7 are done with
- * all of it (logged_commit.ts). A group that has one of its slots, or commits in another segment, is
- * ended first, and the commit tries again. Slots of one commit are locked in ascending order. An
- * owner whose group is open may hold higher ones and wait for a lower one; as all wait with a bound,
- * and let go of all then, all go on.
+ * all of it (logged_commit.ts). A group that has one of its slots, or commits in another segment,
+ * is ended first, and the commit tries again. Slots of one commit are locked in ascending order. An
+ * owner whose group is open may hold higher ones and wait for a lower one; as all wait with a
+ * bound, and let go of all then, all go on.
  *
- * **When the thread dies** (recovery/step_recovery.ts): before 5 nothing of the commit counts; after
- * 6, or after 5 in a pool without a file, it is made. In between it is made if its group was SEALED,
- * whose frame is written once more then.
+ * **When the thread dies** (recovery/step_recovery.ts): before 5 nothing of the commit counts;
+ * after 6, or after 5 in a pool without a file, it is made. In between it is made if its group was
+ * SEALED, whose frame is written once more then.
  *
  * @module
  */
@@ -323,7 +324,9 @@ export class AtomicCommits {
     }
   }
 
-  /** Gives back what was staged. A client whose slot has moved will have it made by the new owner. */
+  /**
+   * Gives back what was staged. A client whose slot has moved will have it made by the new owner.
+   */
   #giveBack(staged: PoolAddress, status: number): void {
     if (staged === NO_ADDRESS || status === Status.MOVED) return;
     giveBackStaged(this.#pool, this.#options.segments, staged);

@@ -5,12 +5,12 @@
  *
  * What executes it is what executes a request (atomic_commits.ts); only, the words are not in the
  * ring, but where the client has put them together. Nobody but the executor reads them: what a
- * thread that dies leaves is in the agent block, in the records, and in the answer, which is that of
- * the ring's next request.
+ * thread that dies leaves is in the agent block, in the records, and in the answer, which is that
+ * of the ring's next request.
  *
- * Where writes are logged, the commit is a group of its own. So a client has only the first commit of
- * a tick made in this way, and none that is synced (client/own_changes.ts): what follows shares a
- * write.
+ * Where writes are logged, the commit is a group of its own. So a client has only the first commit
+ * of a tick made in this way, and none that is synced (client/own_changes.ts): what follows shares
+ * a write.
  *
  * @module
  */

@@ -2,12 +2,12 @@
  * Puts that a thread makes itself, in a step of their KN's of their own: no request is written, and
  * none is taken.
  *
- * A client whose put nothing precedes, and which may execute its KN (agent/executor.ts), would write
- * a request, take it out again, and read the answer that it has given. Here it copies the record
- * into the log instead, and the rest is as for any other change. Why that is safe:
+ * A client whose put nothing precedes, and which may execute its KN (agent/executor.ts), would
+ * write a request, take it out again, and read the answer that it has given. Here it copies the
+ * record into the log instead, and the rest is as for any other change. Why that is safe:
  *
- * - **One writer of a slot (I1)**: the thread is the KN's executor, within the gate, and locks the slot
- *   by the owner word that it has routed by, as the request pipeline does.
+ * - **One writer of a slot (I1)**: the thread is the KN's executor, within the gate, and locks the
+ *   slot by the owner word that it has routed by, as the request pipeline does.
  * - **Order (I4)**: the ring is empty, and of the slot nothing is in flight or held. So what the
  *   thread has issued before for the key has ended, and what it issues later follows.
  * - **Complete records (I2, I6), durability, watchers, counts**: the parts of the KN do that. Only

@@ -9,8 +9,9 @@
  *    routing/ownership.ts). If the slot has moved the record is cancelled, and the client sends the
  *    request to the new owner. Appending comes first because it may clean, and a cleaner locks
  *    slots.
- * 3. **Admit.** Find what the change replaces; check its condition; if the record is to be made from
- *    what it replaces, make it (derived_records.ts); check that there is room for what it adds.
+ * 3. **Admit.** Find what the change replaces; check its condition; if the record is to be made
+ *    from what it replaces, make it (derived_records.ts); check that there is room for what it
+ *    adds.
  * 4. **Commit** (commit_policy.ts): give the record the next version (I9), prepare the answer in
  *    the ring (from here on the change is made even if this thread dies, I5), make it durable,
  *    point the index at it, which is complete by then (I2), answer, and unlock.

@@ -1,11 +1,12 @@
 /**
- * What a KN shows at one moment: the changes of one atomic commit or, where writes are logged, of all
- * that has joined a group from its first commit on (logged_commit.ts).
+ * What a KN shows at one moment: the changes of one atomic commit or, where writes are logged, of
+ * all that has joined a group from its first commit on (logged_commit.ts).
  *
- * Its records stand one behind the other in one segment, so two addresses say which they are: to the
- * M-node, and to who builds a page of the order anew, and keeps the places of keys that are about to
- * come. No two of them are of one key. When it shows, nothing of it can fail (agent/shown_commit.ts):
- * what new keys need of the index, and of the order, is made ready when they join.
+ * Its records stand one behind the other in one segment, so two addresses say which they are: to
+ * the M-node, and to who builds a page of the order anew, and keeps the places of keys that are
+ * about to come. No two of them are of one key. When it shows, nothing of it can fail
+ * (agent/shown_commit.ts): what new keys need of the index, and of the order, is made ready when
+ * they join.
  *
  * Why its members behave as if they were executed one after the other, docs/protocols/commits.md
  * explains.

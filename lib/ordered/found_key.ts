@@ -38,7 +38,9 @@ export class FoundKey extends KeyBuffer implements HeldKey, IndexPlace {
   meta = 0;
   valueBytes = 0;
   expiresAtMs = Infinity;
-  /** Whether the record's value was copied, too: its bytes are the first ones of {@linkcode value}. */
+  /**
+   * Whether the record's value was copied, too: its bytes are the first ones of {@linkcode value}.
+   */
   hasValue = false;
   value: Buffer = NO_BYTES;
   #valueWords: Int32Array = NO_WORDS;

@@ -58,7 +58,8 @@ export class KeyLookahead {
    * Looks for the keys of some entries.
    *
    * @param hashes words of which every so many-th, from an index on, is a hash
-   * @param valueBytesMax values up to so many bytes are copied with their keys; `NO_VALUES` for none
+   * @param valueBytesMax values up to so many bytes are copied with their keys; `NO_VALUES` for
+   *   none
    */
   look(
     hashes: Int32Array,
@@ -150,7 +151,8 @@ export class KeyLookahead {
       let found = 0;
       for (let word = at; word < at + PAIR_WORDS; word += 2) {
         const difference = region[word] ^ hash;
-        // All bits of it if they are the same; nothing that could overflow, which would be looked for.
+        // All bits of it if they are the same; nothing that could overflow, which would be looked
+        // for.
         const same = ~(difference | -difference) >> 31;
         tags = (tags - same) | 0;
         found |= word & same;

@@ -31,11 +31,11 @@ import type { KeyText } from "./page_view.ts";
 import { Side } from "./side.ts";
 
 /**
- * The number of a page that may be the leaf of a key; `NO_PAGE`, or any other one, if the pages above
- * it change just now.
+ * The number of a page that may be the leaf of a key; `NO_PAGE`, or any other one, if the pages
+ * above it change just now.
  *
- * @param isAhead whether all lines of a page are looked at before it is searched: readers of a large
- *   tree save a tenth of a short range by that, while inserts take two hundredths more time
+ * @param isAhead whether all lines of a page are looked at before it is searched: readers of a
+ *   large tree save a tenth of a short range by that, while inserts take two hundredths more time
  */
 export function guessLeaf(
   memory: OrderedMemory,

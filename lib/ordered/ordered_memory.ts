@@ -1,6 +1,6 @@
 /**
- * One thread's view of the ordered index of a pool: the table, and the blocks. Both grow as they are
- * used, as the buffers of the pool do (pool/growable_buffer.ts).
+ * One thread's view of the ordered index of a pool: the table, and the blocks. Both grow as they
+ * are used, as the buffers of the pool do (pool/growable_buffer.ts).
  *
  * @module
  */
@@ -103,8 +103,8 @@ export class OrderedMemory {
   }
 
   /**
-   * Looks at each line of the block that a page word names: the processor then waits for all of them
-   * at one time, where a search would have it wait for one after the other.
+   * Looks at each line of the block that a page word names: the processor then waits for all of
+   * them at one time, where a search would have it wait for one after the other.
    */
   touch(word: number): void {
     const block = word & ~DORMANT;

@@ -90,8 +90,8 @@ export class OrderedWriter {
   }
 
   /**
-   * Removes the entry of a key whose pair was removed from the hash index. Does nothing if it is not
-   * there; leaves it if there is no room to remove it, or if another key needs it.
+   * Removes the entry of a key whose pair was removed from the hash index. Does nothing if it is
+   * not there; leaves it if there is no room to remove it, or if another key needs it.
    *
    * @param record that the pair has pointed at, which was not buried yet
    */

@@ -1,6 +1,6 @@
 /**
- * Publishes versions of pages on behalf of one agent: the one place in which page words are swapped,
- * but for that of a page which is taken out of the tree. See docs/protocols/ordered.md.
+ * Publishes versions of pages on behalf of one agent: the one place in which page words are
+ * swapped, but for that of a page which is taken out of the tree. See docs/protocols/ordered.md.
  *
  * @module
  */
@@ -117,8 +117,8 @@ export class PageEditor {
   }
 
   /**
-   * Publishes a version of a leaf with one entry more, for which there is room: what inserts come to,
-   * so the block is copied once, and not by way of an image. `view` is held.
+   * Publishes a version of a leaf with one entry more, for which there is room: what inserts come
+   * to, so the block is copied once, and not by way of an image. `view` is held.
    *
    * @param index of the entry
    * @param key that has the prefix

@@ -3,13 +3,13 @@
  *
  * Pages and blocks come in pairs: page i is handed out with block i, and a page that is free is
  * dormant and has a block, which may be another one by then. As in index/index_space.ts **no thread
- * waits for another one**: the untouched end is one word, which is advanced by compare-and-swap, and
- * the free list is guarded by a lock that is only tried. A thread that does not get it takes pages
- * from the end, and keeps those that it wanted to return.
+ * waits for another one**: the untouched end is one word, which is advanced by compare-and-swap,
+ * and the free list is guarded by a lock that is only tried. A thread that does not get it takes
+ * pages from the end, and keeps those that it wanted to return.
  *
  * A block that was replaced is filled again only when no hazard word names it: see
- * docs/protocols/ordered.md. The thread that has replaced it keeps it until then; it is then *ready*.
- * Only blocks that are ready are returned, so another thread need not look.
+ * docs/protocols/ordered.md. The thread that has replaced it keeps it until then; it is then
+ * *ready*. Only blocks that are ready are returned, so another thread need not look.
  *
  * A thread that dies loses what it has kept. The free list is valid at every instant.
  *
@@ -39,7 +39,9 @@ import {
 
 /** Attempts to take the lock, each about as long as a holder needs it. */
 const LOCK_ATTEMPTS = 64;
-/** Blocks that an insert may need: those of a leaf that is split, of both halves and of the texts. */
+/**
+ * Blocks that an insert may need: those of a leaf that is split, of both halves and of the texts.
+ */
 const RESERVED_BLOCKS = 3 * (1 + TEXT_BLOCKS_MAX);
 /** Pages that an insert may need: two if the leaf is the root. */
 const RESERVED_PAGES = 2;

@@ -3,8 +3,8 @@
  *
  * A leaf is divided where the slices of two neighbours differ: the separator follows from them, and
  * no record is looked at. A prefix is made longer only when slices have become poor: then the keys
- * are fetched from the records that the hash index leads to. Entries whose keys are gone are dropped
- * then. Pages that are filled at one end are divided there, and stay full.
+ * are fetched from the records that the hash index leads to. Entries whose keys are gone are
+ * dropped then. Pages that are filled at one end are divided there, and stay full.
  *
  * @module
  */

@@ -90,8 +90,8 @@ export class PageView {
 
   /**
    * Whether texts in blocks of their own were copied while the version was the page's present one.
-   * Afterwards these blocks may be filled again at any time: the versions that followed had the same
-   * ones, and neither a hazard word nor the generation of this version's block tells of that.
+   * Afterwards these blocks may be filled again at any time: the versions that followed had the
+   * same ones, and neither a hazard word nor the generation of this version's block tells of that.
    */
   get hasWholeTexts(): boolean {
     if (this.textBlocks === 0) return true;

@@ -3,10 +3,11 @@
  * without writing anything shared (I6).
  *
  * It takes one leaf after the other: the entries within the bounds are copied, and belong to one
- * version of the leaf. What has been gone through is what the fences of these leaves contain, without
- * a gap and without an overlap, whatever is split or removed meanwhile: the next leaf is that of the
- * fence at which the last one has ended. So a key that is there all the time is seen once. The hash
- * index says whether the key of an entry exists; keys that a slice does not tell apart are sorted.
+ * version of the leaf. What has been gone through is what the fences of these leaves contain,
+ * without a gap and without an overlap, whatever is split or removed meanwhile: the next leaf is
+ * that of the fence at which the last one has ended. So a key that is there all the time is seen
+ * once. The hash index says whether the key of an entry exists; keys that a slice does not tell
+ * apart are sorted.
  *
  * @module
  */
@@ -85,7 +86,8 @@ export class RangeCursor {
    * Begins a scan: {@linkcode next} goes to the first key of a range, or to the last one.
    *
    * @param wanted about how many keys will be gone to, from 1, so that no more is looked up ahead
-   * @param valueBytesMax values up to so many bytes are copied with their keys; `NO_VALUES` for none
+   * @param valueBytesMax values up to so many bytes are copied with their keys; `NO_VALUES` for
+   *   none
    */
   seek(
     bounds: KeyBounds,

@@ -1,6 +1,6 @@
 /**
- * Checks the ordered index: its order, its fences and links, and that every key of the hash index is
- * found in it.
+ * Checks the ordered index: its order, its fences and links, and that every key of the hash index
+ * is found in it.
  *
  * @module
  */
@@ -87,7 +87,9 @@ class TreeCheck {
     return this.#report;
   }
 
-  /** Checks the pages of a level from the first one on; returns the first page of the next level. */
+  /**
+   * Checks the pages of a level from the first one on; returns the first page of the next level.
+   */
   #checkLevel(first: number, level: number): number {
     const report = this.#report;
     const end = new KeyBuffer();

@@ -2,8 +2,8 @@
  * Builds the tree from keys in their order, by one thread that is alone with the pool: when it is
  * opened, before there are writers.
  *
- * Leaves are filled one after the other, with prefixes as long as they can be; then the levels above
- * them. The tree shows when its root is published, which is the last step.
+ * Leaves are filled one after the other, with prefixes as long as they can be; then the levels
+ * above them. The tree shows when its root is published, which is the last step.
  *
  * @module
  */

@@ -63,8 +63,8 @@ export class TreeStructure {
   }
 
   /**
-   * Takes a page out that is no longer needed, if it is one: an empty leaf, or an inner page with one
-   * child, which has a left neighbour under the same parent, and a right one.
+   * Takes a page out that is no longer needed, if it is one: an empty leaf, or an inner page with
+   * one child, which has a left neighbour under the same parent, and a right one.
    */
   prune(page: number): void {
     while (this.#tryPrune(page) === Edit.LOST);
@@ -138,7 +138,9 @@ export class TreeStructure {
     return Edit.DONE;
   }
 
-  /** Lets the left neighbour, which is held, take over the range of a frozen page, and its child. */
+  /**
+   * Lets the left neighbour, which is held, take over the range of a frozen page, and its child.
+   */
   #takeOver(left: PageView, frozen: PageView, low: KeyBuffer): Edit {
     const image = this.#image;
     image.read(left);

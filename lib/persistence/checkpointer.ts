@@ -14,9 +14,9 @@
  *    deletes, or the records that replaced theirs, are younger than this one, and may be nowhere
  *    else. If the pool is to have more segments, those are free from now on that this checkpoint is
  *    the first to name (pool/segment_growth.ts).
- * 5. If the image ends in free segments, cut them off (pool/withheld_segments.ts): beyond the end of
- *    a file there is no frame, so a replay finds as little there as in what is left of an earlier
- *    life. If that fails, or the power goes, they stay: a later checkpoint tries again.
+ * 5. If the image ends in free segments, cut them off (pool/withheld_segments.ts): beyond the end
+ *    of a file there is no frame, so a replay finds as little there as in what is left of an
+ *    earlier life. If that fails, or the power goes, they stay: a later checkpoint tries again.
  *
  * The agent that writes one holds the CHECKPOINT_LOCK: a DPM processor mostly; a KN that cannot go
  * on without free segments; and so does the one that writes a backup, which must find the contents

@@ -3,9 +3,9 @@
  *
  * What is read may be of two moments, or of a life that has just begun or ended. So only whole
  * frames are taken, one after the other from where the last one ended: a frame's CRC covers its
- * length, its place and the segment's generation, and nobody writes over a frame before a checkpoint
- * is in its place which does not need it. Where the next one is not whole, the log is left alone:
- * it may be whole a moment later, so this is neither its end, nor damage.
+ * length, its place and the segment's generation, and nobody writes over a frame before a
+ * checkpoint is in its place which does not need it. Where the next one is not whole, the log is
+ * left alone: it may be whole a moment later, so this is neither its end, nor damage.
  *
  * @module
  */
@@ -83,8 +83,8 @@ export class FramesAhead {
   }
 
   /**
-   * Whether the image has, to the byte, what was read ahead and may never have got to the disk: what
-   * neither the checkpoint covers, nor a frame says had been synced.
+   * Whether the image has, to the byte, what was read ahead and may never have got to the disk:
+   * what neither the checkpoint covers, nor a frame says had been synced.
    */
   hasAll(loaded: LoadedSegments, { entries, segmentCount }: SegmentSource): boolean {
     const view = new DataView(entries.buffer, entries.byteOffset, entries.byteLength);

@@ -272,7 +272,9 @@ export class IndexCheck {
     if (!isRight) throw this.#corruption(`the counts of slot ${slot}`);
   }
 
-  /** Made only where it is thrown: a name for each slot that is right would be most of the check. */
+  /**
+   * Made only where it is thrown: a name for each slot that is right would be most of the check.
+   */
   #corruption(what: string): CorruptionError {
     return new CorruptionError(this.#path, 0, `${what} cannot be right, although the CRCs are`);
   }

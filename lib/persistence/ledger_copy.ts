@@ -18,22 +18,22 @@
  * the cut, whose frame is replayed. NEXT is loaded first: a session below it that has no place in
  * the copy was ended, and one from it on is known by its frames.
  *
- * **Sessions end, and others take their places, while it is made.** One that is not in its place any
- * more when its entries have been copied is left out, with them: it has ended, or was forgotten,
- * which is loaded last. And one that has come into its place is known by its frames.
+ * **Sessions end, and others take their places, while it is made.** One that is not in its place
+ * any more when its entries have been copied is left out, with them: it has ended, or was
+ * forgotten, which is loaded last. And one that has come into its place is known by its frames.
  *
- * **Nothing is in it too early.** An entry is made when its frame has been written, and the image is
- * synced between the copy and the moment at which the checkpoint counts.
+ * **Nothing is in it too early.** An entry is made when its frame has been written, and the image
+ * is synced between the copy and the moment at which the checkpoint counts.
  *
  * **Since when a session has no connection** is said by the copy if it had none when that was made.
- * If it had one, it has lost it with its host, at the latest, and counts from the end of the replay:
- * not from before, as a pool may be restored ahead while the host of its sessions goes on.
+ * If it had one, it has lost it with its host, at the latest, and counts from the end of the
+ * replay: not from before, as a pool may be restored ahead while the host of its sessions goes on.
  *
  * **What a replay finds of old records.** A cleaner moves records word for word, with the names of
  * sessions that have ended, and of numbers that were confirmed long ago. The first are those below
- * NEXT without a place; the second are not above CONFIRMED, or below a later number that has the same
- * entry, as no number of a session comes twice. A session is named only by records that were made
- * while it had a place.
+ * NEXT without a place; the second are not above CONFIRMED, or below a later number that has the
+ * same entry, as no number of a session comes twice. A session is named only by records that were
+ * made while it had a place.
  *
  * @module
  */
@@ -243,7 +243,8 @@ export class ReplayedSessions {
 
   /**
    * Ends the replay, by who has the pool now: sessions of which no request was applied need no
-   * place, the others have no connection, and the next session is larger than all that records name.
+   * place, the others have no connection, and the next session is larger than all that records
+   * name.
    *
    * @param nowMs milliseconds since the epoch
    */

@@ -74,7 +74,9 @@ export interface LockHolder extends ProcessIdentity {
    * known.
    */
   readonly thread?: number | undefined;
-  /** Whether other processes may use the pool through its holder; left out where that is unknown. */
+  /**
+   * Whether other processes may use the pool through its holder; left out where that is unknown.
+   */
   readonly processes?: boolean | undefined;
 }
 
@@ -239,7 +241,8 @@ export class LockFile {
   #isStale({ holder, modifiedMs }: SeenFile): boolean {
     if (holder === undefined) return isOld(modifiedMs) || this.#hasLinks();
     if (isVoid(holder, this.#holder.directory)) return true;
-    // When it is unclear the kernel has the answer: it has given the holder's socket to this thread.
+    // When it is unclear the kernel has the answer: it has given the holder's socket to this
+    // thread.
     return isUnclear(holder) && holder.socket !== null && holder.socket === this.#holder.socket;
   }
 

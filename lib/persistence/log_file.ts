@@ -168,8 +168,8 @@ export class LogFile implements LogSink {
   }
 
   /**
-   * How far segments are filled that are not known to be synced, as far as that is published, and so
-   * is written.
+   * How far segments are filled that are not known to be synced, as far as that is published, and
+   * so is written.
    */
   #unsynced(): UsedBytes[] {
     const segments = this.#segments;

@@ -68,8 +68,8 @@ const heldDirectories = new Set<string>();
 const TOKEN_BYTES = 8;
 
 /**
- * How long a socket is waited for of which no running process says that it has it. On a busy machine
- * one was seen to be there a little longer than its process.
+ * How long a socket is waited for of which no running process says that it has it. On a busy
+ * machine one was seen to be there a little longer than its process.
  */
 const UNNAMED_MS_MAX = 1000;
 const ATTEMPT_MS = 5;
@@ -204,8 +204,8 @@ function nameOf({ device, inode }: Pick<OpenDirectory, "device" | "inode">): str
 
 /**
  * Undefined where there is no such socket, and the lock file has to do. If no running process has
- * the lock file, the holder of the socket has ended, or is just opening or closing: the kernel is about
- * to free the socket, or the file names its holder soon.
+ * the lock file, the holder of the socket has ended, or is just opening or closing: the kernel is
+ * about to free the socket, or the file names its holder soon.
  */
 async function takeSocket(
   { files, path, device, inode }: OpenDirectory,

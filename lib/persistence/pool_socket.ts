@@ -13,8 +13,8 @@
  *   would keep the pool locked as long as that lives. `Deno.listen` does not.
  *
  * Deno listens on a name only if it may read and write any file of the directory where the process
- * is. Where it may not, an exclusive `flock` of the pool's directory does the same: the kernel gives
- * it to one open file at a time, and takes it back when the process ends.
+ * is. Where it may not, an exclusive `flock` of the pool's directory does the same: the kernel
+ * gives it to one open file at a time, and takes it back when the process ends.
  *
  * @module
  */

@@ -63,8 +63,8 @@ export class PoolStandby {
   }
 
   /**
-   * Reads what has changed in the files. An error of what is read is reported, not thrown: the files
-   * may have been read in the middle of a change, and if not, the opening will meet it.
+   * Reads what has changed in the files. An error of what is read is reported, not thrown: the
+   * files may have been read in the middle of a change, and if not, the opening will meet it.
    */
   refresh(): StandbyReport {
     let hasReadCheckpoint = false;
@@ -143,8 +143,8 @@ export class PoolStandby {
   }
 
   /**
-   * What tells one checkpoint from every other: number and CRC are in its header; and the files that
-   * it and its image are in.
+   * What tells one checkpoint from every other: number and CRC are in its header; and the files
+   * that it and its image are in.
    */
   #markOf(files: FileSystem): string {
     const path = join(this.#directory, CHECKPOINT_FILE);

@@ -14,9 +14,9 @@
  * (docs/protocols/processes.md). So before a host gives numbers, the file says that it may have
  * given them; and it begins with one that nobody may have given.
  *
- * Where the file is missing, or is not what was written, it is the first one, or the power has gone.
- * No process is left then that has a session, and it is enough that no record names one that is
- * given: the ledger knows that by itself.
+ * Where the file is missing, or is not what was written, it is the first one, or the power has
+ * gone. No process is left then that has a session, and it is enough that no record names one that
+ * is given: the ledger knows that by itself.
  *
  * @module
  */

@@ -80,7 +80,9 @@ export interface RestoreOptions {
   readonly isStandby?: boolean | undefined;
   /** Called now and then with the share that is done, 0 to 1. */
   readonly onProgress?: ((share: number) => void) | undefined;
-  /** Sizes of the ledger, if the pool has one: those of the pool that is restored, or larger ones. */
+  /**
+   * Sizes of the ledger, if the pool has one: those of the pool that is restored, or larger ones.
+   */
   readonly ledgerSizes?: LedgerSizes | undefined;
   /** Milliseconds since the epoch. @default the machine's clock */
   readonly clock?: (() => number) | undefined;

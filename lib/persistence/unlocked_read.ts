@@ -9,8 +9,8 @@
  *    opens the pool later does not wait for this reader.
  * 2. Before and after, the directory, the checkpoint, the images and the lock file must be the same
  *    by inode, size and time. An opener creates a lock file, and a store that replaces its
- *    checkpoint a file, which both change the directory. If something has changed, what was read may be of two
- *    moments: it is read again, a few times at most.
+ *    checkpoint a file, which both change the directory. If something has changed, what was read
+ *    may be of two moments: it is read again, a few times at most.
  *
  * What remains are writers whose lock file says nothing here, in another container or on another
  * machine: they are found out by the second rule alone, as exactly as the system keeps times.

@@ -9,8 +9,8 @@
  *
  * 1. A pair that the index had at the last check, in the same slot, within what was walked then, is
  *    known. Slots' versions only grow; where one has not, no pair of the slot is known.
- * 2. Every other pair must be met, at its address, by a walk over the records of its segment, and is
- *    checked in full there: hash, version, and that no other pair has its key.
+ * 2. Every other pair must be met, at its address, by a walk over the records of its segment, and
+ *    is checked in full there: hash, version, and that no other pair has its key.
  * 3. Every record behind what was walked is walked, for its length.
  *
  * The counts are sums over all pairs, known and new, so nothing is counted twice or kept from

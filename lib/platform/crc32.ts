@@ -2,8 +2,8 @@
  * CRC-32 as in zlib, by native code of the runtime.
  *
  * Bun has it without its `zlib`, which takes 6 ms to load. Node takes 1.5 ms for that, Deno 4 ms: a
- * tenth of what `open` and a first put take. So the first bytes are gone through here, and `zlib` is
- * loaded by a thread that has more of them.
+ * tenth of what `open` and a first put take. So the first bytes are gone through here, and `zlib`
+ * is loaded by a thread that has more of them.
  *
  * @module
  */
@@ -17,7 +17,9 @@ interface BunNamespace {
   readonly hash: { readonly crc32: Crc32 };
 }
 
-/** Bytes that a thread goes through without `zlib`: by then that has taken as long as to load it. */
+/**
+ * Bytes that a thread goes through without `zlib`: by then that has taken as long as to load it.
+ */
 const OWN_BYTES = 64 * 1024;
 
 /** The polynomial, from the lowest power up: the highest bit of a word is x^0. */

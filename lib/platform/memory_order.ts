@@ -1,8 +1,8 @@
 /**
  * Order of plain loads and stores around atomic ones.
  *
- * `Atomics` are sequentially consistent among themselves. x86-64 delays no load past a later one and
- * no store past a later one, and the compilers of V8 and JSC move nothing across an `Atomics`
+ * `Atomics` are sequentially consistent among themselves. x86-64 delays no load past a later one
+ * and no store past a later one, and the compilers of V8 and JSC move nothing across an `Atomics`
  * operation. Other processors may, so there a read-modify-write of a private word stands between.
  *
  * @module

@@ -12,8 +12,8 @@ const isLinuxNode = !("Deno" in globalThis) && process.versions.bun === undefine
   process.platform === "linux";
 
 /**
- * Fills an array with random bits. On Node the first use of Web Crypto loads all of it, for 3 ms; to
- * ask the kernel takes a tenth of that.
+ * Fills an array with random bits. On Node the first use of Web Crypto loads all of it, for 3 ms;
+ * to ask the kernel takes a tenth of that.
  */
 export function fillRandomly<View extends Uint8Array | Int32Array>(view: View): View {
   if (!isLinuxNode || !readFromKernel(view)) {

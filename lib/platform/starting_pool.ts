@@ -1,6 +1,6 @@
 /**
- * What pools of threads have in common: tasks that wait for a thread, and never for ever. While tasks
- * wait, and no thread is ready or comes up in time, all of them fail.
+ * What pools of threads have in common: tasks that wait for a thread, and never for ever. While
+ * tasks wait, and no thread is ready or comes up in time, all of them fail.
  *
  * @module
  */

@@ -1,10 +1,10 @@
 /**
  * The threads that run tasks: a pool that may fail to start them.
  *
- * When a pool has failed, it is thrown away, and its tasks are tried again with a new one, a limited
- * number of times. Piscina's threads are a file of its own, which is where the library's files are.
- * So it serves there, and a pool of the library's own does in bundles, and where the tasks' module
- * is no file.
+ * When a pool has failed, it is thrown away, and its tasks are tried again with a new one, a
+ * limited number of times. Piscina's threads are a file of its own, which is where the library's
+ * files are. So it serves there, and a pool of the library's own does in bundles, and where the
+ * tasks' module is no file.
  *
  * @module
  */

@@ -25,7 +25,9 @@ export interface WorkerUrls {
   readonly dpm: string | URL;
   /** The module that runs a gateway, see the option `processes`. @default the library's own */
   readonly gateway: string | URL;
-  /** The module that runs a cluster's agent, see the option `cluster`. @default the library's own */
+  /**
+   * The module that runs a cluster's agent, see the option `cluster`. @default the library's own
+   */
   readonly cluster: string | URL;
 }
 

@@ -307,7 +307,8 @@ export const AGENT_VICTIM_NEXT = AGENT_EXECUTOR + 13;
 export const AGENT_EVICTION = AGENT_EXECUTOR + 14;
 /**
  * How far the agent's atomic commit, or set of commits, is (commit_state.ts), loaded by readers of
- * pending records; the address of its first record, 0 if there is none, and the one behind its last.
+ * pending records; the address of its first record, 0 if there is none, and the one behind its
+ * last.
  */
 export const AGENT_COMMIT_STATE = AGENT_EXECUTOR + 15;
 export const AGENT_COMMIT_FIRST = AGENT_EXECUTOR + 16;

@@ -143,7 +143,9 @@ export class Gate {
     Atomics.store(this.#control, this.#state, IDLE);
   }
 
-  /** Does what is left to do after a step, when the agent has let go of all that others wait for. */
+  /**
+   * Does what is left to do after a step, when the agent has let go of all that others wait for.
+   */
   finish(): void {
     const { afterStep } = this.#pool;
     if (afterStep !== undefined) afterStep();

@@ -116,8 +116,8 @@ export class Pool {
   /** Right shift that takes an address to its segment. */
   readonly segmentShift: number;
   /**
-   * What this thread does when an agent of it leaves the gate; set by a part that has something left
-   * to do then.
+   * What this thread does when an agent of it leaves the gate; set by a part that has something
+   * left to do then.
    */
   afterStep: (() => void) | undefined;
   #watch: Int32Array;
@@ -283,8 +283,8 @@ export class Pool {
   }
 
   /**
-   * The words of watching threads, up to the end of a place; that has memory if any thread has asked
-   * for it before.
+   * The words of watching threads, up to the end of a place; that has memory if any thread has
+   * asked for it before.
    */
   watchWordsOf(place: number): Int32Array {
     const bytes = watchBytes(place);

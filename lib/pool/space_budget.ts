@@ -27,8 +27,8 @@
  * segment loses is less than the record that did not fit, so records of up to `r` bytes fit as long
  * as their sum is below that limit times `1 - r / segmentBytes`, whatever has happened to the pool
  * before. The first bounds the cost of cleaning: with a share of 0.9 it copies about ten bytes for
- * each byte it gains at most. The second is what there is to gain at all, and is the lower one where
- * segments are few.
+ * each byte it gains at most. The second is what there is to gain at all, and is the lower one
+ * where segments are few.
  *
  * **Cleaning gains** from a sealed segment what is neither live nor lost: dead records, and an
  * unfilled tail ({@linkcode gainShareOf}). A gain counts from CLEANING_GAIN_BYTES_MIN and
@@ -44,9 +44,9 @@
  *
  * **What is admitted finds room.** A KN that finds no segment for a put gives up its own open one,
  * if cleaning that would gain something, and cleans as long as there is a victim. So when it has to
- * give up, no sealed segment has a gain that counts, nor has its own. Count what is not among these:
- * the free segments, PUT_SEGMENT_RESERVE of them at most; the open one of each other KN, KNs - 1;
- * one of the DPM processors' cleaner, and one of each cleaner that KNs share. All others are
+ * give up, no sealed segment has a gain that counts, nor has its own. Count what is not among
+ * these: the free segments, PUT_SEGMENT_RESERVE of them at most; the open one of each other KN, KNs
+ * - 1; one of the DPM processors' cleaner, and one of each cleaner that KNs share. All others are
  * occupied but for CLEANING_GAIN_MIN: that is the second limit. A victim that a cleaner has claimed
  * and left is finished by the KN itself, which acts as that cleaner (dpm/shared_cleaners.ts); while
  * another thread acts as it the KN waits. And there is a segment to clean to, as puts and deletes

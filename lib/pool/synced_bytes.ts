@@ -38,8 +38,8 @@ export function syncedBytesOf(word: number, generation: number): number {
 }
 
 /**
- * Whether the disk is known to have all of a segment's used bytes. What is staged is in no file, and
- * so never waits for one.
+ * Whether the disk is known to have all of a segment's used bytes. What is staged is in no file,
+ * and so never waits for one.
  */
 export function isSynced(pool: Pool, segments: SegmentTable, segment: SegmentId): boolean {
   const word = Atomics.load(pool.control, pool.segmentAt(segment) + SEGMENT_SYNCED_BYTES);

@@ -17,8 +17,8 @@
  *                         RING    changes of keys with those prefixes: see watch/change_ring.ts
  * ```
  *
- * Agents set bits of MARKS under the lock of the slot, then of DIRTY, then PENDING. The buffer grows
- * up to the last place that was ever taken (growable_buffer.ts).
+ * Agents set bits of MARKS under the lock of the slot, then of DIRTY, then PENDING. The buffer
+ * grows up to the last place that was ever taken (growable_buffer.ts).
  *
  * @module
  */

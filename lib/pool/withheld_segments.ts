@@ -3,10 +3,10 @@
  * end of a file, or pages of memory.
  *
  * A segment is withheld by taking it out of the set of free ones, as an agent does that is about to
- * open it (free_segments.ts). So from then on until it is given back no other thread writes into it,
- * in memory or in a file; and nothing of it is wanted: neither an index word, nor a checkpoint, nor
- * a replay of the log reaches what is in a free segment (I10), and a reader that is late in it finds
- * its generation bumped (I6), whatever it has read meanwhile.
+ * open it (free_segments.ts). So from then on until it is given back no other thread writes into
+ * it, in memory or in a file; and nothing of it is wanted: neither an index word, nor a checkpoint,
+ * nor a replay of the log reaches what is in a free segment (I10), and a reader that is late in it
+ * finds its generation bumped (I6), whatever it has read meanwhile.
  *
  * **The thread holds the checkpoint lock.** A repair of the pool's books returns what is free and
  * not in the set, as what a dead taker has left, and would give withheld segments to others. It

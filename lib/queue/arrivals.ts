@@ -2,10 +2,11 @@
  * How a consumer without a job waits: until there may be one, or a time is over.
  *
  * It watches the keys of jobs, whose changes are mostly what consumers do to them: a job that has
- * been taken or has ended is none to wake up for. So it looks at the job of each change, which costs
- * less than to look for jobs.
+ * been taken or has ended is none to wake up for. So it looks at the job of each change, which
+ * costs less than to look for jobs.
  *
- * A thread may watch 16 prefixes. One that consumes more queues looks at the others from time to time.
+ * A thread may watch 16 prefixes. One that consumes more queues looks at the others from time to
+ * time.
  *
  * @module
  */
@@ -61,7 +62,8 @@ export class Arrivals<T> {
         const change = await Promise.race([this.#pending, timer]);
         if (change === undefined) return;
         this.#pending = undefined;
-        // By the clock as it is now: it may have been set, or the machine been suspended, meanwhile.
+        // By the clock as it is now: it may have been set, or the machine been suspended,
+        // meanwhile.
         const untilMs = epochMs() + endMs - monotonicMs();
         if (change.done === true || await this.#isNews(change.value, untilMs)) return;
       }

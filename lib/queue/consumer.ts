@@ -3,8 +3,8 @@
  *
  * The next jobs are the first keys. A consumer reads a *window* of them, and takes some, those that
  * others have not, by compare-and-sets that expect what it has just read. All of these are on their
- * way at once: what a request costs by itself, a step of a KN, a write to the log, is shared by them.
- * Behind its window it reads the next one.
+ * way at once: what a request costs by itself, a step of a KN, a write to the log, is shared by
+ * them. Behind its window it reads the next one.
  *
  * Having lost one to another consumer, it keeps out of the way of the others: it begins at random
  * places of its windows, goes elsewhere when it sees that most has been taken, and leaves what is

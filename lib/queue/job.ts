@@ -73,8 +73,8 @@ export class Job<T> {
   }
 
   /**
-   * A signal that is aborted when {@linkcode extend}, or `process` as it renews the lease, finds that
-   * the lease has ended: another consumer may have the job.
+   * A signal that is aborted when {@linkcode extend}, or `process` as it renews the lease, finds
+   * that the lease has ended: another consumer may have the job.
    */
   get lost(): AbortSignal {
     this.#lost ??= new AbortController();
@@ -208,7 +208,9 @@ export class Job<T> {
   }
 }
 
-/** Deletes a record of a queue at a version, as durably as the queue says; false if it has another. */
+/**
+ * Deletes a record of a queue at a version, as durably as the queue says; false if it has another.
+ */
 export function deleteRecord<T>(
   { records, options: { durability } }: JobPlace<T>,
   key: string,

@@ -23,8 +23,8 @@ const TAKES_WATCHED_MAX = 32;
  *
  * It is told what happens to jobs from its first wait on. While there is always another job that
  * would be for nothing: all that happens to any job would be told, by those who make it happen, to
- * every consumer. So a consumer that has not waited for some time is told nothing, until there is no
- * job any more; it looks for one again when it has begun to be told, before it waits.
+ * every consumer. So a consumer that has not waited for some time is told nothing, until there is
+ * no job any more; it looks for one again when it has begun to be told, before it waits.
  */
 export class JobStream<T> {
   readonly #source: JobSource<T>;

@@ -1,6 +1,6 @@
 /**
- * Durable queues on a store of Dinomo: at least once, with leases, retries, delays and dead letters,
- * for producers and consumers in all threads.
+ * Durable queues on a store of Dinomo: at least once, with leases, retries, delays and dead
+ * letters, for producers and consumers in all threads.
  *
  * @example
  * ```ts

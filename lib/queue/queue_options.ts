@@ -16,7 +16,9 @@ const MS_MAX = 365 * 24 * 60 * 60 * 1000;
 const ATTEMPTS_MAX = 1_000_000;
 /** The most jobs that one consumer works on at once. */
 const CONCURRENCY_MAX = 10_000;
-/** The first pause before a job that has failed is tried again, and the longest, unless it is said. */
+/**
+ * The first pause before a job that has failed is tried again, and the longest, unless it is said.
+ */
 const BACKOFF_MS = 1000;
 const BACKOFF_MS_MAX = 60 * 60 * 1000;
 

@@ -23,8 +23,8 @@
  *
  * **Atomic commits** are made like prepared changes, all keys of all that are in the group at one
  * moment, with the first of them that is prepared; and so are changes of one key that have joined
- * that set (node/shown_set.ts). One that was being shown already is shown to its end before anything
- * else: its records have kinds of their own meanwhile, with which they were not written
+ * that set (node/shown_set.ts). One that was being shown already is shown to its end before
+ * anything else: its records have kinds of their own meanwhile, with which they were not written
  * (agent/shown_commit.ts).
  *
  * **Changes that another process has asked for** are noted in the ledger like by their executor,

@@ -24,7 +24,9 @@ import { isSameProcess, livenessOf, ownProcess } from "../persistence/process_id
 /** Shortest and longest wait between two attempts to connect. */
 const ATTEMPT_MS_MIN = 2;
 const ATTEMPT_MS_MAX = 50;
-/** Wait between two attempts to open: each reserves the memory of a pool that does not exist yet. */
+/**
+ * Wait between two attempts to open: each reserves the memory of a pool that does not exist yet.
+ */
 const OPEN_MS = 100;
 
 /** What an opener has found. */

@@ -48,8 +48,8 @@ export interface HereOpening<V, K extends Key> {
   /** Opens it. @throws {PoolLockedError} when another process has it open */
   readonly openHere: () => Promise<Store<V, K>>;
   /**
-   * Opens it when the process that had it open has ended, with the capacity that it has by then: one
-   * that an application has given it is not taken back.
+   * Opens it when the process that had it open has ended, with the capacity that it has by then:
+   * one that an application has given it is not taken back.
    *
    * @throws {PoolLockedError} when another process has it open
    */

@@ -1,10 +1,10 @@
 /**
- * The calls of a thread in another process than the one that has the pool, over one connection after
- * the other.
+ * The calls of a thread in another process than the one that has the pool, over one connection
+ * after the other.
  *
  * A call that is made while there is no connection waits for the next one. When a connection ends,
- * its calls end with a {@linkcode ConnectionEndedError}; what only reads is asked again then, and of
- * what does more it is said that it may have been done.
+ * its calls end with a {@linkcode ConnectionEndedError}; what only reads is asked again then, and
+ * of what does more it is said that it may have been done.
  *
  * @module
  */

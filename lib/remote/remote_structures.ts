@@ -2,8 +2,8 @@
  * The msgpack structures of a pool that another process has open: read by requests, and known here
  * as they were read last.
  *
- * A structure is stored before the first value that needs it. So a value that needs one which is not
- * known here can be decoded when they have been read again: {@linkcode decodeWhole} does that.
+ * A structure is stored before the first value that needs it. So a value that needs one which is
+ * not known here can be decoded when they have been read again: {@linkcode decodeWhole} does that.
  * Encoding does not wait: an object whose structure is not known is written without one, and the
  * structure is stored meanwhile, for the next ones.
  *

@@ -1,6 +1,6 @@
 /**
- * A process that uses the pool of another one, and becomes its host if it is the first that gets the
- * lock when that one has ended.
+ * A process that uses the pool of another one, and becomes its host if it is the first that gets
+ * the lock when that one has ended.
  *
  * With the option `standby` it reads the pool's files ahead as long as another process is the host,
  * so that the opening replays only what is new (docs/protocols/standby.md), and has the thread of

@@ -81,7 +81,9 @@ export function clientState(pool: Pool, client: number): number {
   return Atomics.load(pool.control, blockOf(client) + CLIENT_STATE);
 }
 
-/** Bits that a record's client word has for the life: its highest one says that it is no client's. */
+/**
+ * Bits that a record's client word has for the life: its highest one says that it is no client's.
+ */
 const LIFE_MASK = 0x7fffff;
 
 /** Tells the clients that have had a place from each other. */

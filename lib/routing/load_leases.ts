@@ -6,8 +6,8 @@
  * word, 0 or the name of the client that has it, and is taken by one compare-and-swap: so of all
  * threads one has it. The name says which place the client has and which of the place's clients it
  * is (client_registry.ts). A lease whose client has left, or has died, is void by that, and is
- * taken like a free one. So nothing has to be tidied up behind a thread that dies, and a thread that
- * waits asks the operating system itself whether the one that loads still runs.
+ * taken like a free one. So nothing has to be tidied up behind a thread that dies, and a thread
+ * that waits asks the operating system itself whether the one that loads still runs.
  *
  * A client that has a lease may take it again, for another key of the class: it keeps other threads
  * from both. Beside the name stands the hash of the key for which it was taken last. A thread that

@@ -116,8 +116,8 @@ export function initialiseOwner(pool: Pool, slot: Slot, owner: NodeId): void {
 export function initialiseOwners(pool: Pool, owners: readonly NodeId[] | NodeId): void {
   const { control } = pool;
   let lock = pool.slotAt(0 as Slot) + SLOT_LOCK;
-  // Loops without calls, and as short as they can be: each is run once, by code that is not compiled
-  // yet.
+  // Loops without calls, and as short as they can be: each is run once, by code that is not
+  // compiled yet.
   if (typeof owners === "number") {
     const word = firstOwnerWord(owners);
     control.fill(word, OWNER_TABLE, OWNER_TABLE + SLOT_COUNT);

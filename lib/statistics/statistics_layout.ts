@@ -73,7 +73,9 @@ export const SKETCH_COUNTS = SKETCH_HASHES + HOT_KEY_COUNT;
 export const SKETCH_ERRORS = SKETCH_COUNTS + HOT_KEY_COUNT;
 /** Per entry: (length of the key in bytes << 1) | whether it was given as bytes. */
 export const SKETCH_METAS = SKETCH_ERRORS + HOT_KEY_COUNT;
-/** Per entry: weight of the operations that may change the key, of those that are its own, as u32. */
+/**
+ * Per entry: weight of the operations that may change the key, of those that are its own, as u32.
+ */
 export const SKETCH_WRITES = SKETCH_METAS + HOT_KEY_COUNT;
 /**
  * Per entry: operations that were timed, and the sum of their latencies in nanoseconds, as float64.

@@ -11,7 +11,8 @@ import type { OpenOptions } from "./options/options.ts";
 import type { Store } from "./store.ts";
 
 /**
- * Opens a store of values that are bytes: allocates the pool, or restores it from the files at `path`, and starts the KNs.
+ * Opens a store of values that are bytes: allocates the pool, or restores it from the files at
+ * `path`, and starts the KNs.
  *
  * @typeParam Types the types of the keys
  * @param options see {@linkcode OpenOptions}
@@ -36,7 +37,8 @@ export function open<Types extends KeyTypes = "string">(
   options: OpenOptions<Uint8Array, Types> & { codec: "binary" },
 ): Promise<Store<Uint8Array, KeyOf<Types>>>;
 /**
- * Opens a store whose keys are bytes: allocates the pool, or restores it from the files at `path`, and starts the KNs.
+ * Opens a store whose keys are bytes: allocates the pool, or restores it from the files at `path`,
+ * and starts the KNs.
  *
  * @typeParam V the type of the values
  * @param options see {@linkcode OpenOptions}
@@ -61,7 +63,8 @@ export function open<V = unknown>(
   options: OpenOptions<V, "bytes"> & { keys: "bytes" },
 ): Promise<Store<V, Uint8Array>>;
 /**
- * Opens a store whose keys are strings and bytes: allocates the pool, or restores it from the files at `path`, and starts the KNs.
+ * Opens a store whose keys are strings and bytes: allocates the pool, or restores it from the files
+ * at `path`, and starts the KNs.
  *
  * @typeParam V the type of the values
  * @param options see {@linkcode OpenOptions}

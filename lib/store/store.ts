@@ -251,8 +251,8 @@ export class Store<V, K extends Key = string> extends StoreOperations<V, K> {
    * Gives back what the store does not need any more, while operations go on: moves live records to
    * the start of the pool, writes a snapshot if there is a path, which makes its files shorter, and
    * gives the memory of free segments back to the operating system, where the runtime lets it: on
-   * Linux, in Bun, and in Deno with `--allow-ffi`. A store does that by itself when much less is live
-   * than it occupies; it writes no snapshot then at the durability `"memory"`.
+   * Linux, in Bun, and in Deno with `--allow-ffi`. A store does that by itself when much less is
+   * live than it occupies; it writes no snapshot then at the durability `"memory"`.
    *
    * @throws {HostOnlyError} in a thread that has attached
    * @throws {SnapshotError} when a file operation fails
@@ -363,8 +363,8 @@ export class Store<V, K extends Key = string> extends StoreOperations<V, K> {
   }
 
   /**
-   * Figures about the store, wherever its pool is: those that the thread has which opened it, except
-   * for `pending`, which is this thread's.
+   * Figures about the store, wherever its pool is: those that the thread has which opened it,
+   * except for `pending`, which is this thread's.
    *
    * @example
    * ```ts

@@ -1,5 +1,6 @@
 /**
- * The sockets of a store that is open: for other processes that use it, and for those that look at it.
+ * The sockets of a store that is open: for other processes that use it, and for those that look at
+ * it.
  *
  * @module
  */

@@ -39,7 +39,9 @@ export class Bells {
     return bells;
   }
 
-  /** Rings a bell when this thread leaves its step: to wake a thread takes as long as many steps. */
+  /**
+   * Rings a bell when this thread leaves its step: to wake a thread takes as long as many steps.
+   */
   ringAfterStep(place: number): void {
     this.#wanted |= 1 << place;
     this.#pool.afterStep = this.#ringWanted;

@@ -2,8 +2,8 @@
  * Watches of other processes, in the process that has the pool.
  *
  * What another process is told is that something has changed; the state it reads itself, when it
- * asks for it. So all that waits for a slow one is a set of numbers, and of the changes of keys with
- * a prefix so many bytes, beyond which it is told to read the keys again.
+ * asks for it. So all that waits for a slow one is a set of numbers, and of the changes of keys
+ * with a prefix so many bytes, beyond which it is told to read the keys again.
  *
  * @module
  */

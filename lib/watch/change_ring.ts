@@ -14,10 +14,10 @@
  * were made. The watcher takes them without a lock: what is before TAIL is complete.
  *
  * **Nothing waits for the watcher, or for another agent.** If the ring is full, or its lock is not
- * to be had within a bound, or an agent dies that has the lock or a slot, LOST is set: changes may be
- * missing. The watcher tells its consumers so, after the changes that it has found in the ring. A
- * lock is taken away only from an agent that is known to be dead, and the ring is as it was before,
- * since TAIL is stored last. So what the watcher takes is never half a change.
+ * to be had within a bound, or an agent dies that has the lock or a slot, LOST is set: changes may
+ * be missing. The watcher tells its consumers so, after the changes that it has found in the ring.
+ * A lock is taken away only from an agent that is known to be dead, and the ring is as it was
+ * before, since TAIL is stored last. So what the watcher takes is never half a change.
  *
  * @module
  */
@@ -65,7 +65,10 @@ const BINARY_SHIFT = 17;
 const INDEX_MASK = RING_WORDS - 1;
 /** How often an agent tries to get the lock: as long as a few changes take. */
 const LOCK_POLLS_MAX = 1000;
-/** How often it sleeps then, for a holder that waits for a processor, unless a change is lost anyway. */
+/**
+ * How often it sleeps then, for a holder that waits for a processor, unless a change is lost
+ * anyway.
+ */
 const LOCK_NAPS_MAX = 4;
 const LOCK_NAP_MS = 1;
 

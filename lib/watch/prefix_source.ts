@@ -1,7 +1,7 @@
 /**
  * The prefixes that other processes watch, by the few that one thread can watch: all who watch the
- * same share one, and when there are many prefixes those that come later share that of all keys, and
- * are told what begins with theirs.
+ * same share one, and when there are many prefixes those that come later share that of all keys,
+ * and are told what begins with theirs.
  *
  * @module
  */

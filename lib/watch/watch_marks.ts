@@ -1,7 +1,8 @@
 /**
  * What the agent that changes a key does for the threads that watch it: it marks the key's part.
  *
- * Why no change is missed is argued in docs/protocols/watching.md; here, what that asks of an agent:
+ * Why no change is missed is argued in docs/protocols/watching.md; here, what that asks of an
+ * agent:
  *
  * - It marks after what it has changed can be read. In the near placement that is the store of the
  *   index word; in the far one the record is logged, too.
@@ -33,8 +34,8 @@ import { Bells, placesWithMemory } from "./bells.ts";
 import { appendChange, isPrefixWatched, unlockRingForDead } from "./change_ring.ts";
 
 /**
- * Tells the threads that watch a key, or a prefix of it, if there are any, that the index has changed
- * for it.
+ * Tells the threads that watch a key, or a prefix of it, if there are any, that the index has
+ * changed for it.
  *
  * @param agent that has the slot locked
  * @param address the record that was put, or is gone

@@ -142,7 +142,9 @@ export class WatchPlace {
     return takeChanges(this.#words, this.#at, visit);
   }
 
-  /** Takes all marks; calls `visit` with each part that has one. False if there is nothing at all. */
+  /**
+   * Takes all marks; calls `visit` with each part that has one. False if there is nothing at all.
+   */
   take(visit: (part: number) => void): boolean {
     const words = this.#words;
     if (Atomics.load(words, this.#at + PLACE_PENDING) === 0) return false;

@@ -44,6 +44,8 @@ export interface WatchSource {
   wait(): void;
   /** Ends all watches, of a store that cannot be used any more. */
   end(): void;
-  /** Lets go of everything that leads to the pool: an application may keep a watch that has ended. */
+  /**
+   * Lets go of everything that leads to the pool: an application may keep a watch that has ended.
+   */
   letGo(): void;
 }

@@ -106,7 +106,9 @@ export class ByteRing {
     Atomics.store(this.#words, WANTS_ROOM, 1);
   }
 
-  /** Whether the writer has said that it waits for room, and is to be told of what there is: once. */
+  /**
+   * Whether the writer has said that it waits for room, and is to be told of what there is: once.
+   */
   takeWantsRoom(): boolean {
     return take(this.#words, WANTS_ROOM);
   }

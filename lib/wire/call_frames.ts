@@ -8,8 +8,8 @@
  *
  * Words are little-endian. The caller numbers its calls from 1, and gives no number twice on a
  * connection. A call is answered by any number of items, and then by an end or by a failure; of a
- * call that was cancelled, too, after which its caller has forgotten it. What is asked for, and what
- * an item says, is for those to say that use this.
+ * call that was cancelled, too, after which its caller has forgotten it. What is asked for, and
+ * what an item says, is for those to say that use this.
  *
  * Credit is how many bytes of items the caller takes: it comes with the call, and then as items are
  * taken. An item is sent when there is any left, however many bytes it has; so more is on its way

@@ -1,13 +1,13 @@
 /**
  * The called end of the calls of one connection: answers several at a time.
  *
- * The other end is not believed. What breaks a rule is a `FrameError`, after which the connection is
- * to be ended; nothing that was asked for in that frame is done.
+ * The other end is not believed. What breaks a rule is a `FrameError`, after which the connection
+ * is to be ended; nothing that was asked for in that frame is done.
  *
- * Bounds. There are {@linkcode CALLS_MAX} calls at a time, whose caller takes {@linkcode
- * CALL_CREDITS_MAX} bytes of items at most. The next item of a call is made when the one before has
- * been written, there is credit for it, and the connection takes bytes: so each call has one item in
- * memory that the connection has not taken, and a slow caller has nothing made for it.
+ * Bounds. There are {@linkcode CALLS_MAX} calls at a time, whose caller takes
+ * {@linkcode CALL_CREDITS_MAX} bytes of items at most. The next item of a call is made when the one
+ * before has been written, there is credit for it, and the connection takes bytes: so each call has
+ * one item in memory that the connection has not taken, and a slow caller has nothing made for it.
  *
  * @module
  */

@@ -5,10 +5,11 @@
  *
  * **Waking.** A thread that waits for bytes looks for them in each turn of its event loop, for some
  * time, or sleeps at once, as {@linkcode WaitChoice} decides. One that sleeps says so, looks once
- * more, and is told by a message on a port of what was written, and of room for what waits to be. So
- * whatever there is to do, one of these is so: it is looked for in the next turn, or a message is on
- * its way, or the thread says that it sleeps, and who gives it something to do sees that. Should the
- * runtime lose a message or a turn, a look of every second finds what the thread was to do.
+ * more, and is told by a message on a port of what was written, and of room for what waits to be.
+ * So whatever there is to do, one of these is so: it is looked for in the next turn, or a message
+ * is on its way, or the thread says that it sleeps, and who gives it something to do sees that.
+ * Should the runtime lose a message or a turn, a look of every second finds what the thread was to
+ * do.
  *
  * **Ends.** A connection has ended for both threads when one of them has ended it, or has ended
  * itself, however: then the port is closed, and the runtime tells the other one. What was written
@@ -82,8 +83,8 @@ export function makeThreadStream(
 }
 
 /**
- * One end of a connection, in its thread: an emitter of `connect`, `data`, `drain` and `close`, as a
- * socket is.
+ * One end of a connection, in its thread: an emitter of `connect`, `data`, `drain` and `close`, as
+ * a socket is.
  */
 export class ThreadStream extends EventEmitter {
   readonly #incoming: ByteRing;

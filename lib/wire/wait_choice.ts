@@ -1,11 +1,11 @@
 /**
- * How a thread waits for what another one is to write into memory that they share: it looks for it in
- * each turn of its event loop, for some time, or it sleeps until it is told.
+ * How a thread waits for what another one is to write into memory that they share: it looks for it
+ * in each turn of its event loop, for some time, or it sleeps until it is told.
  *
  * With a processor for each thread, who looks sees it within a microsecond, and to wake a thread
- * takes 70. With less than that, who looks keeps the other thread from writing, and who sleeps leaves
- * it a processor that is awake: then it takes 10 or 20. No thread can know how it is, so what counts
- * is which way has been shorter of late; the other one is tried now and then.
+ * takes 70. With less than that, who looks keeps the other thread from writing, and who sleeps
+ * leaves it a processor that is awake: then it takes 10 or 20. No thread can know how it is, so
+ * what counts is which way has been shorter of late; the other one is tried now and then.
  *
  * @module
  */
@@ -21,7 +21,10 @@ const TRIAL_SHARE = 1 / 2;
 const WOKEN_MS = 0.03;
 /** Share of a sleep below which looking is worth the processor's time. */
 const PAYS_BELOW = 0.9;
-/** Of so many waits one is of the kind that was longer. It is odd, as waits for two things alternate. */
+/**
+ * Of so many waits one is of the kind that was longer. It is odd, as waits for two things
+ * alternate.
+ */
 const TRIAL_EVERY = 61;
 
 /** Chooses for one thread. */

@@ -1,5 +1,6 @@
 /**
- * `dinomo/express-session`: it answers as express-session's own store does, and keeps sessions by their cookies.
+ * `dinomo/express-session`: it answers as express-session's own store does, and keeps sessions by
+ * their cookies.
  *
  * @module
  */

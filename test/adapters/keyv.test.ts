@@ -1,5 +1,6 @@
 /**
- * `dinomo/keyv` where Keyv's own tests do not look: threads, lifetimes, who owns the store, what is refused; and cache-manager on it.
+ * `dinomo/keyv` where Keyv's own tests do not look: threads, lifetimes, who owns the store, what is
+ * refused; and cache-manager on it.
  *
  * @module
  */

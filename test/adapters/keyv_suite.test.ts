@@ -1,6 +1,6 @@
 /**
- * The tests of Keyv on `dinomo/keyv`: all of them with Keyv 5, for which the suite is made, and with Keyv 6 all but the one that its own
- * Map fails, too.
+ * The tests of Keyv on `dinomo/keyv`: all of them with Keyv 5, for which the suite is made, and
+ * with Keyv 6 all but the one that its own Map fails, too.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * `dinomo/level` where the tests of abstract-level do not look: threads, files, several databases in a store, what is refused.
+ * `dinomo/level` where the tests of abstract-level do not look: threads, files, several databases
+ * in a store, what is refused.
  *
  * @module
  */

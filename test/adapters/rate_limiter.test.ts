@@ -1,5 +1,6 @@
 /**
- * `dinomo/rate-limiter`: it answers as rate-limiter-flexible's own limiter in memory does, and counts in all threads.
+ * `dinomo/rate-limiter`: it answers as rate-limiter-flexible's own limiter in memory does, and
+ * counts in all threads.
  *
  * @module
  */

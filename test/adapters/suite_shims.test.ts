@@ -1,5 +1,6 @@
 /**
- * What stands in for tape and Vitest notices what must fail: a suite that passes on it has been tested.
+ * What stands in for tape and Vitest notices what must fail: a suite that passes on it has been
+ * tested.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * What is given up by a signal: it is rejected at once, what was issued stays, and no listener is left.
+ * What is given up by a signal: it is rejected at once, what was issued stays, and no listener is
+ * left.
  *
  * @module
  */

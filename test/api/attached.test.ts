@@ -1,5 +1,6 @@
 /**
- * Threads that attach to a store: what they can do, how they come and go, and what becomes of them when the store is closed.
+ * Threads that attach to a store: what they can do, how they come and go, and what becomes of them
+ * when the store is closed.
  *
  * @module
  */

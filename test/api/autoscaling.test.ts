@@ -1,6 +1,6 @@
 /**
- * The option `autoscale` on real threads: KNs come with the load and go without it, and nothing else that happens to a store is in the
- * way of that.
+ * The option `autoscale` on real threads: KNs come with the load and go without it, and nothing
+ * else that happens to a store is in the way of that.
  *
  * @module
  */
@@ -26,7 +26,10 @@ const SIZES = { capacity: "2MiB", segmentBytes: "16KiB", ringBytes: "8KiB" } as 
 const EXTENSION = import.meta.url.endsWith(".ts") ? "ts" : "js";
 const MORTAL_KN = new URL(`../support/workers/mortal_kn.${EXTENSION}`, import.meta.url);
 
-/** Any request is too slow, and any work is too much: a load calls for more KNs, and no load for less of them. */
+/**
+ * Any request is too slow, and any work is too much: a load calls for more KNs, and no load for
+ * less of them.
+ */
 const EAGER: AutoscaleOptions = {
   min: 1,
   max: 3,

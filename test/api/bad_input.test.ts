@@ -1,6 +1,6 @@
 /**
- * Everything that is refused: with the right class and code, a message that names the argument, the rule and what was
- * received, and a store that is as it was before.
+ * Everything that is refused: with the right class and code, a message that names the argument, the
+ * rule and what was received, and a store that is as it was before.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Threads that write while others read through their caches, in a pool so small that segments are reused all the time: every history is
- * linearizable (I4), and caches are hit.
+ * Threads that write while others read through their caches, in a pool so small that segments are
+ * reused all the time: every history is linearizable (I4), and caches are hit.
  *
  * @module
  */

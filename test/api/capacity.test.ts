@@ -1,6 +1,6 @@
 /**
- * `grow()`, and opening a pool with less or more capacity: everything that was stored is there, what a store may hold is what it says, and
- * the next opening has what the last one had.
+ * `grow()`, and opening a pool with less or more capacity: everything that was stored is there,
+ * what a store may hold is what it says, and the next opening has what the last one had.
  *
  * @module
  */
@@ -40,7 +40,10 @@ function valueOf(i: number, bytes: number): string {
   return `${i} `.padEnd(bytes, "x");
 }
 
-/** Puts keys from a number on until the store is full; returns the number of the first that was refused. */
+/**
+ * Puts keys from a number on until the store is full; returns the number of the first that was
+ * refused.
+ */
 async function fill(store: Store<string>, from: number, bytes: number): Promise<number> {
   for (let i = from;; i++) {
     const error = await errorOf(() => store.put(`key ${i}`, valueOf(i, bytes)));
@@ -50,7 +53,9 @@ async function fill(store: Store<string>, from: number, bytes: number): Promise<
   }
 }
 
-/** Puts keys from a number on until four fifths of what fits is there; returns how many there are. */
+/**
+ * Puts keys from a number on until four fifths of what fits is there; returns how many there are.
+ */
 async function putSome(store: Store<string>, from: number, bytes: number): Promise<number> {
   const count = Math.floor(store.stats().liveBytesMax * 0.8 / (bytes + 100));
   for (let i = from; i < count; i++) await store.put(`key ${i}`, valueOf(i, bytes));

@@ -1,5 +1,6 @@
 /**
- * Closing a store: what is pending ends first, what comes later is refused, and nothing is left over.
+ * Closing a store: what is pending ends first, what comes later is refused, and nothing is left
+ * over.
  *
  * @module
  */
@@ -173,7 +174,8 @@ test("a close during an iteration ends it with an error", async () => {
 });
 
 test("a poll that an attached store had scheduled before it was closed leaves its next user alone", async () => {
-  // Without help, nobody answers before the poll at the end of the tick has given up, and a later one is scheduled.
+  // Without help, nobody answers before the poll at the end of the tick has given up, and a later
+  // one is scheduled.
   const host = await open<number>({ ...SIZES, help: false });
   for (let i = 0; i < 20; i++) {
     const first = await attach<number>(host.share());

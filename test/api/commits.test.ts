@@ -1,5 +1,6 @@
 /**
- * Atomic commits: all of one is made or nothing, in the order of its thread's operations, within its limits.
+ * Atomic commits: all of one is made or nothing, in the order of its thread's operations, within
+ * its limits.
  *
  * @module
  */

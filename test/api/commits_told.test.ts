@@ -1,6 +1,7 @@
 /**
- * Atomic commits in stores that are watched and ordered: watchers of keys and of prefixes are told of every key of a commit, when all
- * of it can be read, and the order of the keys is what the commit has made of it.
+ * Atomic commits in stores that are watched and ordered: watchers of keys and of prefixes are told
+ * of every key of a commit, when all of it can be read, and the order of the keys is what the
+ * commit has made of it.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Atomic commits and transactions by several threads: readers in others never see one by half, nothing is lost or doubled, also
- * while KNs come, go and die.
+ * Atomic commits and transactions by several threads: readers in others never see one by half,
+ * nothing is lost or doubled, also while KNs come, go and die.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * `compact()`: files and memory become smaller, and nothing else changes, whatever goes on meanwhile.
+ * `compact()`: files and memory become smaller, and nothing else changes, whatever goes on
+ * meanwhile.
  *
  * @module
  */
@@ -19,7 +20,10 @@ const COUNT = 3000;
 const KEPT = 20;
 const SIZES = { codec: "binary", capacity: "4MiB" } as const;
 const MIB = 2 ** 20;
-/** Node has no way to call the operating system; the others do on Linux, where the tests run with all permissions. */
+/**
+ * Node has no way to call the operating system; the others do on Linux, where the tests run with
+ * all permissions.
+ */
 const canRelease = ("Bun" in globalThis || "Deno" in globalThis) && process.platform === "linux";
 
 function valueOf(i: number, round = 0): Uint8Array {

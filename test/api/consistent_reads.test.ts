@@ -1,6 +1,7 @@
 /**
- * Reads of many keys are one moment: with a writer that acts between any two accesses of the reader to shared memory, with
- * one that never lets the reader get through, and with threads that write all the time.
+ * Reads of many keys are one moment: with a writer that acts between any two accesses of the reader
+ * to shared memory, with one that never lets the reader get through, and with threads that write
+ * all the time.
  *
  * @module
  */

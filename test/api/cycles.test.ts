@@ -1,8 +1,9 @@
 /**
- * Stores that are opened and closed, and threads that attach and leave, leave nothing behind: no threads, and no descriptors.
+ * Stores that are opened and closed, and threads that attach and leave, leave nothing behind: no
+ * threads, and no descriptors.
  *
- * `npm run cycles -- 200` does more of it, and looks at the memory: heaps and allocators grow by more than a leak of a few cycles
- * before they keep their size.
+ * `npm run cycles -- 200` does more of it, and looks at the memory: heaps and allocators grow by
+ * more than a leak of a few cycles before they keep their size.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * The trace for who works on Dinomo: off unless it is asked for, and then from every thread, with time and thread.
+ * The trace for who works on Dinomo: off unless it is asked for, and then from every thread, with
+ * time and thread.
  *
  * @module
  */

@@ -1,6 +1,7 @@
 /**
- * The thread that opened a store ends without closing it, in the middle of a move of a slot: what threads that are attached have
- * asked for ends with a typed error, and so does what they ask for later.
+ * The thread that opened a store ends without closing it, in the middle of a move of a slot: what
+ * threads that are attached have asked for ends with a typed error, and so does what they ask for
+ * later.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Operations whose value the key's KN makes from what is stored: increments within bounds, their entries, touch, and the same before
- * they return.
+ * Operations whose value the key's KN makes from what is stored: increments within bounds, their
+ * entries, touch, and the same before they return.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * The event loop beside a busy store: timers, input and output get their turn although operations resolve within a tick, or are many.
+ * The event loop beside a busy store: timers, input and output get their turn although operations
+ * resolve within a tick, or are many.
  *
  * @module
  */
@@ -13,7 +14,10 @@ import { open, type OpenOptions, type Store, StoreClosedError } from "../../mod.
 import { errorOf } from "../support/errors.ts";
 import { temporaryPath } from "../support/temporary.ts";
 
-/** Many times the operations of the 5 ms that a turn may last: the clock goes on where nothing else does. */
+/**
+ * Many times the operations of the 5 ms that a turn may last: the clock goes on where nothing else
+ * does.
+ */
 const OPERATIONS_MAX = 200_000;
 
 for (const help of [true, false]) {

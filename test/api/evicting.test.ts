@@ -1,6 +1,6 @@
 /**
- * A store that evicts: it refuses nothing that fits, keeps what is read, never returns anything older, holds its bounds,
- * and is warm when it is opened again.
+ * A store that evicts: it refuses nothing that fits, keeps what is read, never returns anything
+ * older, holds its bounds, and is warm when it is opened again.
  *
  * @module
  */

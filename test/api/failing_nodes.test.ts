@@ -1,5 +1,6 @@
 /**
- * KNs that cannot be started, or fail as soon as they are: every operation ends, with a typed error, and the store closes.
+ * KNs that cannot be started, or fail as soon as they are: every operation ends, with a typed
+ * error, and the store closes.
  *
  * @module
  */

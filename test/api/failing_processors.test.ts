@@ -1,5 +1,6 @@
 /**
- * DPM processors that fail in the middle of a task, on real threads: what they held is given back, and nobody notices.
+ * DPM processors that fail in the middle of a task, on real threads: what they held is given back,
+ * and nobody notices.
  *
  * @module
  */
@@ -34,7 +35,10 @@ const BURST = 50;
 const SLEEP_MS = 100;
 const QUIET_MS_MAX = 10_000;
 
-/** Bun ignores the memory limits of workers, and on Deno a worker without memory takes the process with it. */
+/**
+ * Bun ignores the memory limits of workers, and on Deno a worker without memory takes the process
+ * with it.
+ */
 const FAULTS: readonly [string, number][] = [
   ["throws", Fault.THROW],
   ["ends its thread", Fault.EXIT],
@@ -66,7 +70,8 @@ class Churn {
       puts.push(this.store.put(`key ${key}`, valueOf(number)));
     }
     await Promise.all(puts);
-    // Clients that help get their answers without a turn of the event loop, which is told when a thread has ended.
+    // Clients that help get their answers without a turn of the event loop, which is told when a
+    // thread has ended.
     await setTimeout(1);
   }
 
@@ -104,7 +109,10 @@ function valueOf(number: number): Uint8Array {
   return new TextEncoder().encode(String(number).padEnd(VALUE_BYTES));
 }
 
-/** Resolves when a DPM processor has fallen asleep in the middle of a task, long enough for this thread to block meanwhile. */
+/**
+ * Resolves when a DPM processor has fallen asleep in the middle of a task, long enough for this
+ * thread to block meanwhile.
+ */
 async function fallAsleep(store: Store<Uint8Array>, accesses: number): Promise<FaultOrders> {
   const orders = new FaultOrders(store.share());
   const before = orders.firedCount(AGENT_DPM);

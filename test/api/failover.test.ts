@@ -1,5 +1,6 @@
 /**
- * KNs that fail in the middle of their work, on real threads: each is replaced, and nobody notices more than a pause.
+ * KNs that fail in the middle of their work, on real threads: each is replaced, and nobody notices
+ * more than a pause.
  *
  * @module
  */
@@ -80,7 +81,10 @@ async function withMortalStore(
   }
 }
 
-/** Bun ignores the memory limits of workers, and on Deno a worker without memory takes the process with it. */
+/**
+ * Bun ignores the memory limits of workers, and on Deno a worker without memory takes the process
+ * with it.
+ */
 const hasMemoryLimits = !("Bun" in globalThis) && !("Deno" in globalThis);
 
 const FAULTS: readonly [string, number, number][] = [

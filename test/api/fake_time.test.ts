@@ -1,6 +1,6 @@
 /**
- * Test frameworks replace timers and clocks: with fakes that stand still every operation ends nevertheless, and what is expired is
- * decided by the real clock, in every thread.
+ * Test frameworks replace timers and clocks: with fakes that stand still every operation ends
+ * nevertheless, and what is expired is decided by the real clock, in every thread.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * A pool that is full: it says so, loses nothing, goes on with overwrites and deletes, and takes new keys again when
- * there is room. Segments are so small that cleaning and reuse never stop.
+ * A pool that is full: it says so, loses nothing, goes on with overwrites and deletes, and takes
+ * new keys again when there is room. Segments are so small that cleaning and reuse never stop.
  *
  * @module
  */
@@ -163,7 +163,8 @@ for (const { nodes, lengths } of SETUPS) {
     }
     const cleanedBefore = store.stats().segmentsCleaned;
     const hasCleaned = () => store.stats().segmentsCleaned > cleanedBefore;
-    // Keys in no order, so that segments do not empty themselves; and a DPM processor counts when it has ended.
+    // Keys in no order, so that segments do not empty themselves; and a DPM processor counts when
+    // it has ended.
     for (let i = 0; i < 3000 || (i < 60_000 && !hasCleaned());) {
       const puts: Promise<unknown>[] = [];
       for (let j = 0; j < 50; j++, i++) {

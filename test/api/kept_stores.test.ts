@@ -13,7 +13,10 @@ import { temporaryPath } from "../support/temporary.ts";
 
 type Kept = ReadOperations<unknown>;
 
-/** A store that was opened, used in several ways, attached to and closed, and views of it; a frame of its own, which ends, has led to the buffers. */
+/**
+ * A store that was opened, used in several ways, attached to and closed, and views of it; a frame
+ * of its own, which ends, has led to the buffers.
+ */
 async function useAndClose(
   options: OpenOptions,
   buffers: WeakRef<SharedArrayBuffer>[],

@@ -26,7 +26,8 @@ const USED_MIB_MAX = 300;
 for (const [capacity, segmentBytes] of POOLS) {
   test(`a pool of ${capacity} in segments of ${segmentBytes}`, async () => {
     const reports: Report[] = [];
-    // A runtime may take memory for itself meanwhile, now and then a lot; what the store takes it takes each time.
+    // A runtime may take memory for itself meanwhile, now and then a lot; what the store takes it
+    // takes each time.
     const isFrugal = () =>
       reports.some(({ openMiB, usedMiB }) => openMiB < OPEN_MIB_MAX && usedMiB < USED_MIB_MAX);
     for (let i = 0; i < ATTEMPTS_MAX && !isFrugal(); i++) {
@@ -42,7 +43,8 @@ for (const [capacity, segmentBytes] of POOLS) {
 }
 
 test("each KN's segment is in a region of its own, and values cross no border", async () => {
-  // Eight segments in four regions; three KNs hold one each, and large values fill the first quickly.
+  // Eight segments in four regions; three KNs hold one each, and large values fill the first
+  // quickly.
   await using store = await open({
     codec: "binary",
     capacity: "4GiB",

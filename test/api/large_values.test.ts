@@ -1,5 +1,6 @@
 /**
- * Values that do not fit a ring: written into the pool by the client itself, between a reservation and a commit.
+ * Values that do not fit a ring: written into the pool by the client itself, between a reservation
+ * and a commit.
  *
  * @module
  */

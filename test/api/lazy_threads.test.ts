@@ -1,5 +1,6 @@
 /**
- * When the threads of KNs are started: not before there is more to do than the threads do themselves that ask for it.
+ * When the threads of KNs are started: not before there is more to do than the threads do
+ * themselves that ask for it.
  *
  * @module
  */

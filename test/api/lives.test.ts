@@ -1,5 +1,6 @@
 /**
- * Small pools, in which little is live, that are restarted, scaled, killed, and lose KNs: nothing is refused, and nothing is lost.
+ * Small pools, in which little is live, that are restarted, scaled, killed, and lose KNs: nothing
+ * is refused, and nothing is lost.
  *
  * `npm run lives -- 200` does more of it.
  *

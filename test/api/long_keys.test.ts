@@ -1,5 +1,6 @@
 /**
- * Keys of every length that there may be, in every operation, through a restart, and through a dump.
+ * Keys of every length that there may be, in every operation, through a restart, and through a
+ * dump.
  *
  * @module
  */

@@ -23,7 +23,9 @@ const MIB = 2 ** 20;
 const GROWTH_MIB_MAX = 200;
 /** The same where 50 MiB of values are kept and replaced: without any store V8 takes up to 300. */
 const GROWTH_KEPT_MIB_MAX = 400;
-/** Enough to read 300 MiB, to keep and replace 600, and to write 100, as garbage and into the pool. */
+/**
+ * Enough to read 300 MiB, to keep and replace 600, and to write 100, as garbage and into the pool.
+ */
 const COUNTS = { reads: 30_000, kept: 60_000, writes: 10_000 } as const;
 const BLOCK_BYTES = 200_000;
 

@@ -37,8 +37,8 @@ for (const capacity of ["1MiB", "8MiB", "16MiB"] as const) {
       }
       if (refused.length === 0) continue;
       assert.instance(refused[0], PoolFullError);
-      // A segment of the smallest of them is a thirteenth of what it may hold, and what is put at once
-      // is a fiftieth, all of which is there when this thread hears of what the KN's has done.
+      // A segment of the smallest of them is a thirteenth of what it may hold, and what is put at
+      // once is a fiftieth, all of which is there when this thread hears of what the KN's has done.
       assertInTime(shares, capacity === "1MiB" ? 0.999 : 0.93);
     }
   });

@@ -1,5 +1,6 @@
 /**
- * What each thread has done with a store: counted for each operation, of attached threads and of those that have left, too.
+ * What each thread has done with a store: counted for each operation, of attached threads and of
+ * those that have left, too.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * The order of one thread's operations on one key: every pair of them, and random sequences, issued without waiting for each other,
- * also while the store is being scaled, flushed and closed.
+ * The order of one thread's operations on one key: every pair of them, and random sequences, issued
+ * without waiting for each other, also while the store is being scaled, flushed and closed.
  *
  * @module
  */
@@ -227,7 +227,8 @@ for (const { name, options, isAttached } of SETUPS) {
         for (let i = 0; i < LENGTH; i++) sequence.issue(random.pick(QUICK));
         const increments = Array.from({ length: 50 }, () => store.increment("n"));
         const read = store.get("n");
-        // In the host it ends the store, and with it the other thread's part; in an attached thread not.
+        // In the host it ends the store, and with it the other thread's part; in an attached thread
+        // not.
         const closed = store.close();
         await sequence.end();
         assert.equal(await Promise.all(increments), increments.map((_, i) => i + 1));

@@ -1,5 +1,6 @@
 /**
- * Stores that know the order of their keys: what their ranges, ends, counts and views give, in every placement and thread.
+ * Stores that know the order of their keys: what their ranges, ends, counts and views give, in
+ * every placement and thread.
  *
  * @module
  */
@@ -295,7 +296,9 @@ single("stats tell what the order takes, and that a store without one has none",
   }
 });
 
-/** Bytes of the order for each key of 16 bytes, from and to, by the order in which the keys come. */
+/**
+ * Bytes of the order for each key of 16 bytes, from and to, by the order in which the keys come.
+ */
 const ORDER_BYTES = { ascending: [13, 17], random: [18, 24], descending: [24, 29] } as const;
 
 single(

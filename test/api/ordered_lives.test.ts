@@ -1,6 +1,6 @@
 /**
- * A pool at a path that is opened with an order and without, by turns, and in between is killed, grows, gets smaller, and has
- * keys that expire: its order is that of its keys each time.
+ * A pool at a path that is opened with an order and without, by turns, and in between is killed,
+ * grows, gets smaller, and has keys that expire: its order is that of its keys each time.
  *
  * @module
  */

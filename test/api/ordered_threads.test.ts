@@ -1,6 +1,6 @@
 /**
- * Scans in order beside threads that write, KNs that die, and slots that move: each key that stays is seen exactly once, in
- * its place, and nothing is seen that was never there.
+ * Scans in order beside threads that write, KNs that die, and slots that move: each key that stays
+ * is seen exactly once, in its place, and nothing is seen that was never there.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * Operations that are issued without waiting for each other: they apply in order, and a reader sees its own writes.
+ * Operations that are issued without waiting for each other: they apply in order, and a reader sees
+ * its own writes.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * What an open store means for its process: idle it keeps it neither alive nor busy, with operations pending it does.
+ * What an open store means for its process: idle it keeps it neither alive nor busy, with
+ * operations pending it does.
  *
  * @module
  */

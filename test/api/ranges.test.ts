@@ -1,6 +1,6 @@
 /**
- * What is asked of the keys of a range, by stores that do not know their order: a prefix and a limit filter, the rest is
- * refused by an error that names the option.
+ * What is asked of the keys of a range, by stores that do not know their order: a prefix and a
+ * limit filter, the rest is refused by an error that names the option.
  *
  * @module
  */

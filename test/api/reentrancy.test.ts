@@ -1,6 +1,7 @@
 /**
- * Functions of the application that the store calls, and that call the store: in the middle of every kind of operation, for the same
- * key and for another one, synchronously, asynchronously, and to close it. docs/order.md has the table of what comes of it.
+ * Functions of the application that the store calls, and that call the store: in the middle of
+ * every kind of operation, for the same key and for another one, synchronously, asynchronously, and
+ * to close it. docs/order.md has the table of what comes of it.
  *
  * @module
  */
@@ -49,7 +50,10 @@ function callInside(): void {
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-/** Calls the store while it encodes what has the field `encoded`, and decodes what has the field `decoded`. */
+/**
+ * Calls the store while it encodes what has the field `encoded`, and decodes what has the field
+ * `decoded`.
+ */
 const CODEC: CustomCodec<unknown> = {
   encode(value) {
     if ((value as { encoded?: boolean }).encoded) callInside();
@@ -124,7 +128,8 @@ const CALLERS: readonly Caller[] = [
       });
     },
     result: OUTER,
-    // What is done at once comes before the update, which starts over; what is issued comes after it.
+    // What is done at once comes before the update, which starts over; what is issued comes after
+    // it.
     afterSync: OUTER,
     afterAsync: NESTED,
   },

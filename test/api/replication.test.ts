@@ -1,5 +1,6 @@
 /**
- * Keys that several KNs of a far pool own, on real threads: every operation means what it means for other keys.
+ * Keys that several KNs of a far pool own, on real threads: every operation means what it means for
+ * other keys.
  *
  * @module
  */

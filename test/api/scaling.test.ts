@@ -1,5 +1,6 @@
 /**
- * Changing the number of KNs while operations go on: no operation is lost, repeated or reordered, and no byte moves.
+ * Changing the number of KNs while operations go on: no operation is lost, repeated or reordered,
+ * and no byte moves.
  *
  * @module
  */
@@ -130,7 +131,8 @@ test("a thread that blocks for a key whose slot is on its way does not hold the 
   const isOnItsWay = (key: string) => slotOwner(pool, slotOf(pool, key)) === MERGING_NODE;
   await until(() => keys.some(isOnItsWay));
   const key = keys.find(isOnItsWay)!;
-  // Its slot waits for the merger, which seems to have died; and whoever looks after that is this thread.
+  // Its slot waits for the merger, which seems to have died; and whoever looks after that is this
+  // thread.
   abandonExecutor(pool.control, mergerAt, somebody);
   store.putSync(key, 1);
   assert.is(store.getSync(key), 1);

@@ -1,6 +1,6 @@
 /**
- * getOrPut: what is missing is loaded once, by one of many callers in many threads, and nobody waits for one that has failed or
- * died.
+ * getOrPut: what is missing is loaded once, by one of many callers in many threads, and nobody
+ * waits for one that has failed or died.
  *
  * @module
  */
@@ -223,7 +223,8 @@ test("a value has its ttl, and is used behind it while it is loaded again, by on
   assert.is(loadCount, 2, "loaded once");
   assert.is(await store.getOrPut("a", load, forAnHour), 2);
   assert.is(loadCount, 2);
-  // To one who takes older values it is old at once: when it expires is what was said when it was loaded.
+  // To one who takes older values it is old at once: when it expires is what was said when it was
+  // loaded.
   const ofNow = { ttl: HOUR_MS, staleWhileRevalidateMs: 2 * HOUR_MS };
   const failing = () => Promise.reject(new Error("unreachable server"));
   assert.is(await store.getOrPut("a", failing, ofNow), 2, "a failure leaves it as it is");

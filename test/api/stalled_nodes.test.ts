@@ -1,6 +1,7 @@
 /**
- * KNs that stall in the middle of a step for longer than anything waits, and cannot be ended meanwhile: whatever is asked of the store ends,
- * with what was asked for or with a typed error, while the KN is still stalled. When it has gone on or ended, the same succeeds.
+ * KNs that stall in the middle of a step for longer than anything waits, and cannot be ended
+ * meanwhile: whatever is asked of the store ends, with what was asked for or with a typed error,
+ * while the KN is still stalled. When it has gone on or ended, the same succeeds.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * The option `statistics`: what `stats()` says about latencies, occupancy and keys, and that nothing of it is there without it.
+ * The option `statistics`: what `stats()` says about latencies, occupancy and keys, and that
+ * nothing of it is there without it.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * What several threads are told that read, put and commit the same few keys at the same time is strictly serializable.
+ * What several threads are told that read, put and commit the same few keys at the same time is
+ * strictly serializable.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Threads that cannot be started: whatever the reason, every operation ends in bounded time, as it should or with a typed error, the
- * process ends by itself, and the directory can be opened again.
+ * Threads that cannot be started: whatever the reason, every operation ends in bounded time, as it
+ * should or with a typed error, the process ends by itself, and the directory can be opened again.
  *
  * @module
  */

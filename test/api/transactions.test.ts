@@ -1,6 +1,6 @@
 /**
- * Transactions: what they read is of one moment, what they change is changed then, and they are run again when they are
- * disturbed.
+ * Transactions: what they read is of one moment, what they change is changed then, and they are run
+ * again when they are disturbed.
  *
  * @module
  */

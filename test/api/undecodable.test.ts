@@ -1,5 +1,6 @@
 /**
- * A value that cannot be decoded: every read names its key, and reads of many go on behind it if that is wanted.
+ * A value that cannot be decoded: every read names its key, and reads of many go on behind it if
+ * that is wanted.
  *
  * @module
  */

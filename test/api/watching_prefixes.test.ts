@@ -33,8 +33,8 @@ type Begin = (
 ) => Promise<WatchedItems<KeyChange<Key>>>;
 
 /**
- * Resolves when a condition holds, to true; or to false when changes of a store with several KNs are said to be missing, as two
- * of them were in each other's way.
+ * Resolves when a condition holds, to true; or to false when changes of a store with several KNs
+ * are said to be missing, as two of them were in each other's way.
  */
 async function untilTold(
   store: Store<unknown, Key>,

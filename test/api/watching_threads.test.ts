@@ -1,6 +1,6 @@
 /**
- * Watchers in other threads, also in threads that end; watchers beside KNs that fail, come and go; and what they mean for the
- * process and for a store that is closed.
+ * Watchers in other threads, also in threads that end; watchers beside KNs that fail, come and go;
+ * and what they mean for the process and for a store that is closed.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * Chaos on real threads, for some rounds: see ../support/chaos/chaos_round.ts for what is done and what must hold.
+ * Chaos on real threads, for some rounds: see ../support/chaos/chaos_round.ts for what is done and
+ * what must hold.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Threads that use one cache while KNs come and go, and snapshots are taken: a read may miss what was evicted, and never
- * gets an older value, half of one, or one that was gone already.
+ * Threads that use one cache while KNs come and go, and snapshots are taken: a read may miss what
+ * was evicted, and never gets an older value, half of one, or one that was gone already.
  *
  * @module
  */

@@ -1,6 +1,7 @@
 /**
- * Processes of all runtimes use a pool while its host is killed, closed or stopped: nothing is lost, nothing applied twice, and no operation
- * fails for it. `npm run chaos:processes` does it for as long as one likes.
+ * Processes of all runtimes use a pool while its host is killed, closed or stopped: nothing is
+ * lost, nothing applied twice, and no operation fails for it. `npm run chaos:processes` does it for
+ * as long as one likes.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * `dump` and `restore`: what goes through both is the same, and a restore that fails leaves nothing.
+ * `dump` and `restore`: what goes through both is the same, and a restore that fails leaves
+ * nothing.
  *
  * @module
  */

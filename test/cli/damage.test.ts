@@ -1,5 +1,6 @@
 /**
- * Damaged and hostile pools: every command says what is wrong and where, changes nothing, and only `repair` repairs, what it can.
+ * Damaged and hostile pools: every command says what is wrong and where, changes nothing, and only
+ * `repair` repairs, what it can.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * `info`, `verify` and `dump` on healthy pools: they say what is there, on every runtime's pools, and change nothing.
+ * `info`, `verify` and `dump` on healthy pools: they say what is there, on every runtime's pools,
+ * and change nothing.
  *
  * @module
  */

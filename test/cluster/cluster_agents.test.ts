@@ -1,6 +1,7 @@
 /**
- * Threads of a cluster's agents that fail, over a real server: others are started in their places, and everything is done once; not for
- * ever, and then the store says why it has failed. A process that has lost its number to another one goes on as another node.
+ * Threads of a cluster's agents that fail, over a real server: others are started in their places,
+ * and everything is done once; not for ever, and then the store says why it has failed. A process
+ * that has lost its number to another one goes on as another node.
  *
  * @module
  */

@@ -1,6 +1,7 @@
 /**
- * Backups of a cluster and restores into one, over a real server: what is in them, what is refused, and what is left when they are
- * interrupted. An owner that is killed meanwhile is in cluster_processes.
+ * Backups of a cluster and restores into one, over a real server: what is in them, what is refused,
+ * and what is left when they are interrupted. An owner that is killed meanwhile is in
+ * cluster_processes.
  *
  * @module
  */

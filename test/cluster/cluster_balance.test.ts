@@ -1,5 +1,6 @@
 /**
- * Three processes that are nodes, on a real server: what is asked of one of them only is shared by all, and nothing is lost by it.
+ * Three processes that are nodes, on a real server: what is asked of one of them only is shared by
+ * all, and nothing is lost by it.
  *
  * @module
  */
@@ -19,7 +20,8 @@ const HOT_COUNT = 400;
 const BATCHES = 4;
 /**
  * A node gives nothing before it has seen 1,000 requests within a lease, about (load_plan.ts): with
- * this one they may be as few as 200 in a second, so a machine may be very busy with something else.
+ * this one they may be as few as 200 in a second, so a machine may be very busy with something
+ * else.
  */
 const times = { leaseMs: 6000, marginMs: 600 };
 

@@ -1,5 +1,6 @@
 /**
- * Campaigns of simulated clusters: they count what was checked, repeat what a seed has done, and stop at what is wrong.
+ * Campaigns of simulated clusters: they count what was checked, repeat what a seed has done, and
+ * stop at what is wrong.
  *
  * @module
  */

@@ -1,6 +1,7 @@
 /**
- * The carrier of a cluster's threads, and the sessions of its nodes, in seeded simulations: whatever happens to owners and connections, each
- * request is applied once, and those of a key in the order in which they were issued.
+ * The carrier of a cluster's threads, and the sessions of its nodes, in seeded simulations:
+ * whatever happens to owners and connections, each request is applied once, and those of a key in
+ * the order in which they were issued.
  *
  * @module
  */

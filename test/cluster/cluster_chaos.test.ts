@@ -1,6 +1,6 @@
 /**
- * A minute of chaos: processes on all runtimes and servers of NATS are killed, stopped and cut off, and every operation is checked; and what is
- * checked would be noticed.
+ * A minute of chaos: processes on all runtimes and servers of NATS are killed, stopped and cut off,
+ * and every operation is checked; and what is checked would be noticed.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Copies of a cluster in seeded simulations: whatever happens to owners and connections meanwhile, each key is in the copy as it was at a
- * moment between begin and end, and none comes twice.
+ * Copies of a cluster in seeded simulations: whatever happens to owners and connections meanwhile,
+ * each key is in the copy as it was at a moment between begin and end, and none comes twice.
  *
  * @module
  */
@@ -91,7 +91,9 @@ class Copy {
 
 const codec = { decode: (bytes: Uint8Array) => text(bytes)! };
 
-/** Makes copies one after the other while keys are changed; returns how many changes came between. */
+/**
+ * Makes copies one after the other while keys are changed; returns how many changes came between.
+ */
 async function simulate(random: Random): Promise<number> {
   const sim = new SimThreads(random, HASH_KEY);
   const way = { clock: sim.clock, connect: sim.connect };

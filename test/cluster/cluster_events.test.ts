@@ -1,6 +1,6 @@
 /**
- * What a store of a cluster tells of nodes and slots, from what it is told of owners and renewals: by itself, and while nodes of a simulated
- * cluster fail, leave and come back.
+ * What a store of a cluster tells of nodes and slots, from what it is told of owners and renewals:
+ * by itself, and while nodes of a simulated cluster fail, leave and come back.
  *
  * @module
  */

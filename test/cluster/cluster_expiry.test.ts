@@ -1,6 +1,6 @@
 /**
- * Keys that expire and that nobody asks for: their owner deletes them, whether it has written them itself, has read them in a log, or
- * has got their slots with an index.
+ * Keys that expire and that nobody asks for: their owner deletes them, whether it has written them
+ * itself, has read them in a log, or has got their slots with an index.
  *
  * @module
  */

@@ -1,7 +1,8 @@
 /**
- * Two nodes and a client of a cluster, explored: whatever is stored, answered or read late, whenever time passes, and whoever is killed or
- * gives its slot away, at any step. In every state that comes of it one node at most serves the slot, and what the client was told has an
- * order in which each request was made once; in the end a node serves the slot, with what was acknowledged.
+ * Two nodes and a client of a cluster, explored: whatever is stored, answered or read late,
+ * whenever time passes, and whoever is killed or gives its slot away, at any step. In every state
+ * that comes of it one node at most serves the slot, and what the client was told has an order in
+ * which each request was made once; in the end a node serves the slot, with what was acknowledged.
  *
  * @module
  */

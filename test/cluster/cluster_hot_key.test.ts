@@ -1,6 +1,7 @@
 /**
- * Three processes that are nodes, on a real server, and one key that all of them read, and that is changed now and then: most reads are
- * answered by those who read, and none finds less than was acknowledged before it.
+ * Three processes that are nodes, on a real server, and one key that all of them read, and that is
+ * changed now and then: most reads are answered by those who read, and none finds less than was
+ * acknowledged before it.
  *
  * @module
  */
@@ -35,7 +36,8 @@ test("a key that all read is answered from copies, and never as it was before a 
       for (const { first, last, isOrdered } of reads) {
         assert.equal({ first, last, isOrdered }, { first: sum, last: sum, isOrdered: true });
       }
-      // The owner's process reads what its node shares. Of the two others, which has answered fewer?
+      // The owner's process reads what its node shares. Of the two others, which has answered
+      // fewer?
       const [, fewer] = reads.map(({ copied }) => copied).toSorted((a, b) => a - b);
       mostCopied = Math.max(mostCopied, fewer!);
     }

@@ -1,6 +1,7 @@
 /**
- * Nodes that keep their index in the engine, over a simulated one in which nothing goes wrong but what a test wants: their memory is bounded,
- * round trips are those of the paper, and slots that come are loaded.
+ * Nodes that keep their index in the engine, over a simulated one in which nothing goes wrong but
+ * what a test wants: their memory is bounded, round trips are those of the paper, and slots that
+ * come are loaded.
  *
  * @module
  */
@@ -273,7 +274,10 @@ test("slots are loaded from what a replica has that lags, when it has it", () =>
   }
 });
 
-/** Node 0 offers all of its slots to node 1, which gets what was written just before only after some time. */
+/**
+ * Node 0 offers all of its slots to node 1, which gets what was written just before only after some
+ * time.
+ */
 function offerSlowly(made: SimCluster, keys: readonly string[], number: number, slowMs: number) {
   made.engine.slowMs.set(logStream(0), slowMs);
   const offered: number[] = [];
@@ -417,8 +421,8 @@ test("what was deleted long ago does not come back with slots of several owners"
   made.time.run(SIM_LEASE.leaseMs + 2000);
   askAll(made, keys, (key) => deleteOf(key));
   made.time.run(SETTLED_MS);
-  // Its log has the puts; the deletes are in no log that is read. Each of the others gives it slots,
-  // and some of them come while it reads its log for others.
+  // Its log has the puts; the deletes are in no log that is read. Each of the others gives it
+  // slots, and some of them come while it reads its log for others.
   made.engine.lagMs.fill(10);
   made.startNode(1);
   made.time.run(3000);
@@ -458,7 +462,9 @@ test("slots are loaded by directories that not every replica has", () => {
   assert.equal(readAll(made, all), pairs.flatMap(() => [7, 8]));
 });
 
-/** Node 1 is killed, and messages are gone that its slots need; returns when node 0 has found that. */
+/**
+ * Node 1 is killed, and messages are gone that its slots need; returns when node 0 has found that.
+ */
 function loseMessages(made: SimCluster): void {
   writeAll(made, 5);
   const key = KEYS.find((name) => ownerOf(nodeOf(made, 0), name) === 1)!;

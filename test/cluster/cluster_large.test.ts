@@ -1,6 +1,7 @@
 /**
- * Values that are larger than a batch may be, over real servers: of several processes, which are killed, in backups, watched, and listed;
- * what servers with other limits take, and what is refused.
+ * Values that are larger than a batch may be, over real servers: of several processes, which are
+ * killed, in backups, watched, and listed; what servers with other limits take, and what is
+ * refused.
  *
  * @module
  */

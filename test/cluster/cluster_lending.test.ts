@@ -1,7 +1,8 @@
 /**
- * Keys of which owners lend copies, in simulated time: nodes, connections and carriers as they are, over a simulated engine, while nodes
- * and threads stand still, are cut off and killed, and slots move. What threads see is linearizable, and each thread finds its own changes.
- * And the parts by themselves.
+ * Keys of which owners lend copies, in simulated time: nodes, connections and carriers as they are,
+ * over a simulated engine, while nodes and threads stand still, are cut off and killed, and slots
+ * move. What threads see is linearizable, and each thread finds its own changes. And the parts by
+ * themselves.
  *
  * @module
  */

@@ -1,6 +1,7 @@
 /**
- * Nodes that share what there is to do: the one with most of it gives slots away until all have about as much, and then nothing moves, in
- * simulated time, over an engine in which nothing goes wrong but what a test wants.
+ * Nodes that share what there is to do: the one with most of it gives slots away until all have
+ * about as much, and then nothing moves, in simulated time, over an engine in which nothing goes
+ * wrong but what a test wants.
  *
  * @module
  */
@@ -27,7 +28,9 @@ import { Random, SEED, seeded } from "../support/random.ts";
 const PERIOD_MS = 20;
 /** Requests in each of these periods: 1,500 in a window. */
 const REQUESTS = 40;
-/** By how much a node may be above the mean before it gives something away, and what chance adds. */
+/**
+ * By how much a node may be above the mean before it gives something away, and what chance adds.
+ */
 const ABOVE_MAX = 1 / (1 - BALANCE.gainMin) + 0.1;
 /** In so many milliseconds everything has its place: four rounds, and half as much for chance. */
 const SETTLING_MS = 16_000;
@@ -95,8 +98,8 @@ const moved = (before: readonly number[], after: readonly number[]) =>
 const highest = (shares: ReadonlyMap<number, number>) => Math.max(...shares.values());
 
 /**
- * Has a load shared, and checks that it stays so. By chance something may be given later, when a node
- * is nearly as far above the mean as it may be; no slot goes to and fro.
+ * Has a load shared, and checks that it stays so. By chance something may be given later, when a
+ * node is nearly as far above the mean as it may be; no slot goes to and fro.
  */
 function assertSettles(load: SkewedLoad, highestMax = ABOVE_MAX): void {
   const changes = new Map<number, number>();

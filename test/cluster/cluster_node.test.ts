@@ -1,5 +1,6 @@
 /**
- * Nodes of a cluster over a simulated engine in which nothing goes wrong but what a test wants: joining, moves, leaving, failures.
+ * Nodes of a cluster over a simulated engine in which nothing goes wrong but what a test wants:
+ * joining, moves, leaving, failures.
  *
  * @module
  */
@@ -41,7 +42,9 @@ function nodeOf(made: SimCluster, number: number): ClusterNode {
   return made.nodes[number]!.node;
 }
 
-/** Writes a value under every key, at whichever node owns it; returns what will have become of each. */
+/**
+ * Writes a value under every key, at whichever node owns it; returns what will have become of each.
+ */
 function writeAll(made: SimCluster, number: number): ClusterAnswer[] {
   const answers: ClusterAnswer[] = [];
   KEYS.forEach((key, i) => {

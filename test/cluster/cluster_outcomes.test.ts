@@ -1,6 +1,6 @@
 /**
- * Each kind of request to a node of a cluster ends as the operation of a store of one machine does: the same program runs on both, with a
- * codec of JSON.
+ * Each kind of request to a node of a cluster ends as the operation of a store of one machine does:
+ * the same program runs on both, with a codec of JSON.
  *
  * @module
  */

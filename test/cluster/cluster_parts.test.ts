@@ -1,5 +1,6 @@
 /**
- * The parts of a node of a cluster, each by itself: messages, leases, the control state, replay, the writer of the log, slots that move.
+ * The parts of a node of a cluster, each by itself: messages, leases, the control state, replay,
+ * the writer of the log, slots that move.
  *
  * @module
  */

@@ -1,6 +1,7 @@
 /**
- * Stores of a cluster in several processes, over three servers: owners are killed and close while others use the store, and everything is
- * done once, in its order. Their nodes keep next to nothing in memory, and clean their logs all the time.
+ * Stores of a cluster in several processes, over three servers: owners are killed and close while
+ * others use the store, and everything is done once, in its order. Their nodes keep next to nothing
+ * in memory, and clean their logs all the time.
  *
  * @module
  */
@@ -213,7 +214,9 @@ async function extentOf(engine: LogEngine, stream: string): Promise<StreamExtent
   return extent!;
 }
 
-/** Goes on beside node 2, with another owner that is killed again and again, until a log is purged. */
+/**
+ * Goes on beside node 2, with another owner that is killed again and again, until a log is purged.
+ */
 async function goOnForLong(
   servers: NatsServers,
   load: Load,

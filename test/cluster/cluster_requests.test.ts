@@ -1,6 +1,7 @@
 /**
- * Requests to nodes of a cluster that are sent again, come late, or come to the wrong node; keys that expire; pages of keys; and what is
- * told of changes. Nothing goes wrong in the engine but what a test wants.
+ * Requests to nodes of a cluster that are sent again, come late, or come to the wrong node; keys
+ * that expire; pages of keys; and what is told of changes. Nothing goes wrong in the engine but
+ * what a test wants.
  *
  * @module
  */

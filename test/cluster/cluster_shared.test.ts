@@ -1,6 +1,6 @@
 /**
- * Values that a node shares with the thread that has started it: what that one reads is what the node would answer, whatever happens in the
- * middle of a read, and in seeded simulations.
+ * Values that a node shares with the thread that has started it: what that one reads is what the
+ * node would answer, whatever happens in the middle of a read, and in seeded simulations.
  *
  * @module
  */
@@ -181,7 +181,10 @@ test("what happens in the middle of a read is noticed", () => {
 
 type Access = (...parts: unknown[]) => unknown;
 
-/** Runs something, and another thing just before its access of a number to memory; returns whether there was one. */
+/**
+ * Runs something, and another thing just before its access of a number to memory; returns whether
+ * there was one.
+ */
 function interrupt(run: () => void, at: number, other: () => void): boolean {
   const bytes = Object.getPrototypeOf(Uint8Array.prototype) as object;
   const accesses = [

@@ -1,8 +1,10 @@
 /**
- * Nodes of a cluster and their clients over a simulated engine, in simulated time: requests and answers are slow, lost and doubled, replicas
- * lag, leaders change, nodes stand still, are cut off, are killed, leave and come back, and slots move. Clients lose their connections, whose
- * messages may come long after, and send again what was not answered. What they see is linearizable, so nothing is made twice; what each has
- * on its way at one time is made in its order; and when it is over every key is served.
+ * Nodes of a cluster and their clients over a simulated engine, in simulated time: requests and
+ * answers are slow, lost and doubled, replicas lag, leaders change, nodes stand still, are cut off,
+ * are killed, leave and come back, and slots move. Clients lose their connections, whose messages
+ * may come long after, and send again what was not answered. What they see is linearizable, so
+ * nothing is made twice; what each has on its way at one time is made in its order; and when it is
+ * over every key is served.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * A store of a cluster as an application sees it, over a real server: options, operations, what is refused, and what comes by a connection
- * to its node.
+ * A store of a cluster as an application sees it, over a real server: options, operations, what is
+ * refused, and what comes by a connection to its node.
  *
  * @module
  */
@@ -388,7 +388,10 @@ test("its figures say who owns what", async () => {
   assert.ok(cacheBytes > 0);
 });
 
-/** Says something to the node, by a connection of its own; resolves to the kinds of frames that come until it ends. */
+/**
+ * Says something to the node, by a connection of its own; resolves to the kinds of frames that come
+ * until it ends.
+ */
 async function say(...frames: readonly Uint8Array[]): Promise<number[]> {
   const [, port] = store.stats().cluster!.nodes[0]!.address!.split(":");
   const socket = connect(Number(port), "127.0.0.1");

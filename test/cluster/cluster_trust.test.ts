@@ -1,6 +1,6 @@
 /**
- * Connections between the processes of a cluster, and to its servers, where others may be on the way: who is not trusted is refused, on both
- * sides, with the reason.
+ * Connections between the processes of a cluster, and to its servers, where others may be on the
+ * way: who is not trusted is refused, on both sides, with the reason.
  *
  * @module
  */

@@ -1,6 +1,7 @@
 /**
- * Watches of a cluster's keys in seeded simulations: whatever happens to owners and connections, the last state of each watched key is
- * delivered, and never an older one after a newer one; of keys with a prefix no change is missing that is not said to be.
+ * Watches of a cluster's keys in seeded simulations: whatever happens to owners and connections,
+ * the last state of each watched key is delivered, and never an older one after a newer one; of
+ * keys with a prefix no change is missing that is not said to be.
  *
  * @module
  */
@@ -37,7 +38,9 @@ const IDLE_STEPS = 50;
 const text = (bytes: Uint8Array | undefined) => bytes && new TextDecoder().decode(bytes);
 const slots = KEYS.map((key) => (new KeyEncoder(...HASH_KEY).encode(key) >>> SLOT_SHIFT) as Slot);
 
-/** Long enough for all that promises do, and for a watch that waits for a turn of the event loop. */
+/**
+ * Long enough for all that promises do, and for a watch that waits for a turn of the event loop.
+ */
 async function turn(): Promise<void> {
   for (let i = 0; i < 24; i++) await Promise.resolve();
   await new Promise(setImmediate);

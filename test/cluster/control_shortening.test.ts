@@ -1,6 +1,6 @@
 /**
- * The control stream is kept short: what a state says that stands in it is what all messages before it add up to, and who has not read those
- * begins with it.
+ * The control stream is kept short: what a state says that stands in it is what all messages before
+ * it add up to, and who has not read those begins with it.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * The simulated log engine and JetStream, with one server and with three, do the same: what a cluster needs.
+ * The simulated log engine and JetStream, with one server and with three, do the same: what a
+ * cluster needs.
  *
  * @module
  */
@@ -58,7 +59,9 @@ async function tryServersThatStandStill(
   following.stop();
 }
 
-/** Each of three writers gets the stream to its server, and the last one again when that was gone. */
+/**
+ * Each of three writers gets the stream to its server, and the last one again when that was gone.
+ */
 async function tryWriters(servers: NatsServers): Promise<void> {
   const watcher = await connect({ servers: servers.urls[0]! });
   const engines: LogEngine[] = [];
@@ -81,7 +84,9 @@ async function tryWriters(servers: NatsServers): Promise<void> {
   }
 }
 
-/** Who leads is asked for again when the connection was gone, of one stream, and not of the other. */
+/**
+ * Who leads is asked for again when the connection was gone, of one stream, and not of the other.
+ */
 async function tryLeading(url: string): Promise<void> {
   let sent = "";
   const listen = () => (bytes: Uint8Array, isAnswer: boolean) => {

@@ -1,5 +1,6 @@
 /**
- * The parts of the index of a cluster, each by itself: messages, addresses, slots, what is needed of logs, merging and listing.
+ * The parts of the index of a cluster, each by itself: messages, addresses, slots, what is needed
+ * of logs, merging and listing.
  *
  * @module
  */

@@ -1,7 +1,8 @@
 /**
- * Nodes that keep their index in the engine, over a simulated one, in simulated time, with everything that goes wrong in the simulation of
- * clusters: pages and caches are tiny, checkpoints are written and streams are cleaned and purged all the time. What clients see is
- * linearizable, and when it is over every key is served.
+ * Nodes that keep their index in the engine, over a simulated one, in simulated time, with
+ * everything that goes wrong in the simulation of clusters: pages and caches are tiny, checkpoints
+ * are written and streams are cleaned and purged all the time. What clients see is linearizable,
+ * and when it is over every key is served.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Parts of a cluster with records that are larger than a batch may be: their messages and addresses, what an append has, and what is in
- * memory at the same time.
+ * Parts of a cluster with records that are larger than a batch may be: their messages and
+ * addresses, what an append has, and what is in memory at the same time.
  *
  * @module
  */
@@ -216,7 +216,9 @@ function isFrameError(error: unknown): boolean {
   return error instanceof FrameError;
 }
 
-/** A session whose node does what a test tells it, and whose connection takes bytes when it is told. */
+/**
+ * A session whose node does what a test tells it, and whose connection takes bytes when it is told.
+ */
 function session() {
   const writer = new RequestWriter(0);
   const key = new KeyEncoder(...HASH_KEY);

@@ -1,7 +1,8 @@
 /**
- * Records that are larger than a batch may be among small ones, in nodes that keep their index in the engine, over a simulated one, in
- * simulated time, with everything that goes wrong there. Messages are tiny, so that a third of the values has one to itself; servers take
- * no longer ones. What clients see is linearizable, and each message is as it may be.
+ * Records that are larger than a batch may be among small ones, in nodes that keep their index in
+ * the engine, over a simulated one, in simulated time, with everything that goes wrong there.
+ * Messages are tiny, so that a third of the values has one to itself; servers take no longer ones.
+ * What clients see is linearizable, and each message is as it may be.
  *
  * @module
  */

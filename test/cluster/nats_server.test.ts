@@ -1,5 +1,6 @@
 /**
- * The server for the tests of clusters is found, or one line says what is missing and how to get it.
+ * The server for the tests of clusters is found, or one line says what is missing and how to get
+ * it.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * Sockets by which processes of one machine and user reach a node: what is there besides is not believed, and keeps nobody from the node.
+ * Sockets by which processes of one machine and user reach a node: what is there besides is not
+ * believed, and keeps nobody from the node.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * Connections of one thread to a node, of which the newest one counts, in whichever order they come.
+ * Connections of one thread to a node, of which the newest one counts, in whichever order they
+ * come.
  *
  * @module
  */

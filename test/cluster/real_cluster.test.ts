@@ -1,7 +1,8 @@
 /**
- * Two nodes in processes of their own, on one nats-server and on three that replicate: under load the owner of some keys is killed, or
- * stands still for longer than its lease and goes on. The other one takes over, and nothing that was acknowledged is lost: what the clients
- * saw is linearizable.
+ * Two nodes in processes of their own, on one nats-server and on three that replicate: under load
+ * the owner of some keys is killed, or stands still for longer than its lease and goes on. The
+ * other one takes over, and nothing that was acknowledged is lost: what the clients saw is
+ * linearizable.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * What simulations of clusters are made of: processes that stand still, and connections that are held.
+ * What simulations of clusters are made of: processes that stand still, and connections that are
+ * held.
  *
  * @module
  */

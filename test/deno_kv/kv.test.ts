@@ -1,6 +1,6 @@
 /**
- * The interface of Deno KV: what it answers is what Deno's own answers, on every runtime; its queue delivers at least once, and its
- * watches show the last state.
+ * The interface of Deno KV: what it answers is what Deno's own answers, on every runtime; its queue
+ * delivers at least once, and its watches show the last state.
  *
  * @module
  */

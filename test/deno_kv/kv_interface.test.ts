@@ -1,6 +1,7 @@
 /**
- * What `dinomo/deno-kv` says beside what random programs compare with Deno's own database: versionstamps in keys, pages that begin at
- * the start of a range, what else is in the store, limits, and what becomes of listeners, watches and calls when it is closed.
+ * What `dinomo/deno-kv` says beside what random programs compare with Deno's own database:
+ * versionstamps in keys, pages that begin at the start of a range, what else is in the store,
+ * limits, and what becomes of listeners, watches and calls when it is closed.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * Keys of several parts: what is encoded comes back, and its bytes sort as the keys do, which on Deno is compared with Deno KV itself.
+ * Keys of several parts: what is encoded comes back, and its bytes sort as the keys do, which on
+ * Deno is compared with Deno KV itself.
  *
  * @module
  */

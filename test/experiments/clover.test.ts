@@ -1,5 +1,6 @@
 /**
- * The model of Clover takes the round trips that its protocol takes: of cached and stale shortcuts, of chains, and of its metadata server.
+ * The model of Clover takes the round trips that its protocol takes: of cached and stale shortcuts,
+ * of chains, and of its metadata server.
  *
  * @module
  */

@@ -1,6 +1,7 @@
 /**
- * Dinomo in virtual time: round trips of cached and uncached reads, groups of writes, and KNs that come, go and die without an operation
- * being lost. That reads find their keys' values is checked by whoever takes the answers (bench/experiments/systems/dinomo/request_sender.ts).
+ * Dinomo in virtual time: round trips of cached and uncached reads, groups of writes, and KNs that
+ * come, go and die without an operation being lost. That reads find their keys' values is checked
+ * by whoever takes the answers (bench/experiments/systems/dinomo/request_sender.ts).
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * The simulation of the experiments against queueing theory: queues whose mean wait is known by a formula wait as long in virtual time.
+ * The simulation of the experiments against queueing theory: queues whose mean wait is known by a
+ * formula wait as long in virtual time.
  *
  * @module
  */
@@ -12,7 +13,10 @@ import { Station } from "../../bench/experiments/kernel/station.ts";
 import { Workers } from "../../bench/experiments/kernel/workers.ts";
 import { createRandom, type Random } from "../../bench/workloads/random.ts";
 
-/** Fixed: with so many customers the mean of a run is within 5 % of the formula for nearly every seed, but not for every one. */
+/**
+ * Fixed: with so many customers the mean of a run is within 5 % of the formula for nearly every
+ * seed, but not for every one.
+ */
 const SEED = 20_220_905;
 const CUSTOMER_COUNT = 200_000;
 const TOLERANCE = 0.05;

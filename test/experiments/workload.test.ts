@@ -1,5 +1,6 @@
 /**
- * What the experiments' clients do: keys as popular as Zipf says, as many clients as asked for, and figures of what they have seen.
+ * What the experiments' clients do: keys as popular as Zipf says, as many clients as asked for, and
+ * figures of what they have seen.
  *
  * @module
  */
@@ -35,7 +36,8 @@ test("ranks are drawn in proportion to 1 / rank^s", () => {
       const expected = weight / total * DRAW_COUNT;
       chiSquare += (counts[rank] - expected) ** 2 / expected;
     });
-    // With 49 degrees of freedom: exceeded by chance once in a thousand seeds, and this one is fixed.
+    // With 49 degrees of freedom: exceeded by chance once in a thousand seeds, and this one is
+    // fixed.
     assert.ok(chiSquare < 85.4, `Zipf ${exponent}: chi-square ${chiSquare}`);
   }
 });

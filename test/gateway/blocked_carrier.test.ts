@@ -1,5 +1,6 @@
 /**
- * A thread that blocks while the host of its pool ends: what it is told, and what is sent to the next host.
+ * A thread that blocks while the host of its pool ends: what it is told, and what is sent to the
+ * next host.
  *
  * @module
  */
@@ -23,7 +24,10 @@ import { FrameReader } from "../../lib/wire/frame.ts";
 const HASH_KEY = [1, 2] as const;
 const FRAME_BYTES_MAX = 1 << 20;
 
-/** A client of a thread whose host ends as soon as the thread blocks; requests are named by their keys. */
+/**
+ * A client of a thread whose host ends as soon as the thread blocks; requests are named by their
+ * keys.
+ */
 class BlockedThread {
   /** What was sent, in the order of its numbers, with the session's number in front. */
   readonly sent: string[] = [];

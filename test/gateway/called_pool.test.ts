@@ -1,5 +1,6 @@
 /**
- * What other processes are answered: pages, reads of one moment, watches; and what becomes of them when the host changes.
+ * What other processes are answered: pages, reads of one moment, watches; and what becomes of them
+ * when the host changes.
  *
  * @module
  */

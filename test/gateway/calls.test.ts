@@ -1,5 +1,6 @@
 /**
- * Calls between processes: several at a time, their items, credit, ends, failures, and what is given up.
+ * Calls between processes: several at a time, their items, credit, ends, failures, and what is
+ * given up.
  *
  * @module
  */

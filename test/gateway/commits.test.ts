@@ -1,6 +1,6 @@
 /**
- * Atomic commits of another process: in the order of its other requests, all or nothing, and checked before they are
- * executed.
+ * Atomic commits of another process: in the order of its other requests, all or nothing, and
+ * checked before they are executed.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * A client whose requests another thread's session executes: what it is told, in which order, and what is bounded.
+ * A client whose requests another thread's session executes: what it is told, in which order, and
+ * what is bounded.
  *
  * @module
  */
@@ -31,7 +32,10 @@ const OPTIONS = { capacity: "16MiB", codec: "binary" } as const;
 const KEYS = ["a", "b", "user:é", "d"];
 const OPERATIONS = 2000 * Math.max(1, CAMPAIGN_FACTOR);
 const PIPELINED_MAX = 40;
-/** Longer than what fits the ring of an attached thread, and than what a connection may have on its way. */
+/**
+ * Longer than what fits the ring of an attached thread, and than what a connection may have on its
+ * way.
+ */
 const LARGE_BYTES = 1_500_000;
 
 /** Of the frame, for each answer with a value of 8 bytes. */

@@ -1,6 +1,6 @@
 /**
- * Lines between processes: each frame comes once, in order, by socket and FIFO; a thread that blocks has sent what it
- * has issued, and does not block for ever.
+ * Lines between processes: each frame comes once, in order, by socket and FIFO; a thread that
+ * blocks has sent what it has issued, and does not block for ever.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * What becomes of requests and answers that are damaged on their way, or that another process has made up.
+ * What becomes of requests and answers that are damaged on their way, or that another process has
+ * made up.
  *
  * @module
  */

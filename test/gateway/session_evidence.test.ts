@@ -1,5 +1,6 @@
 /**
- * What a host can tell of requests of other processes: those of its own life, and of the lives before.
+ * What a host can tell of requests of other processes: those of its own life, and of the lives
+ * before.
  *
  * @module
  */
@@ -68,7 +69,9 @@ function versionOf({ reader }: SessionHost, key: string): number | undefined {
   return reader.read(keys, true) ? reader.version : undefined;
 }
 
-/** Requests of all kinds, of which some change nothing: none waits for the answer to another one. */
+/**
+ * Requests of all kinds, of which some change nothing: none waits for the answer to another one.
+ */
 function issueAll(remote: Remote): void {
   remote.put("a", Uint8Array.of(1, 2, 3));
   remote.put("a", new Uint8Array(40_000).fill(7));

@@ -1,5 +1,6 @@
 /**
- * Takeovers, explored: hosts die and connections are cut at any step, and each request is applied once, in its order, and told so.
+ * Takeovers, explored: hosts die and connections are cut at any step, and each request is applied
+ * once, in its order, and told so.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * How a thread waits for the answers of another process: with its event loop turning while that pays, asleep where it does not.
+ * How a thread waits for the answers of another process: with its event loop turning while that
+ * pays, asleep where it does not.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Commands at the socket at which other processes use a store: what they are answered without the option `inspect`, what
- * rubbish does, and what is bounded.
+ * Commands at the socket at which other processes use a store: what they are answered without the
+ * option `inspect`, what rubbish does, and what is bounded.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * `dinomo` on a pool that a process has open, on any runtime: it is looked at, written to if that is allowed, watched; and
- * when that process is killed, nothing of it is in the way.
+ * `dinomo` on a pool that a process has open, on any runtime: it is looked at, written to if that
+ * is allowed, watched; and when that process is killed, nothing of it is in the way.
  *
  * @module
  */
@@ -30,7 +30,10 @@ import { temporaryPath } from "../support/temporary.ts";
 
 const ADA = '{"name":"Ada","born":{"$date":-4842288000000}}';
 
-/** Whose pools are looked at: of one runtime in a run, which the seed decides, and of all in a campaign. */
+/**
+ * Whose pools are looked at: of one runtime in a run, which the seed decides, and of all in a
+ * campaign.
+ */
 function hostRuntimes(turn: number): readonly Runtime[] {
   return SHARE_COUNT === 1 ? RUNTIMES : [RUNTIMES[(SEED + turn) % RUNTIMES.length]!];
 }

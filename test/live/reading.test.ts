@@ -1,6 +1,6 @@
 /**
- * `info` and `verify` beside the process that has the pool open: right when nothing disturbs them, damage only if it is
- * there, and never a wrong word when the files change while they are read.
+ * `info` and `verify` beside the process that has the pool open: right when nothing disturbs them,
+ * damage only if it is there, and never a wrong word when the files change while they are read.
  *
  * @module
  */

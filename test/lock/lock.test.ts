@@ -1,5 +1,6 @@
 /**
- * Locks: one holder at a time in all threads, tokens that grow, and nobody waits for a holder that has died.
+ * Locks: one holder at a time in all threads, tokens that grow, and nobody waits for a holder that
+ * has died.
  *
  * @module
  */

@@ -1,7 +1,7 @@
 /**
- * A clock that is set while locks and jobs are held, and waited for. Set back, leases get no longer by
- * that than they were given, so that what a holder has that dies then is free in time; set forward,
- * what is due by it is not waited for.
+ * A clock that is set while locks and jobs are held, and waited for. Set back, leases get no longer
+ * by that than they were given, so that what a holder has that dies then is free in time; set
+ * forward, what is due by it is not waited for.
  *
  * @module
  */

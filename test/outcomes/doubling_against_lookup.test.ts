@@ -1,14 +1,14 @@
 /**
- * The race: a writer inserts thousands of keys into one slot, whose table doubles nine times on the way, grows overflow
- * chains and compacts them, while keys are deleted and put again; another thread looks up keys that it knows to exist. Then
- * the same with the next slot.
+ * The race: a writer inserts thousands of keys into one slot, whose table doubles nine times on the
+ * way, grows overflow chains and compacts them, while keys are deleted and put again; another
+ * thread looks up keys that it knows to exist. Then the same with the next slot.
  *
- * The invariant: every change of the index is valid at every instant (I8), and a reader that raced with the reuse or the
- * rearrangement of a table notices and starts over (I6).
+ * The invariant: every change of the index is valid at every instant (I8), and a reader that raced
+ * with the reuse or the rearrangement of a table notices and starts over (I6).
  *
- * Allowed outcomes of a lookup: the value of a key that was inserted before the lookup began; for a key that is deleted and put
- * again all the time also nothing; nothing for a key that was never inserted. A miss of a key that exists fails, and so
- * does the value of any other key.
+ * Allowed outcomes of a lookup: the value of a key that was inserted before the lookup began; for a
+ * key that is deleted and put again all the time also nothing; nothing for a key that was never
+ * inserted. A miss of a key that exists fails, and so does the value of any other key.
  *
  * @module
  */
@@ -64,7 +64,8 @@ test("no lookup misses a key while tables double, compact and churn", async () =
         const { round, insertedCount } = unpackTableProgress(Atomics.load(progress, 0));
         if (insertedCount === 0) continue;
         const { count } = turns;
-        // One in sixteen was never inserted; one in four is among the newest, which a doubling has just moved.
+        // One in sixteen was never inserted; one in four is among the newest, which a doubling has
+        // just moved.
         const i = count % 16 === 0
           ? TABLE_KEYS + (count % 1000)
           : count % 4 === 0

@@ -1,11 +1,12 @@
 /**
- * The race: three threads take segments and buckets of a pool that grows with each of them, and look at what the others have taken.
+ * The race: three threads take segments and buckets of a pool that grows with each of them, and
+ * look at what the others have taken.
  *
- * The invariant: what a thread finds by an address that was published is what was written there, though its views were made before
- * the memory was there (I2, and pool/growable_buffer.ts).
+ * The invariant: what a thread finds by an address that was published is what was written there,
+ * though its views were made before the memory was there (I2, and pool/growable_buffer.ts).
  *
- * Allowed outcomes: every published segment and bucket holds its own number, at both ends. No thread is told that there is no memory:
- * all segments are taken.
+ * Allowed outcomes: every published segment and bucket holds its own number, at both ends. No
+ * thread is told that there is no memory: all segments are taken.
  *
  * @module
  */
@@ -17,7 +18,9 @@ import { race } from "../support/outcome_race.ts";
 import { PoolFixture } from "../support/pool_fixture.ts";
 
 const SEGMENT_COUNT = 4096;
-/** Fewer than there are segments for each: so that taking goes on while there is somebody to look. */
+/**
+ * Fewer than there are segments for each: so that taking goes on while there is somebody to look.
+ */
 const STEPS = 1500;
 
 test("what is published is seen, whoever has grown the pool, and whenever", async () => {

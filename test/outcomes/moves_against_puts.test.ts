@@ -1,14 +1,15 @@
 /**
- * The race: slots move between KNs that come and go, while a client keeps puts and increments on the same keys in flight, many
- * per key and none of them awaited.
+ * The race: slots move between KNs that come and go, while a client keeps puts and increments on
+ * the same keys in flight, many per key and none of them awaited.
  *
- * The invariant: ownership changes only when the old owner has none of the slot's work in flight (I1); the operations of a client
- * on a key apply in the order in which they were issued, also across a move (I4), each exactly once (I5); no data moves (I7);
- * versions grow across owners (I9).
+ * The invariant: ownership changes only when the old owner has none of the slot's work in flight
+ * (I1); the operations of a client on a key apply in the order in which they were issued, also
+ * across a move (I4), each exactly once (I5); no data moves (I7); versions grow across owners (I9).
  *
- * Allowed outcomes: every promise resolves; a read sees the last put that was issued before it, or a later one; after all is done
- * each key holds the last value that was issued, each counter the number of its increments, and each version has
- * grown by at least one with each newer value that was seen. Everything else fails.
+ * Allowed outcomes: every promise resolves; a read sees the last put that was issued before it, or
+ * a later one; after all is done each key holds the last value that was issued, each counter the
+ * number of its increments, and each version has grown by at least one with each newer value that
+ * was seen. Everything else fails.
  *
  * @module
  */
@@ -35,7 +36,8 @@ test("pipelined puts keep their order while their slots move", () =>
       segmentBytes: "16KiB",
       ringBytes: "64KiB",
       inFlight: 512,
-      // The client does not wait for answers at the end of a tick: so moves meet requests in flight.
+      // The client does not wait for answers at the end of a tick: so moves meet requests in
+      // flight.
       spin: 0,
     });
     const issued = new Array<number>(KEYS).fill(0);

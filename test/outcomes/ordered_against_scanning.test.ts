@@ -1,10 +1,11 @@
 /**
- * The race: two threads put and remove keys of their own in the ordered index, in pages of few entries, while a third one scans.
+ * The race: two threads put and remove keys of their own in the ordered index, in pages of few
+ * entries, while a third one scans.
  *
  * The invariant: a scan sees every key that is there all the time once, and keys in their order.
  *
- * Allowed outcomes: of the keys that are put and removed meanwhile any may be seen. When all are removed, the tree holds the keys that
- * were there all the time, and nothing is wrong with it.
+ * Allowed outcomes: of the keys that are put and removed meanwhile any may be seen. When all are
+ * removed, the tree holds the keys that were there all the time, and nothing is wrong with it.
  *
  * @module
  */

@@ -1,11 +1,12 @@
 /**
- * The race: an M-node pauses the pool again and again, while an agent goes from one step to the next without a break.
+ * The race: an M-node pauses the pool again and again, while an agent goes from one step to the
+ * next without a break.
  *
- * The invariant: while the pool is paused no agent is inside a step, and everything that was done in earlier ones is visible: a
- * snapshot captures one moment (I3).
+ * The invariant: while the pool is paused no agent is inside a step, and everything that was done
+ * in earlier ones is visible: a snapshot captures one moment (I3).
  *
- * Allowed outcomes: in a pause, both words that a step changes are equal, and do not change. The agent makes its steps between
- * the pauses, and is refused some.
+ * Allowed outcomes: in a pause, both words that a step changes are equal, and do not change. The
+ * agent makes its steps between the pauses, and is refused some.
  *
  * @module
  */
@@ -21,10 +22,15 @@ import { PoolFixture } from "../support/pool_fixture.ts";
 const PAUSES = 100_000;
 const STEPS = 100_000;
 const AGENT = 0;
-/** Looks at the words in a pause, and accesses between two pauses at most: about as long as a step or two. */
+/**
+ * Looks at the words in a pause, and accesses between two pauses at most: about as long as a step
+ * or two.
+ */
 const LOOKS = 100;
 const GAP_ACCESSES_MAX = 200;
-/** Where outcome_steps.ts has its second word; that module is the opponent's, and not for import. */
+/**
+ * Where outcome_steps.ts has its second word; that module is the opponent's, and not for import.
+ */
 const SECOND_WORD = 32;
 
 test("no step is made while the pool is paused", async () => {

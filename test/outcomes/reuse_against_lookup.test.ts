@@ -1,13 +1,15 @@
 /**
- * The race: a KN overwrites a few keys in a pool of the smallest segments, so that a segment is freed, opened again and
- * overwritten every few puts, while another thread copies values out of these very segments.
+ * The race: a KN overwrites a few keys in a pool of the smallest segments, so that a segment is
+ * freed, opened again and overwritten every few puts, while another thread copies values out of
+ * these very segments.
  *
- * The invariant: a segment is reused only when no index word can reach its old contents, and a reader that raced with the
- * reuse notices and starts over (I6, I10).
+ * The invariant: a segment is reused only when no index word can reach its old contents, and a
+ * reader that raced with the reuse notices and starts over (I6, I10).
  *
- * Allowed outcomes of a read: those of update_against_lookup.test.ts. In particular a value must not be half
- * of one record and half of another, nor belong to another key: every second key has the same hash, so old and new record of
- * one place are often told apart by their keys alone. A reader may start over as often as it has to.
+ * Allowed outcomes of a read: those of update_against_lookup.test.ts. In particular a value must
+ * not be half of one record and half of another, nor belong to another key: every second key has
+ * the same hash, so old and new record of one place are often told apart by their keys alone. A
+ * reader may start over as often as it has to.
  *
  * @module
  */

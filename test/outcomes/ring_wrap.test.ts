@@ -1,15 +1,16 @@
 /**
- * The race: a client writes requests into the smallest ring, and a KN reads them, while both wrap around its end hundreds of
- * times in every tenth of a second; the completions go the other way through eight entries.
+ * The race: a client writes requests into the smallest ring, and a KN reads them, while both wrap
+ * around its end hundreds of times in every tenth of a second; the completions go the other way
+ * through eight entries.
  *
- * The invariant: requests and completions arrive once, in order, and whole (I4, I5: a ring is where "the order in which they
- * were issued" begins). The KN may read a request only after all of it was written, and the client may
- * overwrite one only after its completion was taken.
+ * The invariant: requests and completions arrive once, in order, and whole (I4, I5: a ring is where
+ * "the order in which they were issued" begins). The KN may read a request only after all of it was
+ * written, and the client may overwrite one only after its completion was taken.
  *
- * Allowed outcomes: request `n` at the KN is the n-th that was sent, with its length and each of its words; completion `n`
- * at the client is the answer to it; a full ring is said to be full; a client that announced that it
- * waits is woken. Everything else fails: a request lost, repeated, reordered or torn, a PAD taken for a request, a wake-up
- * lost.
+ * Allowed outcomes: request `n` at the KN is the n-th that was sent, with its length and each of
+ * its words; completion `n` at the client is the answer to it; a full ring is said to be full; a
+ * client that announced that it waits is woken. Everything else fails: a request lost, repeated,
+ * reordered or torn, a PAD taken for a request, a wake-up lost.
  *
  * @module
  */
@@ -54,7 +55,10 @@ function takeCompletions(producer: RequestProducer, from: number): number {
   return n;
 }
 
-/** Blocks until there is a completion; the KN has to wake this thread, or the watchdog ends the test. */
+/**
+ * Blocks until there is a completion; the KN has to wake this thread, or the watchdog ends the
+ * test.
+ */
 function waitForCompletion(producer: RequestProducer): void {
   if (!producer.announceWait()) {
     Atomics.wait(producer.words, COMPLETION_TAIL, producer.completionTail);
@@ -74,7 +78,8 @@ test("a hundred thousand requests of random lengths through a ring of 8 KiB", as
     let answered = 0;
     while (answered < REQUEST_COUNT && !turns.isAborted) {
       answered = takeCompletions(producer, answered);
-      // Half of the times the client goes on at once, half of the times it fills the ring before it publishes.
+      // Half of the times the client goes on at once, half of the times it fills the ring before it
+      // publishes.
       const burst = mixBelow(sent, 8, 2) * IN_FLIGHT;
       for (let i = 0; i <= burst && sent < REQUEST_COUNT; i++) {
         const length = ringRequestWords(sent, producer.requestWordsMax);

@@ -1,13 +1,15 @@
 /**
- * The race: a KN that has run dry goes to sleep at the moment at which the client brings the next request; and a client that
- * waits for a completion goes to sleep at the moment at which the KN publishes it. With `spin: 0` this happens with every
- * operation.
+ * The race: a KN that has run dry goes to sleep at the moment at which the client brings the next
+ * request; and a client that waits for a completion goes to sleep at the moment at which the KN
+ * publishes it. With `spin: 0` this happens with every operation.
  *
- * The invariant: both sides announce that they sleep before they look once more, and look for sleepers after they have
- * published, so one sees the other; no acknowledgement is late by more than a wake-up (I3).
+ * The invariant: both sides announce that they sleep before they look once more, and look for
+ * sleepers after they have published, so one sees the other; no acknowledgement is late by more
+ * than a wake-up (I3).
  *
- * Allowed outcomes: every put ends, and is visible when it has. The bounds of the waits, a second for a KN and 5 ms for a client,
- * are taken off for this test: a wake-up that is lost is a hang, and the watchdog ends the test.
+ * Allowed outcomes: every put ends, and is visible when it has. The bounds of the waits, a second
+ * for a KN and 5 ms for a client, are taken off for this test: a wake-up that is lost is a hang,
+ * and the watchdog ends the test.
  *
  * @module
  */
@@ -68,7 +70,8 @@ test("a request comes at any moment of the KN's way to sleep", () =>
     await using store = await openSleepy(1);
     for (let i = 0; i < 3 * OPERATIONS; i++) {
       void store.put("first", i);
-      // The first put is sent at the end of the tick, and the KN takes some ten microseconds to wake up for it.
+      // The first put is sent at the end of the tick, and the KN takes some ten microseconds to
+      // wake up for it.
       await Promise.resolve();
       idle(mixBelow(i, 1, IDLE_ROUNDS_MAX));
       store.putSync("second", i);

@@ -1,5 +1,6 @@
 /**
- * Damaged, foreign and newer checkpoints: a typed error for each, before anything is allocated for them.
+ * Damaged, foreign and newer checkpoints: a typed error for each, before anything is allocated for
+ * them.
  *
  * @module
  */

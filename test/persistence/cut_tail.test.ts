@@ -1,6 +1,6 @@
 /**
- * The image of a logged pool ends where what is in use ends, and nothing that is wanted is cut off: whatever others write meanwhile, and
- * if the power goes.
+ * The image of a logged pool ends where what is in use ends, and nothing that is wanted is cut off:
+ * whatever others write meanwhile, and if the power goes.
  *
  * @module
  */
@@ -27,7 +27,10 @@ const PLACE: LogPlace = { directory: DIRECTORY, codec: "binary" };
 const REQUESTED = { codec: "binary", capacityBytes: undefined, segmentBytes: undefined } as const;
 const KEYS = Array.from({ length: 60 }, (_, i) => `key ${i}`);
 
-/** A pool whose end is free, since what was there has been overwritten; the next checkpoint finds that out. */
+/**
+ * A pool whose end is free, since what was there has been overwritten; the next checkpoint finds
+ * that out.
+ */
 function emptied() {
   const disk = new MemoryDisk();
   const pool = Pool.create(geometryOf(SEGMENT_COUNT * SEGMENT_BYTES, SEGMENT_BYTES), HASH_KEY);

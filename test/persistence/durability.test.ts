@@ -1,5 +1,6 @@
 /**
- * Durability as an application sees it: levels, flushing, checkpoints, backups, and changes of level.
+ * Durability as an application sees it: levels, flushing, checkpoints, backups, and changes of
+ * level.
  *
  * @module
  */

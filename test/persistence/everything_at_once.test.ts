@@ -1,6 +1,6 @@
 /**
- * Operations, scaling, checkpoints, backups and iterations, all at the same time, on a small pool; then the store is closed, and what is
- * opened again is what the operations have left.
+ * Operations, scaling, checkpoints, backups and iterations, all at the same time, on a small pool;
+ * then the store is closed, and what is opened again is what the operations have left.
  *
  * @module
  */

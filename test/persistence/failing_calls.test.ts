@@ -1,7 +1,8 @@
 /**
- * Every call of the file system that opening a pool, a checkpoint, and closing it make, fails once, with each code that the system
- * has for it: the outcome is an error of the store that says which, or a success, and never an error of the system's own; and the
- * directory can be opened again, with everything that was in it.
+ * Every call of the file system that opening a pool, a checkpoint, and closing it make, fails once,
+ * with each code that the system has for it: the outcome is an error of the store that says which,
+ * or a success, and never an error of the system's own; and the directory can be opened again, with
+ * everything that was in it.
  *
  * @module
  */
@@ -140,7 +141,8 @@ for (const scene of SCENES) {
     for (const [index, call] of calls.entries()) {
       // Segments are read one after the other, in the same way: the runtimes share those.
       if (call === "read" && !isOfThisShare(index, calls.length)) continue;
-      // Each call with one of the codes in every run, each code with many calls, and others on each runtime and in each run.
+      // Each call with one of the codes in every run, each code with many calls, and others on each
+      // runtime and in each run.
       for (const code of CODES) {
         if (IS_SHORT && code !== CODES[(index + START) % CODES.length]) continue;
         const context = `${scene.name}, call ${index}, ${call}, fails with ${code}, seed ${SEED}`;

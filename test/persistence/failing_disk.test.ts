@@ -1,5 +1,6 @@
 /**
- * A disk that fails: whichever call it is, the snapshot reports it, the one before it stays valid, and the next one works.
+ * A disk that fails: whichever call it is, the snapshot reports it, the one before it stays valid,
+ * and the next one works.
  *
  * @module
  */
@@ -55,7 +56,9 @@ test("every call of a snapshot can fail", () => {
   }
 });
 
-/** After a failure the pool works, segments are freed again, and the next snapshot holds everything. */
+/**
+ * After a failure the pool works, segments are freed again, and the next snapshot holds everything.
+ */
 function checkGoesOn(
   f: ReturnType<typeof savedPool>["f"],
   disk: MemoryDisk,

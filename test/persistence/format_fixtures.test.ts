@@ -1,5 +1,6 @@
 /**
- * Pools that earlier versions of the file format have left, closed or killed, still open, with everything in them.
+ * Pools that earlier versions of the file format have left, closed or killed, still open, with
+ * everything in them.
  *
  * @module
  */

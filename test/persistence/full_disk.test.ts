@@ -1,6 +1,6 @@
 /**
- * A disk that is really full: a small one in memory, where this process may mount one, and the device that always is.
- * Elsewhere failing_calls.test.ts has a simulated one.
+ * A disk that is really full: a small one in memory, where this process may mount one, and the
+ * device that always is. Elsewhere failing_calls.test.ts has a simulated one.
  *
  * @module
  */
@@ -47,7 +47,8 @@ function fill(path: string): () => void {
 }
 
 if (disk === undefined) {
-  // Not skipped in silence: whoever reads the output sees which disk it was, and failing_calls.test.ts has a simulated one.
+  // Not skipped in silence: whoever reads the output sees which disk it was, and
+  // failing_calls.test.ts has a simulated one.
   console.log("no disk can be mounted here: full disks are simulated only");
 }
 

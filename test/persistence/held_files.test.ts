@@ -1,5 +1,6 @@
 /**
- * What is written by path goes to the directory that was locked, or nowhere: in one thread, over real directories.
+ * What is written by path goes to the directory that was locked, or nowhere: in one thread, over
+ * real directories.
  *
  * @module
  */

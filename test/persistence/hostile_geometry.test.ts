@@ -1,5 +1,6 @@
 /**
- * Checkpoints with the right CRC and any geometry: a typed error, or a pool, in bounded time and memory.
+ * Checkpoints with the right CRC and any geometry: a typed error, or a pool, in bounded time and
+ * memory.
  *
  * @module
  */
@@ -26,7 +27,10 @@ import { SEED } from "../support/random.ts";
 import { CHECKPOINT_PATH, DIRECTORY, resealed, savedPool } from "../support/snapshots.ts";
 
 const RUN_COUNT = 60;
-/** Far more than the pools take whose geometry is possible, and far less than what an unchecked one takes. */
+/**
+ * Far more than the pools take whose geometry is possible, and far less than what an unchecked one
+ * takes.
+ */
 const RESIDENT_BYTES_MAX = 600 * 2 ** 20;
 const REQUESTED = { codec: undefined, capacityBytes: undefined, segmentBytes: undefined } as const;
 

@@ -1,6 +1,6 @@
 /**
- * Snapshots whose checksums are right and whose contents are impossible: a CorruptionError for each, never a crash, a hang
- * or a wrong value.
+ * Snapshots whose checksums are right and whose contents are impossible: a CorruptionError for
+ * each, never a crash, a hang or a wrong value.
  *
  * @module
  */

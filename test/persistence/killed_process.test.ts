@@ -1,6 +1,6 @@
 /**
- * A process that is killed, with durability "memory", leaves its last snapshot behind, exactly; killed during a snapshot, that one
- * or the one before.
+ * A process that is killed, with durability "memory", leaves its last snapshot behind, exactly;
+ * killed during a snapshot, that one or the one before.
  *
  * @module
  */

@@ -1,6 +1,7 @@
 /**
- * Processes that are killed while they write, while they write a checkpoint, and while they open what the last one has left: what
- * was acknowledged as logged is there, and what was not is there whole or not at all.
+ * Processes that are killed while they write, while they write a checkpoint, and while they open
+ * what the last one has left: what was acknowledged as logged is there, and what was not is there
+ * whole or not at all.
  *
  * @module
  */
@@ -19,7 +20,9 @@ import { temporaryPath } from "../support/temporary.ts";
  * longer.
  */
 const KILL_COUNT = Number(process.env["DINOMO_KILLS"] ?? 4);
-/** Share of the processes that are killed before they have said anything, and how long they live. */
+/**
+ * Share of the processes that are killed before they have said anything, and how long they live.
+ */
 const EARLY_SHARE = 0.25;
 const EARLY_MS_MAX = 400;
 const MESSAGES_MAX = 12;

@@ -1,6 +1,7 @@
 /**
- * A disk that fails under a store whose writes are logged: whichever call it is, and in whatever way, nothing is acknowledged that is
- * not durable, reads go on, and what had been acknowledged is found when the disk is well again.
+ * A disk that fails under a store whose writes are logged: whichever call it is, and in whatever
+ * way, nothing is acknowledged that is not durable, reads go on, and what had been acknowledged is
+ * found when the disk is well again.
  *
  * @module
  */
@@ -62,7 +63,10 @@ function repairDisk(disk: MemoryDisk): void {
   disk.shortWrite = (length) => length;
 }
 
-/** The calls of the workload, on a disk that does not fail: those that open the store, and those of its work. */
+/**
+ * The calls of the workload, on a disk that does not fail: those that open the store, and those of
+ * its work.
+ */
 function callsOf(level: number): { calls: string[]; openCount: number } {
   const world = new DurableWorld({ seed: SEED, level, segmentCount: 12 });
   assert.ok(world.open());

@@ -1,6 +1,7 @@
 /**
- * Power that goes, and processes that are killed, while a logged pool evicts: what is dropped is not logged. What comes
- * back is what was there, never something older, and nothing that was deleted since.
+ * Power that goes, and processes that are killed, while a logged pool evicts: what is dropped is
+ * not logged. What comes back is what was there, never something older, and nothing that was
+ * deleted since.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Flipped bits in the files of a logged store, and frames that are impossible although their CRCs are right: a typed error, or what
- * each key was, never anything else.
+ * Flipped bits in the files of a logged store, and frames that are impossible although their CRCs
+ * are right: a typed error, or what each key was, never anything else.
  *
  * @module
  */
@@ -22,7 +22,9 @@ const FUZZ_COUNT = Math.ceil(FLIP_COUNT / 4);
 const FRAME_HEADER_BITS = 256;
 const SEGMENT_BYTES = 4096;
 
-/** Every key is one that it has been, and those whose records were not touched are what they are. */
+/**
+ * Every key is one that it has been, and those whose records were not touched are what they are.
+ */
 function checkContents(
   left: LoggedImage,
   restored: RestoredPool | undefined,
@@ -47,7 +49,10 @@ function flip(left: LoggedImage, bit: number): number {
   return checkContents(left, left.tryRestore(flipped, context), context);
 }
 
-/** Frames behind the checkpoint whose damage can be told from their end: the first, some, and the last. */
+/**
+ * Frames behind the checkpoint whose damage can be told from their end: the first, some, and the
+ * last.
+ */
 function someFrames(left: LoggedImage): FrameRange[] {
   const frames = left.frames.filter((frame) => !left.isCheckpointed(frame));
   return [frames[0]!, frames[5]!, frames.at(-2)!, frames.at(-1)!];

@@ -1,9 +1,10 @@
 /**
- * Power that goes, and processes that are killed, at any call of the file system, again and again: under load, during checkpoints,
- * and while the store is being opened after the last time.
+ * Power that goes, and processes that are killed, at any call of the file system, again and again:
+ * under load, during checkpoints, and while the store is being opened after the last time.
  *
- * What must be found: at the level "disk", and after a kill, everything that was acknowledged; at the level "os" after a loss of
- * power, everything that was synced. Instead of that it may be what was issued later, and nothing else.
+ * What must be found: at the level "disk", and after a kill, everything that was acknowledged; at
+ * the level "os" after a loss of power, everything that was synced. Instead of that it may be what
+ * was issued later, and nothing else.
  *
  * @module
  */
@@ -192,8 +193,8 @@ test("a group for which the index has no room takes nothing away from others", (
 });
 
 /**
- * A store of one node's keys, in which a commit stands in a segment that is worth cleaning: one key of it is live there, and the
- * other is not, as it is deleted by the commit, or was put again.
+ * A store of one node's keys, in which a commit stands in a segment that is worth cleaning: one key
+ * of it is live there, and the other is not, as it is deleted by the commit, or was put again.
  */
 class TornCommit {
   readonly world = new DurableWorld({
@@ -225,7 +226,10 @@ class TornCommit {
     this.world.drain();
   }
 
-  /** Cleans until nothing is left to clean; the power goes when what was moved has arrived on the disk, and nothing else. */
+  /**
+   * Cleans until nothing is left to clean; the power goes when what was moved has arrived on the
+   * disk, and nothing else.
+   */
   cleanAndLosePower(): { readonly looked: number } {
     const { world } = this;
     let looked = 0;

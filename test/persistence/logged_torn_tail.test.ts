@@ -1,6 +1,7 @@
 /**
- * Logs that end in the middle of a frame, and logs that are damaged before their end. What was not wholly written is dropped; what
- * had been synced and is not whole any more is an error, or is reported by a repair.
+ * Logs that end in the middle of a frame, and logs that are damaged before their end. What was not
+ * wholly written is dropped; what had been synced and is not whole any more is an error, or is
+ * reported by a repair.
  *
  * @module
  */
@@ -16,7 +17,10 @@ import { CHECKPOINT_PATH, DIRECTORY } from "../support/snapshots.ts";
 
 const PLACE = { directory: DIRECTORY, codec: "binary" } as const;
 
-/** Checks that every key is what it was, and the last one what it was before or after the last frame. */
+/**
+ * Checks that every key is what it was, and the last one what it was before or after the last
+ * frame.
+ */
 function checkOldOrNew(left: LoggedImage, image: Uint8Array, context: string): "old" | "new" {
   const { pool, recovery } = left.restore(image);
   assert.equal(recovery.damages, [], context);

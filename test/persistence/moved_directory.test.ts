@@ -1,6 +1,6 @@
 /**
- * A store whose directory is moved, removed or replaced while it is open: it says so, keeps what it has in memory readable, and
- * leaves whatever is at the path by then as it is.
+ * A store whose directory is moved, removed or replaced while it is open: it says so, keeps what it
+ * has in memory readable, and leaves whatever is at the path by then as it is.
  *
  * @module
  */
@@ -23,7 +23,9 @@ function contentsOf(path: string): Map<string, string> {
   );
 }
 
-/** Ways in which a directory can get lost; each returns what must stay as it is, and what ends that. */
+/**
+ * Ways in which a directory can get lost; each returns what must stay as it is, and what ends that.
+ */
 const WAYS: Readonly<Record<string, (path: string) => Promise<Left> | Left>> = {
   "it is moved": (path) => {
     renameSync(path, temporaryPath("moved"));

@@ -1,6 +1,6 @@
 /**
- * A pool that one runtime has written is read by the others. Each runtime's run of this file writes one, and reads those of
- * the others.
+ * A pool that one runtime has written is read by the others. Each runtime's run of this file writes
+ * one, and reads those of the others.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * Paths that cannot be used, and directories with something else in them: refused with the reason, and left as they are.
+ * Paths that cannot be used, and directories with something else in them: refused with the reason,
+ * and left as they are.
  *
  * @module
  */
@@ -149,7 +150,8 @@ test("a pool file that is no file is refused", async () => {
 
 test("a directory without permission is refused", async () => {
   if (isRoot || process.platform === "win32") {
-    // Permissions do not bind this user; that the directory works says at least that nothing else is wrong.
+    // Permissions do not bind this user; that the directory works says at least that nothing else
+    // is wrong.
     await (await open({ path: temporaryPath(), ...SIZES })).close();
     return;
   }

@@ -1,6 +1,6 @@
 /**
- * One opener of a directory at a time: within a thread, between threads, between processes and runtimes, and after any of them
- * has ended without a word.
+ * One opener of a directory at a time: within a thread, between threads, between processes and
+ * runtimes, and after any of them has ended without a word.
  *
  * @module
  */
@@ -396,7 +396,8 @@ for (const options of VARIANTS) {
     const second = await PoolLock.acquire(path, options);
     renameSync(path, moved);
     await second.release();
-    // It is where nobody looks for it; without the socket it counts as this process's, as long as that runs.
+    // It is where nobody looks for it; without the socket it counts as this process's, as long as
+    // that runs.
     if (options.useSocket !== true) rmSync(join(moved, "lock"));
     const third = await PoolLock.acquire(moved, options);
     rmSync(moved, { recursive: true });

@@ -1,6 +1,7 @@
 /**
- * Power that goes at any moment of a snapshot: afterwards there is the old snapshot or the new one, whole, never an error and
- * never a mix. Every key holds the number of the snapshot, so a mix would show.
+ * Power that goes at any moment of a snapshot: afterwards there is the old snapshot or the new one,
+ * whole, never an error and never a mix. Every key holds the number of the snapshot, so a mix would
+ * show.
  *
  * @module
  */
@@ -30,7 +31,9 @@ function readGeneration(disk: MemoryDisk): number {
   return number;
 }
 
-/** Takes a snapshot, and the power at call `last` of it; returns whether it was over before that. */
+/**
+ * Takes a snapshot, and the power at call `last` of it; returns whether it was over before that.
+ */
 function snapshotUntil(
   f: PoolFixture,
   disk: MemoryDisk,

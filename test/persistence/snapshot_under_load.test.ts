@@ -1,6 +1,6 @@
 /**
- * Snapshots of a pool that is full and is being overwritten: nobody is refused for the snapshot's sake, and what it holds is
- * whole.
+ * Snapshots of a pool that is full and is being overwritten: nobody is refused for the snapshot's
+ * sake, and what it holds is whole.
  *
  * @module
  */
@@ -66,7 +66,8 @@ for (const { nodes, durability } of SETUPS) {
     overwriting.catch(() => {});
     const copies: { copy: string; least: Map<string, number> }[] = [];
     for (let i = 0; i < SNAPSHOTS; i++) {
-      // What has been read before the snapshot was acknowledged before it, so it is in it, or something later.
+      // What has been read before the snapshot was acknowledged before it, so it is in it, or
+      // something later.
       const least = new Map(keys.map((key) => [key, tagOf(store.getSync(key), key)]));
       await store.snapshot();
       const copy = temporaryPath("copy");

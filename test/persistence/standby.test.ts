@@ -1,6 +1,7 @@
 /**
- * Pools that are restored ahead by another process, while the store works, is killed, is closed, or loses its power: what is taken
- * over is what an ordinary opening makes, and has what was acknowledged.
+ * Pools that are restored ahead by another process, while the store works, is killed, is closed, or
+ * loses its power: what is taken over is what an ordinary opening makes, and has what was
+ * acknowledged.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * What is known to be synced is known of one life of a segment: a sync that outlasts the life claims nothing about the next.
+ * What is known to be synced is known of one life of a segment: a sync that outlasts the life
+ * claims nothing about the next.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * Real processes whose system calls fail: strace puts errors in the place of calls, as a disk would that breaks or is full.
+ * Real processes whose system calls fail: strace puts errors in the place of calls, as a disk would
+ * that breaks or is full.
  *
  * On Linux a failure where there is no strace, or where it may not trace; other systems have none.
  *

@@ -1,6 +1,6 @@
 /**
- * Versions have 47 bits in two words: here they pass 2^32. A snapshot is given a version shortly before that, as no test can
- * write so often.
+ * Versions have 47 bits in two words: here they pass 2^32. A snapshot is given a version shortly
+ * before that, as no test can write so often.
  *
  * @module
  */

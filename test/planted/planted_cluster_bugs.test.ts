@@ -1,5 +1,6 @@
 /**
- * Bugs in the protocol of a cluster, which the tests that are there for it must catch: see test/support/planted_trials.ts.
+ * Bugs in the protocol of a cluster, which the tests that are there for it must catch: see
+ * test/support/planted_trials.ts.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * The tests of what threads and nodes of a cluster send each other are tested, see planted_trials.ts.
+ * The tests of what threads and nodes of a cluster send each other are tested, see
+ * planted_trials.ts.
  *
  * @module
  */

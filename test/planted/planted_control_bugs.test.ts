@@ -1,5 +1,6 @@
 /**
- * Bugs in how the control stream of a cluster is kept short, which the tests that are there for it must catch: see test/support/planted_trials.ts.
+ * Bugs in how the control stream of a cluster is kept short, which the tests that are there for it
+ * must catch: see test/support/planted_trials.ts.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * Bugs with large values of a cluster, which the tests that are there for them must catch: see test/support/planted_trials.ts.
+ * Bugs with large values of a cluster, which the tests that are there for them must catch: see
+ * test/support/planted_trials.ts.
  *
  * @module
  */

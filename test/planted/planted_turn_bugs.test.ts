@@ -1,5 +1,6 @@
 /**
- * The tests of turns of the event loop, and of the counts of keys, are tested, see planted_trials.ts.
+ * The tests of turns of the event loop, and of the counts of keys, are tested, see
+ * planted_trials.ts.
  *
  * @module
  */

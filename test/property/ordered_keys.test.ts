@@ -1,5 +1,6 @@
 /**
- * The ordered index against a sorted array, with keys of every kind, in pages of few entries and of as many as fit.
+ * The ordered index against a sorted array, with keys of every kind, in pages of few entries and of
+ * as many as fit.
  *
  * @module
  */

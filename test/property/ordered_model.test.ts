@@ -1,6 +1,7 @@
 /**
- * A store that is ordered behaves like a sorted array: random sequences of changes and of ranges, at tiny capacities, with
- * keys that are hard to order, and with closing, opening and scaling in between.
+ * A store that is ordered behaves like a sorted array: random sequences of changes and of ranges,
+ * at tiny capacities, with keys that are hard to order, and with closing, opening and scaling in
+ * between.
  *
  * @module
  */

@@ -1,6 +1,7 @@
 /**
- * A store behaves like a Map: random sequences of all operations, on one KN and on several, with rings and segments so
- * small that every rare path is taken, and with closing and opening in between.
+ * A store behaves like a Map: random sequences of all operations, on one KN and on several, with
+ * rings and segments so small that every rare path is taken, and with closing and opening in
+ * between.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Processes that add and do jobs, and are killed: each job whose addition was acknowledged is done at least once, and none comes
- * again whose end was acknowledged.
+ * Processes that add and do jobs, and are killed: each job whose addition was acknowledged is done
+ * at least once, and none comes again whose end was acknowledged.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * Queues: each job is done at least once, whoever dies; it comes when it is due, and not while another consumer has it.
+ * Queues: each job is done at least once, whoever dies; it comes when it is due, and not while
+ * another consumer has it.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Calls that block in another process than the one that has the pool: what they do, in which order, how much may be on
- * its way, and what happens when there is no way to block, or no host any more.
+ * Calls that block in another process than the one that has the pool: what they do, in which order,
+ * how much may be on its way, and what happens when there is no way to block, or no host any more.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * What another process asks for that is not one request of one key: a store answers it as one that has its pool.
+ * What another process asks for that is not one request of one key: a store answers it as one that
+ * has its pool.
  *
  * @module
  */
@@ -30,7 +31,9 @@ const OPERATIONS = 200 * Math.max(1, CAMPAIGN_FACTOR);
 
 type AnyStore = Store<unknown, string>;
 
-/** A store that has a pool, and one of the same thread that asks it, as one of another process does. */
+/**
+ * A store that has a pool, and one of the same thread that asks it, as one of another process does.
+ */
 interface Both {
   host: AnyStore;
   remote: AnyStore;

@@ -1,6 +1,6 @@
 /**
- * The socket at which other processes use a store: rubbish, too many connections, those that say nothing or do not read,
- * many processes, and processes of all runtimes.
+ * The socket at which other processes use a store: rubbish, too many connections, those that say
+ * nothing or do not read, many processes, and processes of all runtimes.
  *
  * @module
  */
@@ -42,7 +42,9 @@ const HELLO = {
   durability: "os",
 } as const;
 
-/** How many write beside one another: as many as it is said to work with in a campaign of 4 or more. */
+/**
+ * How many write beside one another: as many as it is said to work with in a campaign of 4 or more.
+ */
 const PROCESSES = CAMPAIGN_FACTOR >= 4 ? 64 : 16;
 
 /** A store that other processes may use, and one that asks it. */

@@ -1,5 +1,6 @@
 /**
- * Several processes use one store: single keys, codecs, options, and what happens when the one that has the pool ends.
+ * Several processes use one store: single keys, codecs, options, and what happens when the one that
+ * has the pool ends.
  *
  * @module
  */

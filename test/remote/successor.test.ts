@@ -1,5 +1,6 @@
 /**
- * Processes that use a store read its pool ahead, and one of them goes on with what it has read when the host ends.
+ * Processes that use a store read its pool ahead, and one of them goes on with what it has read
+ * when the host ends.
  *
  * @module
  */

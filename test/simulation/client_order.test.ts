@@ -1,8 +1,8 @@
 /**
- * A client keeps the order of its calls, whatever its carrier does: lanes that are full or gone, slots
- * that move, executors that die, answers that come while it waits for room, and calls that are issued
- * meanwhile (I4). Each call ends once (I5), everything ends when the carrier goes on, and what waits
- * for the end of others waits for it.
+ * A client keeps the order of its calls, whatever its carrier does: lanes that are full or gone,
+ * slots that move, executors that die, answers that come while it waits for room, and calls that
+ * are issued meanwhile (I4). Each call ends once (I5), everything ends when the carrier goes on,
+ * and what waits for the end of others waits for it.
  *
  * @module
  */

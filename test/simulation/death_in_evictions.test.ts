@@ -1,7 +1,8 @@
 /**
- * Threads that die while they drop records, at every access to shared memory: the cleaner of a DPM processor, and the
- * hand of a KN that keeps the number of keys within its bound. What is left is repaired by the M-node, and everything
- * goes on: no key is there twice, or comes back; counts are right, and each segment can be cleaned.
+ * Threads that die while they drop records, at every access to shared memory: the cleaner of a DPM
+ * processor, and the hand of a KN that keeps the number of keys within its bound. What is left is
+ * repaired by the M-node, and everything goes on: no key is there twice, or comes back; counts are
+ * right, and each segment can be cleaned.
  *
  * @module
  */

@@ -1,6 +1,7 @@
 /**
- * An agent dies before and after every atomic access of everything that changes the table of segments. After a repair, every
- * segment is accounted for, its generation has grown once in each life, and all of them can be allocated.
+ * An agent dies before and after every atomic access of everything that changes the table of
+ * segments. After a repair, every segment is accounted for, its generation has grown once in each
+ * life, and all of them can be allocated.
  *
  * @module
  */
@@ -88,7 +89,10 @@ class SegmentWorld {
     this.segments.subtractLive(this.#address(segment), LIVE_BYTES);
   }
 
-  /** What must hold after a repair: the counts are those of the states, and nothing waits that need not. */
+  /**
+   * What must hold after a repair: the counts are those of the states, and nothing waits that need
+   * not.
+   */
   check(): void {
     const { segments } = this;
     const { control } = this.pool;
@@ -107,7 +111,10 @@ class SegmentWorld {
     }
   }
 
-  /** Ends all lives; every segment must have grown by one for each life in this world, and be there to be allocated. */
+  /**
+   * Ends all lives; every segment must have grown by one for each life in this world, and be there
+   * to be allocated.
+   */
   finish(): void {
     const { segments, pool } = this;
     Atomics.store(pool.control, GATE_DEFER_FREE, DeferFree.NO);
@@ -194,7 +201,10 @@ test("a segment that somebody is just opening is not taken for one that a dead t
   }
 });
 
-/** Releases what waits, and uses and frees it again; returns how often, so that it ends in another life. */
+/**
+ * Releases what waits, and uses and frees it again; returns how often, so that it ends in another
+ * life.
+ */
 function reuse(world: SegmentWorld, lifeCount: number): number {
   const { segments, pool } = world;
   for (let life = 0; life < lifeCount; life++) {

@@ -1,7 +1,8 @@
 /**
- * A writer of a table dies before and after every atomic access of everything that it does. The table is repaired while readers
- * look on, by someone who may die, too. Then it is as good as new: it holds what it held before or after what the writer was doing,
- * its counts are right, and it can be changed further.
+ * A writer of a table dies before and after every atomic access of everything that it does. The
+ * table is repaired while readers look on, by someone who may die, too. Then it is as good as new:
+ * it holds what it held before or after what the writer was doing, its counts are right, and it can
+ * be changed further.
  *
  * @module
  */
@@ -32,7 +33,9 @@ const IS_REPLAY = (process.env["DINOMO_SEED"] ?? "") !== "";
 /** Changes of one table, and changes of a repaired one before it is given up. */
 const CHANGE_COUNT = 90;
 const CHANGES_AFTER_REPAIR = 12;
-/** Accesses of a read, and of a repair, among which the one is chosen at which something happens. */
+/**
+ * Accesses of a read, and of a repair, among which the one is chosen at which something happens.
+ */
 const READ_ACCESSES_MAX = 16;
 /** Deaths that are tried in a compaction, with reads of what it moves. */
 const READS_OF_MOVED_KEYS = 300;
@@ -42,7 +45,10 @@ const [DEAD, ALIVE] = [0, 1];
 /** How often what has to be tried has happened. */
 const seen = { deaths: 0, undone: 0, done: 0, duringDoubling: 0, deadRepairs: 0, compacted: 0 };
 
-/** A read of a key that begins at one moment of a change, and is interrupted at one of its own accesses. */
+/**
+ * A read of a key that begins at one moment of a change, and is interrupted at one of its own
+ * accesses.
+ */
 interface ReadMoment {
   readonly key: number;
   readonly beginsAt: number;
@@ -83,7 +89,10 @@ class Trial {
     require(isSame(mortal.walk(), contents), "the model is right");
   }
 
-  /** Reads the keys that a compaction moves, at many moments: a read may be too early for the copy and too late for the original. */
+  /**
+   * Reads the keys that a compaction moves, at many moments: a read may be too early for the copy
+   * and too late for the original.
+   */
   #readWhatMoves(
     change: Change,
     contents: Contents,
@@ -117,7 +126,8 @@ class Trial {
       mortal.restore(saved);
       return dieAt(at, () => mortal.change(agent, change));
     };
-    // Both times the writer passes the same states, so to the reader that begins here this is one writer.
+    // Both times the writer passes the same states, so to the reader that begins here this is one
+    // writer.
     diesAt(moment.beginsAt);
     let hasDied = false;
     this.#readWhile(

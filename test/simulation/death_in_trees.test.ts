@@ -1,6 +1,7 @@
 /**
- * A writer of the ordered index dies before or after every access to shared memory of a change. What it leaves is valid: scans see the
- * same keys. Other writers go on at once, before anything is repaired; a repair may itself be interrupted by death.
+ * A writer of the ordered index dies before or after every access to shared memory of a change.
+ * What it leaves is valid: scans see the same keys. Other writers go on at once, before anything is
+ * repaired; a repair may itself be interrupted by death.
  *
  * @module
  */

@@ -1,6 +1,7 @@
 /**
- * Seeded interleavings over a tiny pool that evicts: whole steps, and steps that are interrupted at their atomic
- * accesses. A key may vanish at any moment, and nothing that is gone, or was replaced, comes back.
+ * Seeded interleavings over a tiny pool that evicts: whole steps, and steps that are interrupted at
+ * their atomic accesses. A key may vanish at any moment, and nothing that is gone, or was replaced,
+ * comes back.
  *
  * @module
  */

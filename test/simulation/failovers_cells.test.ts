@@ -1,5 +1,6 @@
 /**
- * KNs that fail at any access of a step while they hold the cells of keys, in memory: see ../support/sim_failover_tests.ts.
+ * KNs that fail at any access of a step while they hold the cells of keys, in memory: see
+ * ../support/sim_failover_tests.ts.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * KNs of far pools that fail at any access of a step, in memory: see ../support/sim_failover_tests.ts.
+ * KNs of far pools that fail at any access of a step, in memory: see
+ * ../support/sim_failover_tests.ts.
  *
  * @module
  */

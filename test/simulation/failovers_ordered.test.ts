@@ -1,5 +1,6 @@
 /**
- * KNs that fail at any access of a step, in pools that know the order of their keys: see ../support/sim_failover_tests.ts.
+ * KNs that fail at any access of a step, in pools that know the order of their keys: see
+ * ../support/sim_failover_tests.ts.
  *
  * @module
  */

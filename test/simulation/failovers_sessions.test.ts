@@ -1,5 +1,6 @@
 /**
- * KNs that fail at any access while they execute what other processes have asked for: see ../support/sim_failover_tests.ts.
+ * KNs that fail at any access while they execute what other processes have asked for: see
+ * ../support/sim_failover_tests.ts.
  *
  * @module
  */

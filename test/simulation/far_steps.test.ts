@@ -1,6 +1,6 @@
 /**
- * Seeded interleavings in the far placement: KNs, mergers, cleaner, clients and M-node over one tiny pool; by whole steps, and
- * with steps in the middle of others.
+ * Seeded interleavings in the far placement: KNs, mergers, cleaner, clients and M-node over one
+ * tiny pool; by whole steps, and with steps in the middle of others.
  *
  * @module
  */

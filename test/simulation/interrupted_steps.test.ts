@@ -1,5 +1,6 @@
 /**
- * Seeded interleavings in which steps are interrupted at their atomic accesses by steps of other agents.
+ * Seeded interleavings in which steps are interrupted at their atomic accesses by steps of other
+ * agents.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * Pools that live many lives at tiny capacities, and up to the limit: what fits by the documented rule is accepted, and nothing is lost.
+ * Pools that live many lives at tiny capacities, and up to the limit: what fits by the documented
+ * rule is accepted, and nothing is lost.
  *
  * @module
  */

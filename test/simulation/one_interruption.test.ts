@@ -1,5 +1,6 @@
 /**
- * One step, interrupted once by another party's step: at every access to shared memory that it makes, and for every two parties.
+ * One step, interrupted once by another party's step: at every access to shared memory that it
+ * makes, and for every two parties.
  *
  * @module
  */
@@ -155,7 +156,10 @@ function hasCommit(outer: Party, inner: Party): boolean {
   return outer.name.includes("commit") || inner.name.includes("commit");
 }
 
-/** Parties beside which the client puts nothing at once: one that is in its thread, and those to whom it has sent something. */
+/**
+ * Parties beside which the client puts nothing at once: one that is in its thread, and those to
+ * whom it has sent something.
+ */
 const NOT_BESIDE_PUTS = [
   "a reader",
   "the owner of the keys",

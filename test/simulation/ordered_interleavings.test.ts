@@ -1,6 +1,6 @@
 /**
- * Interleavings in the ordered index that chance does not come to: a page goes, and its number is used again, at each access
- * of a writer that is on its way to it.
+ * Interleavings in the ordered index that chance does not come to: a page goes, and its number is
+ * used again, at each access of a writer that is on its way to it.
  *
  * @module
  */
@@ -191,7 +191,9 @@ test("the block of a page becomes that of its new neighbour, which a writer adds
   assert.ok(reusedCount > 10, `${reusedCount} times the block was used again`);
 });
 
-/** Plays a scene for each atomic access right after which the insert of a key can be interrupted. */
+/**
+ * Plays a scene for each atomic access right after which the insert of a key can be interrupted.
+ */
 function atEachAccess(
   text: string,
   play: (scene: Scene, insert: (meanwhile: () => void) => void) => void,

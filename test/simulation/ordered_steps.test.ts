@@ -1,5 +1,6 @@
 /**
- * Writers, scanners and deaths in the ordered index, which interrupt each other at every access to shared memory.
+ * Writers, scanners and deaths in the ordered index, which interrupt each other at every access to
+ * shared memory.
  *
  * @module
  */

@@ -1,6 +1,7 @@
 /**
- * A thread that makes commits itself throws at any access of them, or is taken for dead there and goes on: each commit is made once
- * and whole, or not at all, nothing is lost, and the order is kept.
+ * A thread that makes commits itself throws at any access of them, or is taken for dead there and
+ * goes on: each commit is made once and whole, or not at all, nothing is lost, and the order is
+ * kept.
  *
  * @module
  */
@@ -20,7 +21,10 @@ const BEFORE: readonly ScriptStep[] = [
 
 const NONE = { absent: [], puts: [], deletes: [], adds: [] };
 
-/** Of one slot and of all, new keys and others, sums, refused ones, one that changes nothing, between requests of their slots. */
+/**
+ * Of one slot and of all, new keys and others, sums, refused ones, one that changes nothing,
+ * between requests of their slots.
+ */
 const SCRIPT: readonly ScriptStep[] = [
   { kind: "commit", ...NONE, absent: [2], puts: [6, 0, 11], deletes: [1], adds: [0, 1], bytes: 60 },
   { kind: "commit", ...NONE, absent: [6], puts: [3], bytes: 40 },

@@ -1,6 +1,6 @@
 /**
- * A thread that puts itself throws at any access of such a put, or is taken for dead there and goes on: the put is made once,
- * nothing is lost, and the order is kept.
+ * A thread that puts itself throws at any access of such a put, or is taken for dead there and goes
+ * on: the put is made once, nothing is lost, and the order is kept.
  *
  * @module
  */
@@ -27,7 +27,10 @@ const BEFORE: readonly ScriptStep[] = [
   { kind: "put", key: 11, bytes: 1100 },
 ];
 
-/** New keys and others, with an expiry time and without, beyond the end of a segment, between requests of their slot. */
+/**
+ * New keys and others, with an expiry time and without, beyond the end of a segment, between
+ * requests of their slot.
+ */
 const SCRIPT: readonly ScriptStep[] = [
   { kind: "put", key: 0, bytes: 60 },
   { kind: "put", key: 2, bytes: 40 },
@@ -44,7 +47,10 @@ const SCRIPT: readonly ScriptStep[] = [
   { kind: "put", key: 0, bytes: 80 },
 ];
 
-/** Records that became the newest ones of their keys, by what they say: each operation has a value of its own. */
+/**
+ * Records that became the newest ones of their keys, by what they say: each operation has a value
+ * of its own.
+ */
 const made = new Map<string, Set<number>>();
 
 const { point } = SlotWriter.prototype;

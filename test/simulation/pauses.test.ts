@@ -1,6 +1,7 @@
 /**
- * The gate: a pause that begins at any access of an agent that begins a step. Either the agent does not begin it, or whoever pauses
- * waits for its end. And pauses of those who die, stall, or are taken for dead.
+ * The gate: a pause that begins at any access of an agent that begins a step. Either the agent does
+ * not begin it, or whoever pauses waits for its end. And pauses of those who die, stall, or are
+ * taken for dead.
  *
  * @module
  */

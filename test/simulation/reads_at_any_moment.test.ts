@@ -1,6 +1,7 @@
 /**
- * Readers against every order of everybody else's accesses: recorded simulations, in which interrupted KNs, cleaner and
- * M-node change tables, move records and reuse segments, are played back under readers.
+ * Readers against every order of everybody else's accesses: recorded simulations, in which
+ * interrupted KNs, cleaner and M-node change tables, move records and reuse segments, are played
+ * back under readers.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Readers against atomic commits whose records' segments are freed and reused: recordings of KNs that make them, in which
- * readers read one key after the other while memory moves on under them.
+ * Readers against atomic commits whose records' segments are freed and reused: recordings of KNs
+ * that make them, in which readers read one key after the other while memory moves on under them.
  *
  * @module
  */

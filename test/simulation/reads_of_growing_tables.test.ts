@@ -1,5 +1,6 @@
 /**
- * Readers against tables that double and are compacted: every order of a reader's accesses and the writer's.
+ * Readers against tables that double and are compacted: every order of a reader's accesses and the
+ * writer's.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Readers against a segment that is freed by one KN and reused by another: at every access of the first one's step the other
- * one makes its own, and readers are let loose on the recording of both.
+ * Readers against a segment that is freed by one KN and reused by another: at every access of the
+ * first one's step the other one makes its own, and readers are let loose on the recording of both.
  *
  * @module
  */
@@ -18,7 +18,9 @@ const RECORDS_PER_SEGMENT = 3;
 /** More accesses than a step makes. */
 const ACCESSES_MAX = 500;
 
-/** A store in which the next put of the first KN frees a segment, and the other KN has none open. */
+/**
+ * A store in which the next put of the first KN frees a segment, and the other KN has none open.
+ */
 function prepared(): SimDuel {
   const duel = new SimDuel();
   for (let i = 0; i < RECORDS_PER_SEGMENT; i++) duel.put(duel.models[0]!, VALUE_BYTES);

@@ -1,6 +1,7 @@
 /**
- * Segments change hands: agents allocate, fill, seal, clean and free segments, and snapshots hold freed ones back, each
- * interrupted at its atomic accesses by the others, for as long as it takes to fill a segment again.
+ * Segments change hands: agents allocate, fill, seal, clean and free segments, and snapshots hold
+ * freed ones back, each interrupted at its atomic accesses by the others, for as long as it takes
+ * to fill a segment again.
  *
  * @module
  */

@@ -1,6 +1,7 @@
 /**
- * Hosts of a pool that other processes use end at any call of the file system, by a kill, a loss of power, or a close, and others
- * follow. Each process is told of each request what has become of it, and sends again what was not applied: each is applied once.
+ * Hosts of a pool that other processes use end at any call of the file system, by a kill, a loss of
+ * power, or a close, and others follow. Each process is told of each request what has become of it,
+ * and sends again what was not applied: each is applied once.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * No wake-up is lost: whoever brings work and whoever goes to sleep interrupt each other at every access to shared memory.
+ * No wake-up is lost: whoever brings work and whoever goes to sleep interrupt each other at every
+ * access to shared memory.
  *
  * @module
  */
@@ -115,7 +116,9 @@ function interleave(
   return count > at;
 }
 
-/** For every access of `fallAsleep`: work that is brought there is seen before the thread sleeps. */
+/**
+ * For every access of `fallAsleep`: work that is brought there is seen before the thread sleeps.
+ */
 function checkSleeper(
   fallAsleep: (pair: Pair) => void,
   bringWork: (pair: Pair) => void,

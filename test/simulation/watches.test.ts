@@ -1,6 +1,7 @@
 /**
- * Watchers and those who change keys, interrupted by each other at every access to shared memory; and changes that are never
- * ended. A watcher knows the last state of each key in the end, never reads an older one after a newer one, and is woken.
+ * Watchers and those who change keys, interrupted by each other at every access to shared memory;
+ * and changes that are never ended. A watcher knows the last state of each key in the end, never
+ * reads an older one after a newer one, and is woken.
  *
  * @module
  */
@@ -31,7 +32,10 @@ const SEED_COUNT = 9;
 /** So many operations that end before the access in question say that none is as long. */
 const MISSES_MAX = 8;
 
-/** Moments before and after a look at WANTED, MARKS, DIRTY, PENDING, SLEEPING and PREFIX COUNT, of a mark that is set. */
+/**
+ * Moments before and after a look at WANTED, MARKS, DIRTY, PENDING, SLEEPING and PREFIX COUNT, of a
+ * mark that is set.
+ */
 const ACCESSES_OF_MARK = 2 * 6;
 
 /** Two keys in one part, one in another part of the slot, and one in another slot. */

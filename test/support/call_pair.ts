@@ -1,6 +1,6 @@
 /**
- * Both ends of the calls of a connection, with streams of bytes between them that are cut into pieces of random lengths,
- * and may be congested.
+ * Both ends of the calls of a connection, with streams of bytes between them that are cut into
+ * pieces of random lengths, and may be congested.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * A store whose pool is asked by calls, as from another process; the connection may end at any time, and another one is
- * made.
+ * A store whose pool is asked by calls, as from another process; the connection may end at any
+ * time, and another one is made.
  *
  * @module
  */

@@ -1,7 +1,9 @@
 /**
- * What a process does to a store that others use, too, and how it checks every answer, until it is told to end.
+ * What a process does to a store that others use, too, and how it checks every answer, until it is
+ * told to end.
  *
- * Keys with its own number are changed by it alone, so it knows exactly what each operation has to find.
+ * Keys with its own number are changed by it alone, so it knows exactly what each operation has to
+ * find.
  *
  * @module
  */
@@ -15,7 +17,9 @@ import { type LoadMessage, SHARED_COUNT, UNIQUE_COUNT } from "./load_messages.ts
 export interface LoadRules {
   /** Longer times without an answer are told. */
   readonly gapMsMin: number;
-  /** Whether a read may find what was put behind it: where the pool is, reads wait for all of it. */
+  /**
+   * Whether a read may find what was put behind it: where the pool is, reads wait for all of it.
+   */
   readonly mayReadAhead: boolean;
   /** Codes of errors that say that it does not know what has become of what it was doing. */
   readonly goneCodes: readonly string[];

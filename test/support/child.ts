@@ -1,8 +1,8 @@
 /**
  * Runs programs of test/support/children/ in processes of their own, on any of the runtimes.
  *
- * A child talks to its test in lines of JSON on its standard output, see {@linkcode say}; everything else that it prints
- * is kept for the message of a failure.
+ * A child talks to its test in lines of JSON on its standard output, see {@linkcode say};
+ * everything else that it prints is kept for the message of a failure.
  *
  * @module
  */
@@ -16,7 +16,10 @@ import { PROJECT_ROOT, type Runtime, runtimeCommand } from "../../scripts/runtim
 /** Begins a line that is a message. */
 const MESSAGE_PREFIX = "@dinomo ";
 
-/** A child that does not end is killed after this time: it hangs, and what it said until then is reported. */
+/**
+ * A child that does not end is killed after this time: it hangs, and what it said until then is
+ * reported.
+ */
 const CHILD_MS_MAX = 60_000;
 
 /** How a child ended. */
@@ -56,7 +59,10 @@ export class Child {
   #hung = false;
   #waiters: { index: number; resolve: () => void }[] = [];
 
-  /** Starts `children/<name>.ts` with arguments, given as JSON; `listens` if it is going to be told something. */
+  /**
+   * Starts `children/<name>.ts` with arguments, given as JSON; `listens` if it is going to be told
+   * something.
+   */
   constructor(
     name: string,
     args: unknown,

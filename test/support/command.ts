@@ -1,5 +1,6 @@
 /**
- * Runs the command `dinomo` in a process of its own, or in this one, and looks at what it leaves in a directory.
+ * Runs the command `dinomo` in a process of its own, or in this one, and looks at what it leaves in
+ * a directory.
  *
  * @module
  */
@@ -50,7 +51,9 @@ export async function dinomoHere(
   return { exitCode, stdout, stderr };
 }
 
-/** Everything about the files of a pool that reading must not change. The lock file comes and goes. */
+/**
+ * Everything about the files of a pool that reading must not change. The lock file comes and goes.
+ */
 export function stateOf(directory: string): Readonly<Record<string, string>> {
   const state: Record<string, string> = {};
   for (const name of readdirSync(directory).sort()) {

@@ -1,5 +1,6 @@
 /**
- * Stores that are opened and closed, and threads that attach and leave, again and again: what of it stays behind.
+ * Stores that are opened and closed, and threads that attach and leave, again and again: what of it
+ * stays behind.
  *
  * @module
  */
@@ -40,27 +41,39 @@ export interface CycleKind {
   readonly run: (cycles: Cycles) => Promise<CyclesReport>;
 }
 
-/** How long to wait until usage is back to a baseline: threads end some time after they are told to. */
+/**
+ * How long to wait until usage is back to a baseline: threads end some time after they are told to.
+ */
 const SETTLE_MS_MAX = 30_000;
 const SETTLE_STEP_MS = 50;
 
 /** How much more memory is still none: heaps of runtimes grow and shrink. */
 const RSS_GROWTH_BYTES_MAX = 64 * 2 ** 20;
 
-/** Threads that a runtime's own pools may add at any time; what a cycle leaves behind is many times as much. */
+/**
+ * Threads that a runtime's own pools may add at any time; what a cycle leaves behind is many times
+ * as much.
+ */
 const THREAD_SLACK = 2;
 
-/** Descriptors that come with them: the thread for signals that Deno starts when it is first needed has two. A worker has six. */
+/**
+ * Descriptors that come with them: the thread for signals that Deno starts when it is first needed
+ * has two. A worker has six.
+ */
 const DESCRIPTOR_SLACK = 4;
 
-/** However slow the machine: with fewer, a descriptor left by each would pass for one of the runtime's. */
+/**
+ * However slow the machine: with fewer, a descriptor left by each would pass for one of the
+ * runtime's.
+ */
 const CYCLE_COUNT_MIN = 2 * DESCRIPTOR_SLACK;
 
 /** How many cycles to run, at most. */
 export interface CyclesLimit {
   /**
-   * Cycles before the baseline: runtimes load code and start threads of their own, which stay, and the allocator keeps what it has got
-   * from the system. On Node that grows for the first hundred stores, and hardly after that.
+   * Cycles before the baseline: runtimes load code and start threads of their own, which stay, and
+   * the allocator keeps what it has got from the system. On Node that grows for the first hundred
+   * stores, and hardly after that.
    */
   readonly warmUpCount: number;
   readonly cycleCount: number;
@@ -92,7 +105,9 @@ export class Cycles {
   }
 }
 
-/** A store that stays has its KN's thread from the beginning, or it might start within the cycles. */
+/**
+ * A store that stays has its KN's thread from the beginning, or it might start within the cycles.
+ */
 const STAYING = { help: false } as const;
 
 /** All kinds of cycles. */
@@ -140,7 +155,8 @@ async function attachInThread(store: Store<number>, closes: boolean): Promise<vo
   const value = store.getSync(KEY)!;
   const data: AttacherData = { handle: store.share(), key: KEY, closes };
   const worker = new Worker(ATTACHER, { workerData: data });
-  // An error is what ends the wait, but for one of a thread that has ended: that is thrown in this one.
+  // An error is what ends the wait, but for one of a thread that has ended: that is thrown in this
+  // one.
   worker.on("error", (error) => {
     throw error;
   });

@@ -10,8 +10,8 @@ export class Descriptors {
   readonly #taken: number[] = [];
 
   /**
-   * Takes descriptors until there are no more but a few: too few for a thread, and enough for files,
-   * and for Deno, which panics without any.
+   * Takes descriptors until there are no more but a few: too few for a thread, and enough for
+   * files, and for Deno, which panics without any.
    */
   exhaust(spareCount: number): void {
     try {

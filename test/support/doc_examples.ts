@@ -1,6 +1,6 @@
 /**
- * Runs what `npm run docs:test` runs, for some of the files: two test files have a part of the examples
- * each, as all of them take longer than any other test.
+ * Runs what `npm run docs:test` runs, for some of the files: two test files have a part of the
+ * examples each, as all of them take longer than any other test.
  *
  * @module
  */

@@ -1,12 +1,14 @@
 /**
- * What a logged store must still hold when it is opened again: a model of each key, fed with operations as they are issued and as
- * they end, and with what was made durable in between.
+ * What a logged store must still hold when it is opened again: a model of each key, fed with
+ * operations as they are issued and as they end, and with what was made durable in between.
  *
- * A key is written by one client, whose requests apply in the order in which they were issued (I4). So of a key there is one state
- * that nothing may undo, and the operations after it, each of which may be what is found.
+ * A key is written by one client, whose requests apply in the order in which they were issued (I4).
+ * So of a key there is one state that nothing may undo, and the operations after it, each of which
+ * may be what is found.
  *
- * In a pool that evicts a key may vanish at any moment. It may be there again, as it was, when the store is opened the next time;
- * but not in the same life, and never if a delete was acknowledged since, also one that found nothing to delete.
+ * In a pool that evicts a key may vanish at any moment. It may be there again, as it was, when the
+ * store is opened the next time; but not in the same life, and never if a delete was acknowledged
+ * since, also one that found nothing to delete.
  *
  * @module
  */

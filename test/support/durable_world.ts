@@ -1,6 +1,7 @@
 /**
- * A logged store in one thread, over one tiny pool and a disk in memory: two KNs, a cleaner, a client, checkpoints, and a process
- * that ends at any call of the file system. What is found afterwards is checked against a model of every key.
+ * A logged store in one thread, over one tiny pool and a disk in memory: two KNs, a cleaner, a
+ * client, checkpoints, and a process that ends at any call of the file system. What is found
+ * afterwards is checked against a model of every key.
  *
  * @module
  */
@@ -59,13 +60,17 @@ export interface DurableOptions {
   readonly bucketCount?: number;
   /** Whether checkpoints and pauses come between the steps of a group. @default true */
   readonly intrudes?: boolean;
-  /** Checkpoints during one sync of a flush: each lets segments begin their next life. @default 0 */
+  /**
+   * Checkpoints during one sync of a flush: each lets segments begin their next life. @default 0
+   */
   readonly livesPerSync?: number;
   /** Whether the pool drops records: whenever the cleaner works. @default false */
   readonly evicts?: boolean;
   /** KNs. @default 2 */
   readonly nodeCount?: number;
-  /** Whether the pool begins with few segments, and gets more of them now and then. @default false */
+  /**
+   * Whether the pool begins with few segments, and gets more of them now and then. @default false
+   */
   readonly grows?: boolean;
 }
 
@@ -89,8 +94,8 @@ const BURST_MAX = 10;
 const TTL_MS_MAX = 3000;
 const TICK_MS_MAX = 400;
 /**
- * Turns after which something that must end has not ended: more than a request tries to get a segment, while nobody cleans
- * (HOPEFUL_TRIES_MAX in node/segment_wait.ts).
+ * Turns after which something that must end has not ended: more than a request tries to get a
+ * segment, while nobody cleans (HOPEFUL_TRIES_MAX in node/segment_wait.ts).
  */
 const TURNS_MAX = 10_000;
 const PLACE = { directory: DIRECTORY, codec: "binary" } as const;
@@ -288,7 +293,10 @@ export class DurableWorld implements ClientWaiter {
     return isSynced;
   }
 
-  /** Cleans one step, and syncs what keeps something from being cleaned, in one of two cases; as a DPM processor does. */
+  /**
+   * Cleans one step, and syncs what keeps something from being cleaned, in one of two cases; as a
+   * DPM processor does.
+   */
   clean(): void {
     if (this.cleanStep() > 0 || !this.#cleaner.needsSync || this.random.below(2) === 0) return;
     this.flush();
@@ -614,7 +622,10 @@ export class DurableWorld implements ClientWaiter {
     else if (this.#isFlushing && call === "sync") this.#liveMeanwhile();
   }
 
-  /** What others do while a checkpoint is written. What they complete is not acknowledged before that has ended. */
+  /**
+   * What others do while a checkpoint is written. What they complete is not acknowledged before
+   * that has ended.
+   */
   #workMeanwhile(): void {
     if (this.random.next() < 0.4) return;
     this.#isIntruding = true;
@@ -625,7 +636,10 @@ export class DurableWorld implements ClientWaiter {
     if (this.isDown) throw new ProcessEnd("while a checkpoint is written");
   }
 
-  /** What others do during a sync that takes long: segments are emptied, freed by a checkpoint, and begin their next life. */
+  /**
+   * What others do during a sync that takes long: segments are emptied, freed by a checkpoint, and
+   * begin their next life.
+   */
   #liveMeanwhile(): void {
     this.#isIntruding = true;
     for (let i = 0; i < this.#livesPerSync && !this.isDown; i++) {
@@ -637,7 +651,10 @@ export class DurableWorld implements ClientWaiter {
     if (this.isDown) throw new ProcessEnd("while the image is synced");
   }
 
-  /** Lets others work while a checkpoint copies the slots: whenever it has let go of one that is in use. */
+  /**
+   * Lets others work while a checkpoint copies the slots: whenever it has let go of one that is in
+   * use.
+   */
   #betweenSlots(): (isWrite: boolean, array: Int32Array, index: number) => void {
     const writes = new Map(SLOTS.map((slot) => [this.pool.slotAt(slot) + SLOT_LOCK, 0]));
     return (isWrite, array, index) => {
@@ -645,7 +662,8 @@ export class DurableWorld implements ClientWaiter {
       if (!isLock || !this.#intrudes || this.#isIntruding || this.isDown) return;
       const count = writes.get(index)! + 1;
       writes.set(index, count);
-      // It is told before and after the word is swapped to lock, and before and after it is stored to unlock.
+      // It is told before and after the word is swapped to lock, and before and after it is stored
+      // to unlock.
       if (count === ACCESSES_PER_LOCK) this.#workMeanwhile();
     };
   }

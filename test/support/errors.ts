@@ -1,5 +1,6 @@
 /**
- * Assertions about errors: a refusal is its class, its stable code, and a message that names the culprit.
+ * Assertions about errors: a refusal is its class, its stable code, and a message that names the
+ * culprit.
  *
  * @module
  */

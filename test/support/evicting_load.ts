@@ -1,11 +1,12 @@
 /**
- * What several threads do to a cache at one time, and what they check: each key is written by one of them, with numbers
- * that grow, and all read it.
+ * What several threads do to a cache at one time, and what they check: each key is written by one
+ * of them, with numbers that grow, and all read it.
  *
- * The writer of a key says in shared memory which number it is about to put, and, when that was acknowledged, which one
- * it has put. So a reader knows what it may see (a read is linearizable with the puts of one writer, and may miss the
- * key): at least the number that had been acknowledged before it began, at most the one that was issued when it ended.
- * What it sees does not become less. And when it misses the key while no put was on its way, that number is gone for
+ * The writer of a key says in shared memory which number it is about to put, and, when that was
+ * acknowledged, which one it has put. So a reader knows what it may see (a read is linearizable
+ * with the puts of one writer, and may miss the key): at least the number that had been
+ * acknowledged before it began, at most the one that was issued when it ended. What it sees does
+ * not become less. And when it misses the key while no put was on its way, that number is gone for
  * good: it does not come back.
  *
  * @module
@@ -17,12 +18,17 @@ import { Random } from "./random.ts";
 export interface EvictingLoadData {
   readonly handle: StoreHandle;
   readonly seed: number;
-  /** Which of the threads it is, and how many there are: key k is written by thread k modulo their number. */
+  /**
+   * Which of the threads it is, and how many there are: key k is written by thread k modulo their
+   * number.
+   */
   readonly thread: number;
   readonly threadCount: number;
   readonly keyCount: number;
   readonly valueBytesMax: number;
-  /** For each key: the newest number issued, and then, from `keyCount` on, the newest acknowledged. */
+  /**
+   * For each key: the newest number issued, and then, from `keyCount` on, the newest acknowledged.
+   */
   readonly numbers: SharedArrayBuffer;
   /** Two words: 1 when the threads are to end; and what all have seen that was lost. */
   readonly progress: SharedArrayBuffer;

@@ -1,8 +1,8 @@
 /**
  * Explores the interleavings of a simulated world: all within its bounds, or random ones.
  *
- * A state machine of objects cannot be copied, so a state is made again by the steps that led to it. One that has been seen before, by its
- * name, is not gone on from.
+ * A state machine of objects cannot be copied, so a state is made again by the steps that led to
+ * it. One that has been seen before, by its name, is not gone on from.
  *
  * @module
  */
@@ -48,9 +48,9 @@ export interface ExploredCases<Bounds> {
 }
 
 /**
- * Defines the tests of a world: every interleaving of the small cases that are its runtime's, a part
- * of the wide ones, and random ones of the large case. With DINOMO_CAMPAIGN=1 they try all of the
- * small ones, and of the wide ones as many states as there is time for; the number is printed.
+ * Defines the tests of a world: every interleaving of the small cases that are its runtime's, a
+ * part of the wide ones, and random ones of the large case. With DINOMO_CAMPAIGN=1 they try all of
+ * the small ones, and of the wide ones as many states as there is time for; the number is printed.
  */
 export function defineExploredTests<Bounds>(cases: ExploredCases<Bounds>): void {
   const { make, what, large } = cases;

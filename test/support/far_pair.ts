@@ -1,5 +1,6 @@
 /**
- * Two far KNs and two clients over one small pool, in this thread: a test says who makes a step, and when.
+ * Two far KNs and two clients over one small pool, in this thread: a test says who makes a step,
+ * and when.
  *
  * @module
  */
@@ -35,7 +36,10 @@ const RESPONSE_BYTES = 8 * 1024;
 const CACHE_BYTES = 8 * 1024;
 const NOW_MS = 1000;
 
-/** What a request has come to: a status, or of a read the first byte of the value; undefined until it has ended. */
+/**
+ * What a request has come to: a status, or of a read the first byte of the value; undefined until
+ * it has ended.
+ */
 export interface Ending {
   status?: number;
   value?: number | undefined;

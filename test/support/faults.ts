@@ -1,6 +1,6 @@
 /**
- * Orders for a KN that dies or stalls in the middle of a step: given by a test in shared memory, carried out by
- * workers/mortal_kn.ts at an atomic access that the test has chosen.
+ * Orders for a KN that dies or stalls in the middle of a step: given by a test in shared memory,
+ * carried out by workers/mortal_kn.ts at an atomic access that the test has chosen.
  *
  * The words are at the end of the KN's agent block, where the library has none.
  *
@@ -35,13 +35,19 @@ export const Fault = {
   THROW: 1,
   /** It calls `process.exit`. */
   EXIT: 2,
-  /** It makes no progress for some milliseconds, asleep, and then goes on as if nothing had happened. */
+  /**
+   * It makes no progress for some milliseconds, asleep, and then goes on as if nothing had
+   * happened.
+   */
   STALL: 3,
   /** The same, busy. */
   LOOP: 4,
   /** It takes memory until it has no more. */
   MEMORY: 5,
-  /** It makes no progress until {@linkcode Hang.end}, in a call of the operating system: no runtime can end it before. */
+  /**
+   * It makes no progress until {@linkcode Hang.end}, in a call of the operating system: no runtime
+   * can end it before.
+   */
   HANG: 6,
 } as const;
 
@@ -56,7 +62,10 @@ const FIRED_NODE = 5;
 const FIRED_AT_MS = 6;
 /** Stalls that have ended by themselves after their KN had been given up. */
 const WOKEN = 7;
-/** Slot that has to be locked for the agent when the order is carried out, plus 1; 0 if it does not matter. */
+/**
+ * Slot that has to be locked for the agent when the order is carried out, plus 1; 0 if it does not
+ * matter.
+ */
 const SLOT = 8;
 /** Orders that were carried out in the middle of an atomic commit. */
 const COMMITS_HIT = 9;
@@ -104,8 +113,9 @@ export class FaultOrders {
   }
 
   /**
-   * Orders a fault at so many atomic accesses from now, counted in steps only; with a slot, only those are counted at which the
-   * agent has it locked, with {@linkcode IN_COMMIT} those in atomic commits.
+   * Orders a fault at so many atomic accesses from now, counted in steps only; with a slot, only
+   * those are counted at which the agent has it locked, with {@linkcode IN_COMMIT} those in atomic
+   * commits.
    */
   give(
     agent: number,
@@ -153,7 +163,10 @@ export class FaultOrders {
     };
   }
 
-  /** How many threads have gone on, after a stall, in the middle of a step of a KN that had been given up. */
+  /**
+   * How many threads have gone on, after a stall, in the middle of a step of a KN that had been
+   * given up.
+   */
   wokenCount(): number {
     let count = 0;
     for (let agent = 0; agent < NODE_COUNT_MAX; agent++) {
@@ -163,7 +176,10 @@ export class FaultOrders {
   }
 }
 
-/** Carries out the orders for one agent block; called before and after each atomic access of its thread. */
+/**
+ * Carries out the orders for one agent block; called before and after each atomic access of its
+ * thread.
+ */
 export class FaultTaker {
   readonly #pool: Pool;
   readonly #agent: number;
@@ -218,7 +234,9 @@ export class FaultTaker {
   }
 }
 
-/** What a thread hangs in that carries out {@linkcode Fault.HANG}: it waits for a file to go away. */
+/**
+ * What a thread hangs in that carries out {@linkcode Fault.HANG}: it waits for a file to go away.
+ */
 export class Hang {
   static #count = 0;
   /** What to order as the duration. */

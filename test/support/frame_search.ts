@@ -1,5 +1,6 @@
 /**
- * Finds frames behind the checkpoint in the files of a pool, without what the library knows about them.
+ * Finds frames behind the checkpoint in the files of a pool, without what the library knows about
+ * them.
  *
  * @module
  */
@@ -44,7 +45,10 @@ export function framesBehind(path: string): FoundFrame[] {
   return found;
 }
 
-/** A frame with a key of the application, of which a later one in its segment says that it had been synced. */
+/**
+ * A frame with a key of the application, of which a later one in its segment says that it had been
+ * synced.
+ */
 export function syncedFrame(path: string): FoundFrame {
   const frames = framesBehind(path);
   const isSynced = (frame: FoundFrame) =>

@@ -1,6 +1,6 @@
 /**
- * A client as in another process and the session that executes its requests, with a stream of bytes between them that
- * is cut into pieces of random lengths, and may be congested.
+ * A client as in another process and the session that executes its requests, with a stream of bytes
+ * between them that is cut into pieces of random lengths, and may be congested.
  *
  * @module
  */

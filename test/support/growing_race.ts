@@ -1,6 +1,6 @@
 /**
- * A thread that takes segments and buckets of a pool that grows by the smallest steps there are, writes to their ends, and publishes
- * them; and looks at what others have published.
+ * A thread that takes segments and buckets of a pool that grows by the smallest steps there are,
+ * writes to their ends, and publishes them; and looks at what others have published.
  *
  * @module
  */

@@ -1,7 +1,7 @@
 /**
- * HalfSipHash-c-d with 32-bit output, straight from its definition (Aumasson and Bernstein, "SipHash: a fast
- * short-input PRF", in the authors' 32-bit variant): slow, on bytes and BigInt, and for any number of rounds, so
- * that it shares nothing with the implementation that it checks.
+ * HalfSipHash-c-d with 32-bit output, straight from its definition (Aumasson and Bernstein,
+ * "SipHash: a fast short-input PRF", in the authors' 32-bit variant): slow, on bytes and BigInt,
+ * and for any number of rounds, so that it shares nothing with the implementation that it checks.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Snapshots as an attacker would write them, or a defect of a disk that the CRC cannot see: every checksum is right, and one thing
- * in them is impossible.
+ * Snapshots as an attacker would write them, or a defect of a disk that the CRC cannot see: every
+ * checksum is right, and one thing in them is impossible.
  *
  * @module
  */

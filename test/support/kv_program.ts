@@ -1,6 +1,6 @@
 /**
- * Programs for a database with the interface of `Deno.Kv`: random operations, and what they answer, as lines of text that do not
- * depend on versionstamps. So two implementations can be compared.
+ * Programs for a database with the interface of `Deno.Kv`: random operations, and what they answer,
+ * as lines of text that do not depend on versionstamps. So two implementations can be compared.
  *
  * @module
  */
@@ -85,7 +85,8 @@ export async function runKvProgram(
       ])();
       const limit = random.between(1, 8);
       const reverse = random.next() < 0.4;
-      // For Deno's own a list is at its end when its limit leaves it at a start that begins its end.
+      // For Deno's own a list is at its end when its limit leaves it at a start that begins its
+      // end.
       const options = !reverse && startBeginsEnd(selector) ? { reverse } : { limit, reverse };
       const pages: string[] = [];
       let cursor = "";

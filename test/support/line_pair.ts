@@ -1,6 +1,6 @@
 /**
- * The two ends of a line in one thread, with a socket and a FIFO between them that deliver at random times, in pieces
- * of random lengths.
+ * The two ends of a line in one thread, with a socket and a FIFO between them that deliver at
+ * random times, in pieces of random lengths.
  *
  * @module
  */

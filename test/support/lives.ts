@@ -1,6 +1,7 @@
 /**
- * Pools that live many lives: each is opened, used a little, and closed, killed, scaled, or loses a KN, again and again. What is live
- * stays a small share of the capacity, so no put may ever be refused, and nothing may be lost.
+ * Pools that live many lives: each is opened, used a little, and closed, killed, scaled, or loses a
+ * KN, again and again. What is live stays a small share of the capacity, so no put may ever be
+ * refused, and nothing may be lost.
  *
  * What is written is a sequence of numbered changes, so one number says what every key must hold.
  *
@@ -32,15 +33,18 @@ const EVICTING_CHANGES_FACTOR = 20;
 const EVICTING_CHANGES_PER_KILL_MAX = 150;
 /** Changes of the first process that is killed: from then on the pool is full. */
 const EVICTING_CHANGES_FIRST = 350;
-/** Changes that a process has made when it is killed, at most, and milliseconds that it goes on after that. */
+/**
+ * Changes that a process has made when it is killed, at most, and milliseconds that it goes on
+ * after that.
+ */
 const CHANGES_PER_KILL_MAX = 40;
 const KILL_MS_MAX = 10;
 /** Atomic accesses of a KN until it fails, at most. */
 const FAULT_ACCESSES_MAX = 400;
 
 /**
- * After so many failures of KNs one lives for a while: twenty of one place that fail within a second
- * each, one after the other, are rightly taken for hopeless.
+ * After so many failures of KNs one lives for a while: twenty of one place that fail within a
+ * second each, one after the other, are rightly taken for hopeless.
  */
 const FAILURES_PER_CALM = 15;
 const CALM_MS = 1500;

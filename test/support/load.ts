@@ -1,6 +1,7 @@
 /**
- * A load of pipelined operations that goes on until it is told to stop, checks every outcome, and knows what the store has to
- * hold in the end. While it runs a test may do to the store what it likes, as long as that changes no key.
+ * A load of pipelined operations that goes on until it is told to stop, checks every outcome, and
+ * knows what the store has to hold in the end. While it runs a test may do to the store what it
+ * likes, as long as that changes no key.
  *
  * @module
  */
@@ -124,7 +125,10 @@ function numberOf(value: unknown): number | undefined {
   return value as number | undefined;
 }
 
-/** What a pipelined read may see: what was there when it was issued, or something written later, or nothing. */
+/**
+ * What a pipelined read may see: what was there when it was issued, or something written later, or
+ * nothing.
+ */
 function numberOrLater(issued: number, old: number | undefined): (value: unknown) => boolean {
   return (value) => {
     const seen = numberOf(value);

@@ -1,6 +1,6 @@
 /**
- * A small logged store that has been left with work behind its checkpoint, and its files to be damaged: which frames there are,
- * what each key may be, and what is found.
+ * A small logged store that has been left with work behind its checkpoint, and its files to be
+ * damaged: which frames there are, what each key may be, and what is found.
  *
  * @module
  */
@@ -55,7 +55,10 @@ export class LoggedImage {
   /** Ends of the segments' used bytes at the checkpoint. */
   readonly #checkpointed: readonly number[];
 
-  /** Writes, at the level "disk": keys before a checkpoint, and again behind it, one frame for each put. */
+  /**
+   * Writes, at the level "disk": keys before a checkpoint, and again behind it, one frame for each
+   * put.
+   */
   constructor(level: number = DurabilityLevel.DISK) {
     const sizes = { segmentCount: SEGMENT_COUNT, intrudes: false };
     const world = this.world = new DurableWorld({ seed: 1, level, ...sizes });
@@ -117,7 +120,10 @@ export class LoggedImage {
     }
   }
 
-  /** Which operation each key was put by, in a restored pool; throws if a value is not one that was put. */
+  /**
+   * Which operation each key was put by, in a restored pool; throws if a value is not one that was
+   * put.
+   */
   contentsOf(pool: Pool): Map<DurableKey, number | undefined> {
     const encoder = new KeyEncoder(...pool.hashKey);
     const reader = new OneSidedReader(pool, () => this.world.nowMs);

@@ -1,6 +1,6 @@
 /**
- * Rounds of writes, as a process makes them until it is killed: a round puts its number to some keys and deletes the others, so
- * that of each key one can tell which round was its last.
+ * Rounds of writes, as a process makes them until it is killed: a round puts its number to some
+ * keys and deletes the others, so that of each key one can tell which round was its last.
  *
  * Where the pool evicts, a round writes a third of the keys, so that the others have time to go.
  *

@@ -1,9 +1,10 @@
 /**
- * A disk in memory that fails calls on demand, and that forgets what was not synced when the power goes.
+ * A disk in memory that fails calls on demand, and that forgets what was not synced when the power
+ * goes.
  *
- * What a program sees is the volatile state. What survives {@linkcode MemoryDisk.losePower} is decided write by write: of a
- * file, what was synced, and any of the later writes, whole, any of its sectors, or not at all; of the
- * directory, what was synced, and any of the later changes.
+ * What a program sees is the volatile state. What survives {@linkcode MemoryDisk.losePower} is
+ * decided write by write: of a file, what was synced, and any of the later writes, whole, any of
+ * its sectors, or not at all; of the directory, what was synced, and any of the later changes.
  *
  * @module
  */
@@ -82,7 +83,9 @@ class Contents {
 
 type Entries = Map<string, FileNode>;
 
-/** Inodes count up for all disks: what is told apart by them must not depend on which disk it is on. */
+/**
+ * Inodes count up for all disks: what is told apart by them must not depend on which disk it is on.
+ */
 let nextInode = 1;
 
 /** A system error as `node:fs` throws it. */
@@ -141,7 +144,10 @@ export class MemoryDisk implements FileSystem {
     this.#lose((change) => random.below(2) === 0 ? [] : survivors(change, random));
   }
 
-  /** Forgets what was not synced, but for writes at positions that `keeps` tells. Open files are closed. */
+  /**
+   * Forgets what was not synced, but for writes at positions that `keeps` tells. Open files are
+   * closed.
+   */
   losePowerExcept(keeps: (position: number) => boolean): void {
     this.#lose((change) => keeps(change.position) ? [change] : []);
   }

@@ -1,5 +1,6 @@
 /**
- * Reads and writes of values that are garbage at once or soon, and how much memory the process has at most meanwhile.
+ * Reads and writes of values that are garbage at once or soon, and how much memory the process has
+ * at most meanwhile.
  *
  * @module
  */

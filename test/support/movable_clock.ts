@@ -1,10 +1,10 @@
 /**
- * A system clock that a test sets forward and back, of this thread only: imported before anything of
- * the library, which takes its clocks when it is loaded.
+ * A system clock that a test sets forward and back, of this thread only: imported before anything
+ * of the library, which takes its clocks when it is loaded.
  *
- * What looks like a fake is not believed (lib/platform/runtime.ts): then the clock of a new realm is
- * asked, and that is this one. Threads that are started go by the real clock, so a test does what
- * they are to agree with while the clock is where it was at first.
+ * What looks like a fake is not believed (lib/platform/runtime.ts): then the clock of a new realm
+ * is asked, and that is this one. Threads that are started go by the real clock, so a test does
+ * what they are to agree with while the clock is where it was at first.
  *
  * @module
  */

@@ -1,9 +1,9 @@
 /**
- * Operations of one thread on two keys, issued without waiting for each other, beside a model in which they apply one after the other
- * in the order of their issue.
+ * Operations of one thread on two keys, issued without waiting for each other, beside a model in
+ * which they apply one after the other in the order of their issue.
  *
- * What changes something, and what is synchronous, has exactly the model's outcome. A read that is not synchronous sees what was
- * issued before it, and perhaps what was issued later.
+ * What changes something, and what is synchronous, has exactly the model's outcome. A read that is
+ * not synchronous sees what was issued before it, and perhaps what was issued later.
  *
  * @module
  */
@@ -15,7 +15,9 @@ import { applied, assertVersion } from "./versions.ts";
 const K = "key";
 const L = "schlüssel";
 
-/** What the model holds: a number for each key that exists, and which of its changes it comes from. */
+/**
+ * What the model holds: a number for each key that exists, and which of its changes it comes from.
+ */
 export interface State {
   readonly values: ReadonlyMap<string, number>;
   /** The change that K has its value by; 0 before the first. */

@@ -1,6 +1,6 @@
 /**
- * Numbered changes of a few keys, and what a pool holds after so many of them: each adds, overwrites or deletes keys, alone or
- * in one atomic commit.
+ * Numbered changes of a few keys, and what a pool holds after so many of them: each adds,
+ * overwrites or deletes keys, alone or in one atomic commit.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * A small pool with an ordered index, changed as executors change it: entry before pair, pair before entry. Several writers may
- * share it, each with memory of its own, as threads have.
+ * A small pool with an ordered index, changed as executors change it: entry before pair, pair
+ * before entry. Several writers may share it, each with memory of its own, as threads have.
  *
  * @module
  */
@@ -60,7 +60,10 @@ export class OrderedFixture extends PoolFixture {
   }
 }
 
-/** One that changes the pool. The caller sees to it that two do not change keys of one slot at one time. */
+/**
+ * One that changes the pool. The caller sees to it that two do not change keys of one slot at one
+ * time.
+ */
 export class OrderedAgent {
   readonly pool: Pool;
   readonly ordered: OrderedWriter;

@@ -1,5 +1,6 @@
 /**
- * Keys of every kind, as latin-1 text with one character for each byte, so that texts have the order of the bytes.
+ * Keys of every kind, as latin-1 text with one character for each byte, so that texts have the
+ * order of the bytes.
  *
  * @module
  */

@@ -12,7 +12,10 @@ import { OrderedAgent, textOfBytes } from "./ordered_fixture.ts";
 export interface OrderedRaceData {
   readonly pool: PoolHandle;
   readonly agent: number;
-  /** Records of the thread's own keys, of slots that no other thread changes, in the order of the keys. */
+  /**
+   * Records of the thread's own keys, of slots that no other thread changes, in the order of the
+   * keys.
+   */
   readonly own: readonly PoolAddress[];
   /** Keys that are there all the time, in their order. */
   readonly constant: readonly string[];

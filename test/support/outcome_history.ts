@@ -1,10 +1,12 @@
 /**
- * A history of operations on a few keys that both threads know without telling each other: operation number `n` on a key is a
- * delete or a put, and all bytes of a value follow from its key and its number.
+ * A history of operations on a few keys that both threads know without telling each other:
+ * operation number `n` on a key is a delete or a put, and all bytes of a value follow from its key
+ * and its number.
  *
- * The owner stores the number of an operation before it begins and after it has ended, so a reader that loads the second
- * before it reads and the first afterwards knows all operations that may have been the newest at the moment at
- * which its read took effect. That is linearizability of one writer and any reader (I4).
+ * The owner stores the number of an operation before it begins and after it has ended, so a reader
+ * that loads the second before it reads and the first afterwards knows all operations that may have
+ * been the newest at the moment at which its read took effect. That is linearizability of one
+ * writer and any reader (I4).
  *
  * @module
  */

@@ -58,7 +58,10 @@ export async function raceHistory(options: HistoryRace): Promise<HistoryRaceRepo
   return { fixture, owner: owner as OwnerReport, others: rest, foundCount, retryCount };
 }
 
-/** When nobody writes any more, every key is what its last operation made of it, and the live bytes are those of the keys. */
+/**
+ * When nobody writes any more, every key is what its last operation made of it, and the live bytes
+ * are those of the keys.
+ */
 function checkAtRest(fixture: PoolFixture, history: History): void {
   let liveBytes = 0;
   for (let key = 0; key < history.keyCount; key++) {

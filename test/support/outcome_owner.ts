@@ -1,6 +1,6 @@
 /**
- * The owner of all slots: a KN with a client in the same thread, which runs a history, one operation on a random key
- * after the other.
+ * The owner of all slots: a KN with a client in the same thread, which runs a history, one
+ * operation on a random key after the other.
  *
  * @module
  */

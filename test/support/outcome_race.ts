@@ -1,10 +1,11 @@
 /**
  * Races between real threads, bounded by counts of steps, never by time.
  *
- * The test's own thread is one of the racers. Each racer has a quota of steps and goes on until all quotas are
- * reached, so a racer that is slow, or was not given a processor for a while, still races against the others. The first to
- * fail stops all. A watchdog on a thread of its own ends the process when a test does not end: a racer that hangs
- * in a loop, or in `Atomics.wait` for a wake-up that was lost, could not do so itself.
+ * The test's own thread is one of the racers. Each racer has a quota of steps and goes on until all
+ * quotas are reached, so a racer that is slow, or was not given a processor for a while, still
+ * races against the others. The first to fail stops all. A watchdog on a thread of its own ends the
+ * process when a test does not end: a racer that hangs in a loop, or in `Atomics.wait` for a
+ * wake-up that was lost, could not do so itself.
  *
  * @module
  */
@@ -112,7 +113,8 @@ export function race(
       else failures.push(new Error(`${opponents[i].name}: ${end.failure}`));
     }
     for (const thread of threads) await ended(thread);
-    // Which of them was the cause is for the reader to see: a racer that ends leaves the others without an answer.
+    // Which of them was the cause is for the reader to see: a racer that ends leaves the others
+    // without an answer.
     if (failures.length > 1) throw new Error(failures.map(String).join("\n"));
     if (failures.length === 1) throw failures[0];
     return reports;

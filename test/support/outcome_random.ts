@@ -1,5 +1,6 @@
 /**
- * Numbers that every thread of a race derives from a count, so that nothing has to be sent along to be checked.
+ * Numbers that every thread of a race derives from a count, so that nothing has to be sent along to
+ * be checked.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * The KN's end of a ring: checks every request, answers each, sometimes puts one back or publishes late.
+ * The KN's end of a ring: checks every request, answers each, sometimes puts one back or publishes
+ * late.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * An agent that does nothing but make steps: in each it changes two words, one after the other, and the words are equal when
- * it is not in one.
+ * An agent that does nothing but make steps: in each it changes two words, one after the other, and
+ * the words are equal when it is not in one.
  *
  * @module
  */
@@ -25,7 +25,10 @@ export interface StepsReport {
 
 /** Index of the second word. */
 const SECOND_WORD = 32;
-/** Accesses between the two changes: a step takes about a microsecond, much longer than entering or leaving. */
+/**
+ * Accesses between the two changes: a step takes about a microsecond, much longer than entering or
+ * leaving.
+ */
 const STEP_ACCESSES = 100;
 
 opponent<StepsData>(({ pool, agent, words: buffer }, turns): StepsReport => {

@@ -1,6 +1,6 @@
 /**
- * Fills one slot after the other, a key at a time, so that tables double, chains grow, and doubling compacts them; deletes
- * keys and puts them again in between.
+ * Fills one slot after the other, a key at a time, so that tables double, chains grow, and doubling
+ * compacts them; deletes keys and puts them again in between.
  *
  * @module
  */

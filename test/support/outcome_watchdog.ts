@@ -1,5 +1,6 @@
 /**
- * The thread that ends the process when a test hangs: the threads of a race may all be blocked by then.
+ * The thread that ends the process when a test hangs: the threads of a race may all be blocked by
+ * then.
  *
  * @module
  */

@@ -1,9 +1,10 @@
 /**
- * A bug that the tests must catch, as replacements in the text of the library. Each breaks one step of a protocol that a
- * comment there says is needed.
+ * A bug that the tests must catch, as replacements in the text of the library. Each breaks one step
+ * of a protocol that a comment there says is needed.
  *
- * A text to find is short, occurs once, and reads the same in the sources and in the build: no types, no line breaks inside
- * of parentheses. When one no longer occurs, the protocol has changed, and the bug is to be planted anew.
+ * A text to find is short, occurs once, and reads the same in the sources and in the build: no
+ * types, no line breaks inside of parentheses. When one no longer occurs, the protocol has changed,
+ * and the bug is to be planted anew.
  *
  * @module
  */
@@ -19,7 +20,9 @@ export interface PlantedBug {
   readonly edits: readonly (readonly [find: string, replace: string])[];
   /** The test files that fail. */
   readonly caughtBy: readonly string[];
-  /** Part of the name of the test that fails, where others before it would take long. @default any */
+  /**
+   * Part of the name of the test that fails, where others before it would take long. @default any
+   */
   readonly inTest?: string;
   /** At every how many accesses something dies in simulations of failovers. @default 5 */
   readonly failoverStride?: number;

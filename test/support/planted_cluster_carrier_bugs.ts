@@ -1,5 +1,6 @@
 /**
- * Planted bugs between application threads and the nodes of a cluster: in carriers, sessions and connections.
+ * Planted bugs between application threads and the nodes of a cluster: in carriers, sessions and
+ * connections.
  *
  * @module
  */

@@ -1,7 +1,8 @@
 /**
  * Copies of this tree in which a bug can be planted, and in which test files can be run.
  *
- * A copy holds what the runtime at hand executes: the sources, or for Node what the build made of them.
+ * A copy holds what the runtime at hand executes: the sources, or for Node what the build made of
+ * them.
  *
  * @module
  */
@@ -66,7 +67,10 @@ export interface CopyRun {
   readonly exitCode: number | null;
   readonly timedOut: boolean;
   readonly output: string;
-  /** The test that was begun last: the one that has failed, or hung, if one has. Undefined: none was. */
+  /**
+   * The test that was begun last: the one that has failed, or hung, if one has. Undefined: none
+   * was.
+   */
   readonly lastTest: string | undefined;
 }
 
@@ -106,8 +110,8 @@ export class PlantedCopy {
   }
 
   /**
-   * Runs a test file of the copy, with a planted bug or without one, and ends it when one of its tests
-   * takes longer than the time given.
+   * Runs a test file of the copy, with a planted bug or without one, and ends it when one of its
+   * tests takes longer than the time given.
    *
    * @throws {Error} when no test has the name that the bug says: nothing was tried then
    */
@@ -165,7 +169,8 @@ export class PlantedCopy {
     { timeoutMs, inTest = "", failoverStride = 5, testFiles = [] }: RunOptions,
   ): Promise<CopyRun> {
     const { program, args } = runtimeCommand(THIS_RUNTIME, file, this.#folder);
-    // A seed is for one test that is to be run again; here it would leave out what the others look for.
+    // A seed is for one test that is to be run again; here it would leave out what the others look
+    // for.
     const { FORCE_COLOR: _, DINOMO_SEED: __, ...environment } = process.env;
     this.#runCount += 1;
     return new Promise((resolve, reject) => {
@@ -177,9 +182,11 @@ export class PlantedCopy {
           DENO_NO_UPDATE_CHECK: "1",
           // Bugs are noticed in many places; a part of them will do.
           DINOMO_FAILOVER_STRIDE: String(failoverStride),
-          // And by what is tried in every run: what is noticed only now and then would be missed now and then.
+          // And by what is tried in every run: what is noticed only now and then would be missed
+          // now and then.
           DINOMO_CAMPAIGN: "0",
-          // Each try draws something else, and the same when the tests are repeated with their seed.
+          // Each try draws something else, and the same when the tests are repeated with their
+          // seed.
           DINOMO_RUN_SEED: String((SEED + this.#runCount) % 2 ** 31),
           DINOMO_IN_TEST: inTest,
         },
@@ -210,9 +217,11 @@ export class PlantedCopy {
 /**
  * Plants a bug in the text of a file.
  *
- * The texts to find are written as in the sources; any white space matches any other, because the build formats in its own way.
+ * The texts to find are written as in the sources; any white space matches any other, because the
+ * build formats in its own way.
  *
- * @throws {Error} when a text does not occur exactly once: the bug has to be planted elsewhere by now
+ * @throws {Error} when a text does not occur exactly once: the bug has to be planted elsewhere by
+ *   now
  */
 export function plant(text: string, bug: Edited): string {
   return bug.edits.reduce((edited, [find, replace]) => {

@@ -1,5 +1,6 @@
 /**
- * Planted bugs in the far placement: in what KNs remember, in merging, in moving slots, and in what comes back for reads.
+ * Planted bugs in the far placement: in what KNs remember, in merging, in moving slots, and in what
+ * comes back for reads.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * Planted bugs in the index of a cluster: merging, checkpoints, takeovers, cleaning, purging, caching.
+ * Planted bugs in the index of a cluster: merging, checkpoints, takeovers, cleaning, purging,
+ * caching.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * Planted bugs where records of a cluster are larger than a batch may be: in their messages, and in what is in memory at the same time.
+ * Planted bugs where records of a cluster are larger than a batch may be: in their messages, and in
+ * what is in memory at the same time.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * Planted bugs in what other processes see of an open store: frames, the socket, and readings beside it.
+ * Planted bugs in what other processes see of an open store: frames, the socket, and readings
+ * beside it.
  *
  * @module
  */

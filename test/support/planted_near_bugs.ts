@@ -1,5 +1,6 @@
 /**
- * Planted bugs in sockets between processes of one machine: strangers that are let in or believed, nodes that nobody reaches any more.
+ * Planted bugs in sockets between processes of one machine: strangers that are let in or believed,
+ * nodes that nobody reaches any more.
  *
  * @module
  */

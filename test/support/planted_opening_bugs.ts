@@ -14,8 +14,8 @@ const REUSED = "lib/store/opening/reused_stores.ts";
 const FLIGHT = "lib/store/writes/single_flight.ts";
 
 /**
- * Bugs by which a reader writes, reads two moments, or reads what another one writes, and by which a
- * store is found that should not be.
+ * Bugs by which a reader writes, reads two moments, or reads what another one writes, and by which
+ * a store is found that should not be.
  */
 export const OPENING_BUGS: readonly PlantedBug[] = [
   {

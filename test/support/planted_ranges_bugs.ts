@@ -1,6 +1,6 @@
 /**
- * Planted bugs in what is around the order of the keys: who tells it of keys that come and go, how it is found at opening, and
- * what ranges mean.
+ * Planted bugs in what is around the order of the keys: who tells it of keys that come and go, how
+ * it is found at opening, and what ranges mean.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * Planted bugs in connections between the threads of a process: bytes that are lost, threads that sleep for ever, ends that nobody hears of.
+ * Planted bugs in connections between the threads of a process: bytes that are lost, threads that
+ * sleep for ever, ends that nobody hears of.
  *
  * @module
  */

@@ -1,12 +1,14 @@
 /**
- * The tests of concurrency and durability are tested: each of many bugs is planted into a copy of the library, and the test that is there for
- * it has to fail. Without a bug they have to pass in the copy.
+ * The tests of concurrency and durability are tested: each of many bugs is planted into a copy of
+ * the library, and the test that is there for it has to fail. Without a bug they have to pass in
+ * the copy.
  *
- * These tests run in one thread and do the same everywhere, so bugs are tried on one runtime each, and a part of them in each run, which
- * is decided by the seed; of the others it is only looked whether they could be planted. A third of the tests that have failed are run
- * again without their bugs, to show that it is not the copy which makes them fail: all tests are run as they are anyhow. So is each
- * test that a bug has made hang.
- * `DINOMO_CAMPAIGN=1 npm test -- --only planted` tries all bugs, and all of their test files without one.
+ * These tests run in one thread and do the same everywhere, so bugs are tried on one runtime each,
+ * and a part of them in each run, which is decided by the seed; of the others it is only looked
+ * whether they could be planted. A third of the tests that have failed are run again without their
+ * bugs, to show that it is not the copy which makes them fail: all tests are run as they are
+ * anyhow. So is each test that a bug has made hang. `DINOMO_CAMPAIGN=1 npm test -- --only planted`
+ * tries all bugs, and all of their test files without one.
  *
  * @module
  */
@@ -49,7 +51,9 @@ interface Trial {
   failure: string | undefined;
 }
 
-/** Copies that no trial uses now: one takes a second to make, and the files of a process share them. */
+/**
+ * Copies that no trial uses now: one takes a second to make, and the files of a process share them.
+ */
 const unused: PlantedCopy[] = [];
 process.once("exit", () => unused.forEach((copy) => copy.remove()));
 
@@ -65,8 +69,9 @@ async function tryInTurn(queue: Trial[]): Promise<void> {
 }
 
 /**
- * Runs a test file with a bug until it fails, a few times at most: with real threads, and with accesses that are not the
- * same ones each time, a test that notices a bug need not do so at the first try.
+ * Runs a test file with a bug until it fails, a few times at most: with real threads, and with
+ * accesses that are not the same ones each time, a test that notices a bug need not do so at the
+ * first try.
  */
 async function runUntilNoticed(
   copy: PlantedCopy,
@@ -99,7 +104,8 @@ async function run(
     const changed = await runUntilNoticed(copy, testFile, bug);
     if (hasPassed(changed)) return `${testFile} does not notice it`;
     const { timedOut, output, lastTest } = changed;
-    // A file that does not even start proves nothing, nor does a replacement that names something that is gone.
+    // A file that does not even start proves nothing, nor does a replacement that names something
+    // that is gone.
     const hasRun = timedOut || (SUMMARY.test(output) && !NAME_IS_GONE.test(output));
     if (!hasRun) return `${testFile} did not run:\n${output}`;
     // Nor does a test that would hang anyhow.

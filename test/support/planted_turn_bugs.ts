@@ -1,6 +1,6 @@
 /**
- * Planted bugs in what keeps a store from stalling its thread: turns of the event loop, and counts that spare a look at all
- * slots.
+ * Planted bugs in what keeps a store from stalling its thread: turns of the event loop, and counts
+ * that spare a look at all slots.
  *
  * @module
  */

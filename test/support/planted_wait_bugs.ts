@@ -1,5 +1,6 @@
 /**
- * Planted bugs in the limits of waits: behind a thread that does not go on something waits for ever, or is given up too soon.
+ * Planted bugs in the limits of waits: behind a thread that does not go on something waits for
+ * ever, or is given up too soon.
  *
  * @module
  */

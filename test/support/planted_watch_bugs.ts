@@ -12,7 +12,10 @@ const RING = "lib/watch/change_ring.ts";
 const PLACE = "lib/watch/watch_place.ts";
 const RECOVERY = "lib/recovery/step_recovery.ts";
 
-/** Bugs by which a watcher does not learn of the last state of a key, or learns of an older one after it. */
+/**
+ * Bugs by which a watcher does not learn of the last state of a key, or learns of an older one
+ * after it.
+ */
 export const WATCH_BUGS: readonly PlantedBug[] = [
   {
     name: "a delete tells watchers before it is made",

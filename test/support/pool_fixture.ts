@@ -1,6 +1,6 @@
 /**
- * A small pool in this thread, with one writer: puts, gets and deletes without rings, KNs or locks, and with hashes that the
- * test may choose, so that keys collide as it likes.
+ * A small pool in this thread, with one writer: puts, gets and deletes without rings, KNs or locks,
+ * and with hashes that the test may choose, so that keys collide as it likes.
  *
  * @module
  */

@@ -1,8 +1,9 @@
 /**
- * Processes use one pool while that of them which has it open is killed, closed or stopped, again and again; every operation that was
- * answered is checked.
+ * Processes use one pool while that of them which has it open is killed, closed or stopped, again
+ * and again; every operation that was answered is checked.
  *
- * What a killed process had issued and was not told is the only thing that may have been applied or not.
+ * What a killed process had issued and was not told is the only thing that may have been applied or
+ * not.
  *
  * @module
  */
@@ -39,7 +40,10 @@ export interface ChaosTally {
   /** Operations on shared keys that were answered. */
   answered: number;
   readonly wrong: string[];
-  /** Times without an answer after a host was killed, in milliseconds: of each process that was there. */
+  /**
+   * Times without an answer after a host was killed, in milliseconds: of each process that was
+   * there.
+   */
   readonly gapsMs: number[];
 }
 

@@ -1,7 +1,8 @@
 /**
- * Seeded randomness for tests: one seed per process, printed with a test that fails, and replayed with the
- * environment variable DINOMO_SEED. DINOMO_RUN_SEED is the seed of every process of a run: the check of a commit draws the same each
- * time that it is repeated, and the check of another commit draws something else.
+ * Seeded randomness for tests: one seed per process, printed with a test that fails, and replayed
+ * with the environment variable DINOMO_SEED. DINOMO_RUN_SEED is the seed of every process of a run:
+ * the check of a commit draws the same each time that it is repeated, and the check of another
+ * commit draws something else.
  *
  * @module
  */
@@ -52,7 +53,8 @@ export class Random {
 }
 
 /**
- * Makes the body of a test that draws everything from the process's seed; when it fails the seed is printed.
+ * Makes the body of a test that draws everything from the process's seed; when it fails the seed is
+ * printed.
  *
  * @example
  * ```ts

@@ -1,5 +1,6 @@
 /**
- * What a store that knows the order of its keys has to answer: a sorted array of them, and what any range selects from it.
+ * What a store that knows the order of its keys has to answer: a sorted array of them, and what any
+ * range selects from it.
  *
  * @module
  */
@@ -44,7 +45,10 @@ export function select<Item>(
   return found.slice(0, limit);
 }
 
-/** Keys that are hard to keep in order: with what ends of ranges, prefixes and slices of eight bytes may get wrong. */
+/**
+ * Keys that are hard to keep in order: with what ends of ranges, prefixes and slices of eight bytes
+ * may get wrong.
+ */
 export function hardKeys(random: Random, count: number): Uint8Array[] {
   const keys = new Map<string, Uint8Array>();
   const add = (bytes: Uint8Array) => {
@@ -89,7 +93,10 @@ export function randomRange(random: Random, keys: readonly Uint8Array[]): RangeO
   return range;
 }
 
-/** Checks what a store, a namespace or a view gives for a range, in all of its forms, against a sorted array. */
+/**
+ * Checks what a store, a namespace or a view gives for a range, in all of its forms, against a
+ * sorted array.
+ */
 export async function checkRange<V, K extends Key>(
   store: ReadOperations<V, K>,
   sorted: readonly (readonly [Key, V])[],

@@ -1,5 +1,6 @@
 /**
- * A pool that knows of a session, as a version of the format has left it: what every later version must know as well.
+ * A pool that knows of a session, as a version of the format has left it: what every later version
+ * must know as well.
  *
  * @module
  */

@@ -1,7 +1,8 @@
 /**
- * What processes have asked a store for, and what is known to have been applied: a history that has one order for each slot, that of
- * the versions. Replayed in that order it must hold at every step, and end in what the store has. So a change that was applied twice,
- * or that counts as applied and was not, is found: sums would not follow from each other, or the end would be another one.
+ * What processes have asked a store for, and what is known to have been applied: a history that has
+ * one order for each slot, that of the versions. Replayed in that order it must hold at every step,
+ * and end in what the store has. So a change that was applied twice, or that counts as applied and
+ * was not, is found: sums would not follow from each other, or the end would be another one.
  *
  * @module
  */
@@ -74,7 +75,9 @@ export class SessionHistory {
     this.#steps.push(...stepsOf(ask, effects));
   }
 
-  /** Checks what the store has, if some requests have been applied of which no process knows yet. */
+  /**
+   * Checks what the store has, if some requests have been applied of which no process knows yet.
+   */
   check(
     find: (key: SimKey) => Held | undefined,
     keys: readonly SimKey[],

@@ -1,5 +1,6 @@
 /**
- * A host of a pool that other processes use, over a disk in memory: one KN, which the client executes for, and nothing else.
+ * A host of a pool that other processes use, over a disk in memory: one KN, which the client
+ * executes for, and nothing else.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * A client in another process, of which it is told what it sends, and whose answers stay on their way until they are to come.
+ * A client in another process, of which it is told what it sends, and whose answers stay on their
+ * way until they are to come.
  *
  * @module
  */

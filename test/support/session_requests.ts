@@ -1,5 +1,6 @@
 /**
- * The requests of simulated processes: which there are, how they are written, and what their answers say.
+ * The requests of simulated processes: which there are, how they are written, and what their
+ * answers say.
  *
  * @module
  */

@@ -1,10 +1,12 @@
 /**
- * A store that other processes use, in one thread: its host over a tiny pool and a disk in memory, which ends at any call of the file
- * system and is followed by another one; and the processes, which have requests in flight, lose answers on their way, ask each new host
- * what has become of them, and send again what was not applied.
+ * A store that other processes use, in one thread: its host over a tiny pool and a disk in memory,
+ * which ends at any call of the file system and is followed by another one; and the processes,
+ * which have requests in flight, lose answers on their way, ask each new host what has become of
+ * them, and send again what was not applied.
  *
- * A process keeps the rules of docs/protocols/processes.md: behind a request that may leave no record it sends none of the same slot
- * before the answer has come; it does not send more numbers than the ledger's window without a confirmation.
+ * A process keeps the rules of docs/protocols/processes.md: behind a request that may leave no
+ * record it sends none of the same slot before the answer has come; it does not send more numbers
+ * than the ledger's window without a confirmation.
  *
  * @module
  */
@@ -323,7 +325,8 @@ export class SessionWorld implements ClientWaiter {
         this.seen.found += 1;
         return this.history.apply(ask, effects);
       }
-      // One that leaves a record if it is applied has been refused if a later one of its slot was applied.
+      // One that leaves a record if it is applied has been refused if a later one of its slot was
+      // applied.
       const isOver = isCertain(ask) &&
         flights.some((later, j) =>
           j > i && verdicts[j] !== undefined && sharesSlot(later.ask, ask)

@@ -1,7 +1,7 @@
 /**
- * Program that runs the test files which are its arguments, one after another: to start a runtime and to
- * load the library takes longer than most of them. Each has its own summary, behind the mark of its
- * beginning.
+ * Program that runs the test files which are its arguments, one after another: to start a runtime
+ * and to load the library takes longer than most of them. Each has its own summary, behind the mark
+ * of its beginning.
  *
  * @module
  */

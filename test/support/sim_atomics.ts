@@ -1,8 +1,9 @@
 /**
  * Lets a test act between two accesses to shared memory.
  *
- * The library calls `Atomics.load(...)` and the like through the global object, so replacing the functions there puts a
- * hook before and after each atomic access of an unmodified library. Everything between two hooks is plain accesses.
+ * The library calls `Atomics.load(...)` and the like through the global object, so replacing the
+ * functions there puts a hook before and after each atomic access of an unmodified library.
+ * Everything between two hooks is plain accesses.
  *
  * @module
  */
@@ -11,7 +12,10 @@
 export interface AtomicHooks {
   /** Called before and after an atomic access to a word. */
   readonly onAccess: (isWrite: boolean, array: Int32Array, index: number) => void;
-  /** Called instead of `Atomics.wait`: where a thread would sleep, the test goes on with something else. */
+  /**
+   * Called instead of `Atomics.wait`: where a thread would sleep, the test goes on with something
+   * else.
+   */
   readonly onWait?: (array: Int32Array, index: number, value: number) => void;
   /** Called instead of `Atomics.notify`. */
   readonly onNotify?: (array: Int32Array, index: number) => void;

@@ -1,5 +1,6 @@
 /**
- * The cleaner as an agent of a simulation: what a DPM processor's cleaning task does, one step at a time.
+ * The cleaner as an agent of a simulation: what a DPM processor's cleaning task does, one step at a
+ * time.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * A client as an agent of a simulation: issues operations on keys of its own, ends ticks, polls, waits synchronously,
- * and tells the model what was issued and how it ended.
+ * A client as an agent of a simulation: issues operations on keys of its own, ends ticks, polls,
+ * waits synchronously, and tells the model what was issued and how it ended.
  *
  * @module
  */
@@ -38,11 +38,16 @@ const PENDING_MAX = 64;
 const BURST_MAX = 12;
 /** Times to live, in simulated milliseconds. */
 const TTL_MS_MAX = 400;
-/** Sizes of values: nearly all of the world's usual size, some larger, some too large for the ring. */
+/**
+ * Sizes of values: nearly all of the world's usual size, some larger, some too large for the ring.
+ */
 const MEDIUM_BYTES_MAX = 700;
 const LARGE_BYTES = [2100, 3000] as const;
 
-/** Share of the operations that are on keys which may have several owners, beside those that happen to be. */
+/**
+ * Share of the operations that are on keys which may have several owners, beside those that happen
+ * to be.
+ */
 const HOT_SHARE = 0.3;
 
 /** The words of a ring in which there is no request. */
@@ -175,7 +180,10 @@ export class SimClient implements SimAgent, ClientWaiter {
     this.#eyes.check(model);
   }
 
-  /** Reads a key of this client's own: the read sees all that was issued before it, and nothing else. */
+  /**
+   * Reads a key of this client's own: the read sees all that was issued before it, and nothing
+   * else.
+   */
   #get(model: KeyModel): ReadCompletion {
     const { random, isFar, nowMs } = this.#world;
     require(isFar, "reads of a near pool need no request");

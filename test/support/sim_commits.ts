@@ -14,7 +14,9 @@ import { Condition, Operation } from "../../lib/rings/ring_layout.ts";
 import { HASH_KEY, type SimKey } from "./sim_keys.ts";
 import { makeValue, VALUE_BYTES_MIN } from "./sim_values.ts";
 
-/** What a commit is to do about a key: put a value of so many bytes, or, with 0 of them, delete it. */
+/**
+ * What a commit is to do about a key: put a value of so many bytes, or, with 0 of them, delete it.
+ */
 export interface SimCommitChange {
   readonly key: SimKey;
   readonly bytes: number;

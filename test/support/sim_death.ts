@@ -1,6 +1,6 @@
 /**
- * Lets a thread die at a chosen access to shared memory: what it has stored stays, and nothing of it comes after, not even
- * what is in a `finally`.
+ * Lets a thread die at a chosen access to shared memory: what it has stored stays, and nothing of
+ * it comes after, not even what is in a `finally`.
  *
  * @module
  */
@@ -39,7 +39,8 @@ export function dieAt(at: number, body: () => void): boolean {
 /**
  * Lets `body` die at every moment in turn, and once not at all.
  *
- * @param run makes a world, and calls its argument once, with what may die in it; that says whether it has died
+ * @param run makes a world, and calls its argument once, with what may die in it; that says whether
+ *   it has died
  * @returns how often it died
  */
 export function dieAtEveryMoment(run: (die: (body: () => void) => boolean) => void): number {

@@ -1,6 +1,6 @@
 /**
- * A store of two KNs, a cleaner and a client, with little in it, in which one party makes a step and another one interrupts it
- * at one chosen access: small enough to try every access.
+ * A store of two KNs, a cleaner and a client, with little in it, in which one party makes a step
+ * and another one interrupts it at one chosen access: small enough to try every access.
  *
  * @module
  */

@@ -1,7 +1,8 @@
 /**
- * One KN that fails in the middle of a step, in one thread: a client has sent it a script of operations, the step is cut off at a
- * chosen access, and the M-node puts another KN in its place. What the operations came to must be what they come to one after the
- * other, each once (I5), in the order in which they were issued (I4).
+ * One KN that fails in the middle of a step, in one thread: a client has sent it a script of
+ * operations, the step is cut off at a chosen access, and the M-node puts another KN in its place.
+ * What the operations came to must be what they come to one after the other, each once (I5), in the
+ * order in which they were issued (I4).
  *
  * The step either dies there, or it goes on after the failover, as a zombie's does.
  *
@@ -107,8 +108,8 @@ export type ScriptStep =
   | { readonly kind: "add"; readonly slot: number }
   | { readonly kind: "clear"; readonly slot: number }
   /**
-   * An atomic commit: if none of the keys `absent` exists, puts the keys `puts`, of which one of two expires, deletes others, and
-   * adds the operation's number to the sums of slots.
+   * An atomic commit: if none of the keys `absent` exists, puts the keys `puts`, of which one of
+   * two expires, deletes others, and adds the operation's number to the sums of slots.
    */
   | {
     readonly kind: "commit";
@@ -147,7 +148,10 @@ const PLACE = { directory: DIRECTORY, codec: "msgpack" } as const;
 const LEDGER_SIZES: LedgerSizes = { placeCount: 4, window: 256 };
 const VICTIM = 0;
 const SUCCESSOR = 1;
-/** In a far pool: what a read that finds nothing comes to; so few bytes that large values are staged; and that KNs merge in their steps. */
+/**
+ * In a far pool: what a read that finds nothing comes to; so few bytes that large values are
+ * staged; and that KNs merge in their steps.
+ */
 const NOT_FOUND = 0;
 const RESPONSE_BYTES = 4096;
 const BACKLOG_BYTES = 1024;
@@ -178,23 +182,32 @@ export interface FailoverOptions {
   readonly segmentCount: number;
   /** Whether the pool is a far one. @default false */
   readonly isFar?: boolean;
-  /** Whether the pool would drop records if it were full: deletes of keys that are not there are logged. @default false */
+  /**
+   * Whether the pool would drop records if it were full: deletes of keys that are not there are
+   * logged. @default false
+   */
   readonly evicts?: boolean;
   /**
-   * Whether each operation is of one slot: those of several slots may overtake each other then, when slots get another KN.
+   * Whether each operation is of one slot: those of several slots may overtake each other then,
+   * when slots get another KN.
    * @default false
    */
   readonly isBySlot?: boolean;
-  /** Whether the client's thread makes puts and commits itself, and dies instead of the KN's. @default false */
+  /**
+   * Whether the client's thread makes puts and commits itself, and dies instead of the KN's.
+   * @default false
+   */
   readonly putsAtOnce?: boolean;
   /** Whether the pool knows the order of its keys. @default by the process's seed */
   readonly isOrdered?: boolean;
   /**
-   * Whether the operations are those of another process: then the ledger must say what has become of them, also when the pool has
-   * been opened again. Only in a logged pool. @default false
+   * Whether the operations are those of another process: then the ledger must say what has become
+   * of them, also when the pool has been opened again. Only in a logged pool. @default false
    */
   readonly isOfSession?: boolean;
-  /** It must hold all that is issued at one time: nobody would fail over while the client blocks. */
+  /**
+   * It must hold all that is issued at one time: nobody would fail over while the client blocks.
+   */
   readonly ringBytes: number;
 }
 
@@ -228,7 +241,10 @@ export class SimFailover {
   readonly #encoder = new KeyEncoder(...HASH_KEY);
   readonly #asked = new DerivationWords();
   readonly #issued: Issued[] = [];
-  /** What each key holds if everything that was issued applies, once and in this order: the number of a put. */
+  /**
+   * What each key holds if everything that was issued applies, once and in this order: the number
+   * of a put.
+   */
   readonly #expected = new Map<number, number>();
   /** What there was after each operation. */
   readonly #moments = new Set<string>();
@@ -356,15 +372,17 @@ export class SimFailover {
     }
   }
 
-  /** Gives a key's cell another word, as if it had got other owners; false while somebody holds it. */
+  /**
+   * Gives a key's cell another word, as if it had got other owners; false while somebody holds it.
+   */
   swapOwners(key: number): boolean {
     this.#encoder.encode(KEYS[key]!.text);
     return this.#keys!.tryReplicate(this.#encoder, 1) === "done";
   }
 
   /**
-   * Lets so much time pass that operations on a key whose cell the victim holds are refused: one that is in its ring, and one that is
-   * issued now. Returns how many were refused.
+   * Lets so much time pass that operations on a key whose cell the victim holds are refused: one
+   * that is in its ring, and one that is issued now. Returns how many were refused.
    */
   refuseHeld(key: number): number {
     this.#mayRefuse = true;
@@ -489,7 +507,10 @@ export class SimFailover {
     };
   }
 
-  /** Lets everything end, whatever comes of it; returns how the operations since the first ones have ended. */
+  /**
+   * Lets everything end, whatever comes of it; returns how the operations since the first ones have
+   * ended.
+   */
   endAll(from: number): readonly number[] {
     for (let i = 0; this.#client.pendingCount > 0; i++) {
       require(i < TURNS_MAX, "what was issued ends");
@@ -624,7 +645,9 @@ export class SimFailover {
     log.suspend();
   }
 
-  /** Merges some of the first KN's log, as a task of a DPM processor does; returns how many records. */
+  /**
+   * Merges some of the first KN's log, as a task of a DPM processor does; returns how many records.
+   */
   merge(): number {
     const { pool } = this;
     const executor = agentExecutor(AGENT_MERGERS + VICTIM);
@@ -632,7 +655,10 @@ export class SimFailover {
     return new LogMerger({ pool, agent: VICTIM, clock, executor }).doWork();
   }
 
-  /** Ends what a DPM processor has left behind that died while it merged that log; false if it had not begun, or had ended. */
+  /**
+   * Ends what a DPM processor has left behind that died while it merged that log; false if it had
+   * not begun, or had ended.
+   */
   endMerging(): boolean {
     abandonMergers(this.pool, AGENT_MERGERS + VICTIM);
     const before = this.#sharedDeaths.length;
@@ -751,7 +777,10 @@ export class SimFailover {
     return draftPut(encoder, value, expiresAtMs, condition, 0, false);
   }
 
-  /** What the ledger says is what the operations came to: those that have changed something are in it, and no others. */
+  /**
+   * What the ledger says is what the operations came to: those that have changed something are in
+   * it, and no others.
+   */
   #checkOutcomes(pool: Pool): void {
     if (this.#session === 0) return;
     for (const { step, status, number, sent: { first, count } } of this.#issued) {
@@ -809,7 +838,8 @@ export class SimFailover {
   }
 
   /**
-   * What can be seen now is what was there after one of the operations, in their order; it is not half of what one of them does.
+   * What can be seen now is what was there after one of the operations, in their order; it is not
+   * half of what one of them does.
    */
   checkMoment(): void {
     const eyes = new SimEyes(this.pool, () => this.#nowMs);

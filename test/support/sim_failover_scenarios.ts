@@ -21,7 +21,9 @@ const BEFORE: readonly ScriptStep[] = [
   { kind: "add", slot: 1 },
 ];
 
-/** What the step does: every kind of change, several of one key, and of slots that have other keys. */
+/**
+ * What the step does: every kind of change, several of one key, and of slots that have other keys.
+ */
 const SCRIPTS: Readonly<Record<string, readonly ScriptStep[]>> = {
   "changes of all kinds": [
     { kind: "put", key: 2, bytes: 40 },
@@ -192,7 +194,10 @@ const FAR_SCRIPT: readonly ScriptStep[] = [
   { kind: "get", key: 5 },
 ];
 
-/** In a far pool also changes of keys that have cells, of all sizes, and of one whose slot is cleared. */
+/**
+ * In a far pool also changes of keys that have cells, of all sizes, and of one whose slot is
+ * cleared.
+ */
 const SHARED_KEYS = [0, 5, 10];
 const SHARED_SCRIPT: readonly ScriptStep[] = [
   { kind: "put", key: 0, bytes: 60 },
@@ -266,7 +271,10 @@ const WORN: readonly ScriptStep[] = Array.from({ length: 24 }, (_, i) => ({
   key: i % 3 === 0 ? (i / 3) % 5 : 5 + (i % 5),
   bytes: 900,
 }));
-/** The same for a far pool with keys that have cells: each segment holds the newest record of one of them, and dead ones. */
+/**
+ * The same for a far pool with keys that have cells: each segment holds the newest record of one of
+ * them, and dead ones.
+ */
 export const FAR_WORN: readonly ScriptStep[] = [0, 6, 11, 5, 10].flatMap((kept, i) => [
   { kind: "put", key: kept, bytes: 300 } as const,
   ...Array.from({ length: 11 }, () => ({ kind: "put", key: 1 + i % 4, bytes: 300 } as const)),

@@ -1,6 +1,7 @@
 /**
- * A KN fails at every access to shared memory of a step, one after the other: it dies there, or it is taken for dead and goes on
- * later; and so does a DPM processor that cleans. Nothing is lost, nothing is done twice, and the order is kept.
+ * A KN fails at every access to shared memory of a step, one after the other: it dies there, or it
+ * is taken for dead and goes on later; and so does a DPM processor that cleans. Nothing is lost,
+ * nothing is done twice, and the order is kept.
  *
  * @module
  */
@@ -30,11 +31,19 @@ import {
 
 class Death extends Error {}
 
-/** Accesses from one that is tried to the next: a process's share of all of them (campaign.ts), unless there is no time for that. */
+/**
+ * Accesses from one that is tried to the next: a process's share of all of them (campaign.ts),
+ * unless there is no time for that.
+ */
 const STRIDE_GIVEN = process.env["DINOMO_FAILOVER_STRIDE"];
-/** In far pools each access takes longer to try: in one run some, from another one on in each run. */
+/**
+ * In far pools each access takes longer to try: in one run some, from another one on in each run.
+ */
 const FAR_STRIDE = SHARE_COUNT === 1 ? 1 : 31;
-/** The same for commits, of which each is many accesses: as many times as usual from one to the next. */
+/**
+ * The same for commits, of which each is many accesses: as many times as usual from one to the
+ * next.
+ */
 const COMMIT_FACTOR = SHARE_COUNT === 1 ? 1 : 5;
 /** Steps in which a script is executed, at most; a large value takes two. */
 const STEPS_MAX = 8;
@@ -46,14 +55,20 @@ const SESSION_SCENARIOS = new Set([
   "deletes in a cache",
   "sets of commits",
 ]);
-/** Watchers change little in what a failover is: of the accesses that are tried without, one in so many. */
+/**
+ * Watchers change little in what a failover is: of the accesses that are tried without, one in so
+ * many.
+ */
 const WATCHED_STRIDE = 4;
 /** Each of these tries takes longer, as so much is looked at. */
 const WHOLENESS_FACTOR = SHARE_COUNT === 1 ? 7 : 3;
 /** Segments that a DPM processor cleans, or dies in. */
 const CLEANED_COUNT = 2;
 
-/** Runs a scenario's script until its step makes access number `at`, and lets something happen there. */
+/**
+ * Runs a scenario's script until its step makes access number `at`, and lets something happen
+ * there.
+ */
 function runUntil(
   world: SimFailover,
   { before, script, shared, isWatched }: Scenario,
@@ -119,7 +134,10 @@ export function runFailovers(isLogged: boolean, isFar = false): void {
   test.run();
 }
 
-/** The same for what another process has asked for: the ledger says what has become of each request, also in the next life. */
+/**
+ * The same for what another process has asked for: the ledger says what has become of each request,
+ * also in the next life.
+ */
 export function runSessionFailovers(): void {
   const ofSession = ({ options, ...rest }: Scenario) => ({
     ...rest,
@@ -142,7 +160,9 @@ export function runOrderedFailovers(): void {
   test.run();
 }
 
-/** The same for atomic commits; whatever happens, at each access they are seen whole or not at all. */
+/**
+ * The same for atomic commits; whatever happens, at each access they are seen whole or not at all.
+ */
 export function runCommitFailovers(isLogged: boolean): void {
   const scenarios = commitScenarios(isLogged);
   defineFailovers(scenarios, false, COMMIT_FACTOR);
@@ -151,7 +171,10 @@ export function runCommitFailovers(isLogged: boolean): void {
   test.run();
 }
 
-/** Whether the first KN's group is in the file, perhaps, and nothing of it has been begun to be shown. */
+/**
+ * Whether the first KN's group is in the file, perhaps, and nothing of it has been begun to be
+ * shown.
+ */
 function isSealed(pool: Pool): boolean {
   const { control } = pool;
   const agentAt = pool.agentAt(0);
@@ -160,8 +183,8 @@ function isSealed(pool: Pool): boolean {
 }
 
 /**
- * Defines the test of KNs that die, and what they had written cannot be written once more: what was refused by a change of which
- * nobody knows whether it will be there is not known either.
+ * Defines the test of KNs that die, and what they had written cannot be written once more: what was
+ * refused by a change of which nobody knows whether it will be there is not known either.
  */
 function defineBrokenDisk(isFar: boolean): void {
   test("a KN dies, and the disk has failed: no refusal tells of what is not there", () => {
@@ -214,7 +237,10 @@ function defineSealedDeaths(scenario: Scenario): void {
   });
 }
 
-/** Defines the test of what can be seen while a KN makes commits, dies in one, and another one takes its place. */
+/**
+ * Defines the test of what can be seen while a KN makes commits, dies in one, and another one takes
+ * its place.
+ */
 function defineWholeness(scenario: Scenario): void {
   test(`${scenario.name}: whoever looks sees all of a commit or nothing of it`, () => {
     const [first, strideOfAll] = accessesTried(false);
@@ -242,7 +268,10 @@ function defineWholeness(scenario: Scenario): void {
 /** Whether what is accessed is accessed by somebody who only looks. */
 let isLooking = false;
 
-/** Looks before and after each write to shared memory by which something that can be read may change. */
+/**
+ * Looks before and after each write to shared memory by which something that can be read may
+ * change.
+ */
 function watch(world: SimFailover, body: () => void): void {
   const { control } = world.pool;
   const stateAt = world.pool.agentAt(0) + AGENT_COMMIT_STATE;
@@ -271,7 +300,10 @@ export function runCellFailovers(isLogged: boolean): void {
   test.run();
 }
 
-/** The same beside a watcher, which knows the last state of every key in the end: of one scenario of each kind of pool. */
+/**
+ * The same beside a watcher, which knows the last state of every key in the end: of one scenario of
+ * each kind of pool.
+ */
 export function runWatchedFailovers(): void {
   for (const [isLogged, isFar] of [[false, false], [true, false], [false, true]] as const) {
     const [scenario] = scenariosOf(isLogged, isFar);
@@ -282,7 +314,10 @@ export function runWatchedFailovers(): void {
   test.run();
 }
 
-/** Defines the test of cells that get other owners in the middle of a step: what was issued applies in its order. */
+/**
+ * Defines the test of cells that get other owners in the middle of a step: what was issued applies
+ * in its order.
+ */
 function defineSwaps(): void {
   test("a key gets other owners at any access", () => {
     const scenario = { ...cellScenario(false), script: ALTERNATING, shared: [0] };

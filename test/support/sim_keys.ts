@@ -1,6 +1,7 @@
 /**
- * Keys of chosen slots. A store of 4096 slots has few keys per slot, and a test needs many: tables that double, chains
- * of overflow buckets. So the hash key is fixed, and keys are tried until enough of them fall into the slots.
+ * Keys of chosen slots. A store of 4096 slots has few keys per slot, and a test needs many: tables
+ * that double, chains of overflow buckets. So the hash key is fixed, and keys are tried until
+ * enough of them fall into the slots.
  *
  * @module
  */

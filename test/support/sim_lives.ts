@@ -1,9 +1,11 @@
 /**
- * A pool that lives many lives, in one thread: KNs come, are retired, and die in the middle of a step; the store is closed, or its
- * process killed at any call of the file system, and opened again; keys are put, deleted, and expire, and segments are cleaned. All
- * of it at tiny capacities, and up to the limit that space_budget.ts documents.
+ * A pool that lives many lives, in one thread: KNs come, are retired, and die in the middle of a
+ * step; the store is closed, or its process killed at any call of the file system, and opened
+ * again; keys are put, deleted, and expire, and segments are cleaned. All of it at tiny capacities,
+ * and up to the limit that space_budget.ts documents.
  *
- * What fits by that rule must be accepted, in a bounded number of turns; nothing may be lost; the counts must be right.
+ * What fits by that rule must be accepted, in a bounded number of turns; nothing may be lost; the
+ * counts must be right.
  *
  * @module
  */
@@ -195,7 +197,10 @@ export class LivesWorld implements ClientWaiter {
     );
   }
 
-  /** Of two changes of which nothing is to be seen, as the newer has expired, the larger one may still take space. */
+  /**
+   * Of two changes of which nothing is to be seen, as the newer has expired, the larger one may
+   * still take space.
+   */
   #takesMore(newer: Entry | undefined, older: Entry | undefined): boolean {
     if (newer === undefined || newer.expiresAtMs > this.#nowMs) return false;
     return newer.bytes > (older?.bytes ?? 0);
@@ -420,7 +425,8 @@ export class LivesWorld implements ClientWaiter {
       repairPool({ pool, deaths: [{ agent, report }, ...cleanerDeaths], ringOf }),
       "the pool is repaired",
     );
-    // The client that waited for the dead KN has heard what became of its request; the model has not.
+    // The client that waited for the dead KN has heard what became of its request; the model has
+    // not.
     this.#connectAnew();
     // What it had taken out of the index and not counted is found when the segment is cleaned.
     checkPool(pool, SLOTS, { mayCountTooMuch: true });

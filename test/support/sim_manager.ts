@@ -1,6 +1,6 @@
 /**
- * The M-node as an agent of a simulation: moves slots, starts and stops KNs, pauses the pool, holds back freed segments
- * as a snapshot does, and lets time pass.
+ * The M-node as an agent of a simulation: moves slots, starts and stops KNs, pauses the pool, holds
+ * back freed segments as a snapshot does, and lets time pass.
  *
  * @module
  */
@@ -56,7 +56,9 @@ const NODES_MAX = 3;
 /** How often a KN may make a step in which it would perhaps wait for a cell. */
 const CELL_WAIT_SHARE = 0.3;
 const TICK_MS_MAX = 120;
-/** Free segments with which a KN does not run out of them, and clean, in the middle of a request. */
+/**
+ * Free segments with which a KN does not run out of them, and clean, in the middle of a request.
+ */
 const ROOMY_SEGMENT_COUNT = 6;
 
 /** A KN as an agent. */
@@ -99,7 +101,10 @@ export class SimNode implements SimAgent {
     this.node.doWork();
   }
 
-  /** The client of a ring helps now and then, when it would not have to wait for anybody in the middle of a step. */
+  /**
+   * The client of a ring helps now and then, when it would not have to wait for anybody in the
+   * middle of a step.
+   */
   #connect(ring: RingHandle): NodeConnection {
     const { nodeId, agent } = this;
     const { pool, clock, random } = this.#world;
@@ -126,7 +131,8 @@ export class SimNode implements SimAgent {
   #mayLock(): boolean {
     const { lockWords, pool, random } = this.#world;
     if (lockWords.length === 0) return true;
-    // In its log there may be records of others' slots, which it merges. For a cell it waits some time, and gives up.
+    // In its log there may be records of others' slots, which it merges. For a cell it waits some
+    // time, and gives up.
     if (cellsEnd(pool) !== 0) return lockWords.every(isCellWord) && random.next() < CELL_WAIT_SHARE;
     // It never waits for the lock of another KN's slot, unless it cleans.
     const isRoomy = pool.control[FREE_SEGMENT_COUNT] >= ROOMY_SEGMENT_COUNT;
@@ -139,7 +145,10 @@ export class SimManager implements SimAgent {
   readonly name = "M-node";
   isActive = false;
   nodes: SimNode[] = [];
-  /** In the far placement: how slots are moved, and where those are to go that nobody owns at the moment. */
+  /**
+   * In the far placement: how slots are moved, and where those are to go that nobody owns at the
+   * moment.
+   */
   readonly farMoves: FarMoves;
   readonly #taken = new Map<Slot, NodeId>();
   /** In the far placement: which keys several KNs own. */
@@ -237,7 +246,10 @@ export class SimManager implements SimAgent {
     sealMerged(pool, agent);
   }
 
-  /** Has a key owned by several KNs, by others, or by one again; it may have to be tried again, or be left. */
+  /**
+   * Has a key owned by several KNs, by others, or by one again; it may have to be tried again, or
+   * be left.
+   */
   #replicate(): void {
     const { random, sharableModels, counters, sums } = this.#world;
     const isShared = random.next() < 0.5;

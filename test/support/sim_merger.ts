@@ -1,5 +1,6 @@
 /**
- * The merger of a far KN's log as an agent of a simulation: what a DPM processor's merging task does, one step at a time.
+ * The merger of a far KN's log as an agent of a simulation: what a DPM processor's merging task
+ * does, one step at a time.
  *
  * @module
  */

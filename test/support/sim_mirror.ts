@@ -1,5 +1,6 @@
 /**
- * One who keeps a copy of what some keys hold by what it is told of a prefix, as a party of a simulation.
+ * One who keeps a copy of what some keys hold by what it is told of a prefix, as a party of a
+ * simulation.
  *
  * @module
  */
@@ -58,7 +59,9 @@ export class SimMirror {
     this.#isAsleep = this.#place.trySleep();
   }
 
-  /** Lets it go on if it is awake, or was woken, and compares; nothing may be missing if `isWhole`. */
+  /**
+   * Lets it go on if it is awake, or was woken, and compares; nothing may be missing if `isWhole`.
+   */
   check(isWhole: boolean): void {
     const before = this.resyncCount;
     if (!this.#isAsleep || this.#place.isRung) {

@@ -1,13 +1,16 @@
 /**
- * What the store must hold: a model of each key, fed with the operations as they are issued and as they end.
+ * What the store must hold: a model of each key, fed with the operations as they are issued and as
+ * they end.
  *
- * A key is written by one client only, and the requests of one client and slot apply in the order in which they were
- * issued (I4), so what an operation comes to follows from those before it; only whether a time to live had passed when
- * the KN looked can be open. The model applies an operation when it has ended. In between it knows what a read may
- * return: the state that the ended operations have left, or one that an operation still on its way may have made.
+ * A key is written by one client only, and the requests of one client and slot apply in the order
+ * in which they were issued (I4), so what an operation comes to follows from those before it; only
+ * whether a time to live had passed when the KN looked can be open. The model applies an operation
+ * when it has ended. In between it knows what a read may return: the state that the ended
+ * operations have left, or one that an operation still on its way may have made.
  *
- * In a pool that evicts a key may vanish at any moment. What is known to be gone must not come back: after a read that
- * misses the key while no operation on it is on its way, or a delete that says that it is not there, it does not exist.
+ * In a pool that evicts a key may vanish at any moment. What is known to be gone must not come
+ * back: after a read that misses the key while no operation on it is on its way, or a delete that
+ * says that it is not there, it does not exist.
  *
  * @module
  */
@@ -75,7 +78,9 @@ export class KeyModel {
     this.#mayVanish = mayVanish;
   }
 
-  /** Whether the key's record may have been there, or gone, when a KN looked between the two times. */
+  /**
+   * Whether the key's record may have been there, or gone, when a KN looked between the two times.
+   */
   mayExist(fromMs: number): boolean {
     return this.state !== undefined && this.state.expiresAtMs > fromMs;
   }
@@ -86,8 +91,8 @@ export class KeyModel {
   }
 
   /**
-   * Takes the end of the key's oldest operation. One that found the pool full has changed nothing, and may end before
-   * those that were issued before it.
+   * Takes the end of the key's oldest operation. One that found the pool full has changed nothing,
+   * and may end before those that were issued before it.
    */
   end(operation: SimOperation, status: number, version: number, nowMs: number): void {
     while (isRefused(this.operations[this.endedCount])) this.endedCount += 1;
@@ -180,8 +185,8 @@ export class KeyModel {
   }
 
   /**
-   * The same for a listing of the slot's keys, which includes those that have expired. A key that went and came back
-   * meanwhile may be listed twice.
+   * The same for a listing of the slot's keys, which includes those that have expired. A key that
+   * went and came back meanwhile may be listed twice.
    */
   endListing(begun: BegunRead, count: number, nowMs: number): void {
     if (count === 0) return this.#endMiss(begun, nowMs);

@@ -1,7 +1,7 @@
 /**
- * One slot's table, changed by writers that may die, with few hashes among many keys: chains are long, and the table doubles,
- * compacts and appends overflow buckets all the time. What it held at any moment can be brought back, to let the next writer die
- * at another access.
+ * One slot's table, changed by writers that may die, with few hashes among many keys: chains are
+ * long, and the table doubles, compacts and appends overflow buckets all the time. What it held at
+ * any moment can be brought back, to let the next writer die at another access.
  *
  * @module
  */

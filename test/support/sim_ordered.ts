@@ -1,6 +1,7 @@
 /**
- * Writers and scanners of one ordered index in one thread, which interrupt each other at their accesses to shared memory, and of which
- * some die there. Pages hold few entries, so they are split and taken out all the time.
+ * Writers and scanners of one ordered index in one thread, which interrupt each other at their
+ * accesses to shared memory, and of which some die there. Pages hold few entries, so they are split
+ * and taken out all the time.
  *
  * @module
  */
@@ -211,7 +212,8 @@ export class OrderedWorld {
     const slotAt = fixture.slotAt(this.#hashOf(key));
     agent.table.repair(slotAt);
     const isThere = agent.table.findAddress(slotAt, this.#hashOf(key), key.record);
-    // A record that was about to be published is published by its successor; a removed pair stays away.
+    // A record that was about to be published is published by its successor; a removed pair stays
+    // away.
     if (key.isPresent && isThere) agent.remove(key.record);
     if (!key.isPresent && !isThere) require(agent.insert(key.record), "there is room");
     key.isPresent = !key.isPresent;

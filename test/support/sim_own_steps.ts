@@ -1,5 +1,6 @@
 /**
- * What a thread makes itself in the place of the first KN, with something happening at any access of it.
+ * What a thread makes itself in the place of the first KN, with something happening at any access
+ * of it.
  *
  * @module
  */
@@ -25,7 +26,10 @@ export interface OwnTries {
   readonly atOnceMax: number;
 }
 
-/** Lets something happen at access number `at` of the steps that the client's thread makes for the first KN; whether there is one. */
+/**
+ * Lets something happen at access number `at` of the steps that the client's thread makes for the
+ * first KN; whether there is one.
+ */
 function happensAt(world: SimFailover, steps: OwnSteps, at: number, event: () => void): boolean {
   const { control } = world.pool;
   const executorAt = world.pool.agentAt(0) + AGENT_EXECUTOR;

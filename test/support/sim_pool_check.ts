@@ -1,6 +1,6 @@
 /**
- * Checks a whole pool at a moment when nobody is in the middle of a step: index, records, live bytes, segment states
- * and free lists must agree to the byte.
+ * Checks a whole pool at a moment when nobody is in the middle of a step: index, records, live
+ * bytes, segment states and free lists must agree to the byte.
  *
  * @module
  */
@@ -80,7 +80,8 @@ const KEPT_BUCKETS_MAX = 8;
 /** What may differ from what is checked. */
 export interface PoolCheckOptions {
   /**
-   * Threads have died, and what they had counted as live need not have been published: cleaning finds that out later.
+   * Threads have died, and what they had counted as live need not have been published: cleaning
+   * finds that out later.
    *
    * @default false
    */
@@ -105,7 +106,10 @@ export function checkPool(
   if (isOrdered(pool)) checkOrder(pool);
 }
 
-/** Throws if the order of the keys is not one tree, or does not give each key of the index once, in its place. */
+/**
+ * Throws if the order of the keys is not one tree, or does not give each key of the index once, in
+ * its place.
+ */
 function checkOrder(pool: Pool): void {
   const { problems } = checkOrderedIndex(pool);
   require(problems.length === 0, `order: ${problems.join("; ")}`);
@@ -168,7 +172,9 @@ export function reachableRecords(
   return records;
 }
 
-/** Calls `visit` with every bucket of a slot's table, and the place in the table that its chain has. */
+/**
+ * Calls `visit` with every bucket of a slot's table, and the place in the table that its chain has.
+ */
 function forEachBucket(
   pool: Pool,
   slot: Slot,

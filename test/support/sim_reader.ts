@@ -17,7 +17,9 @@ const EVERYTHING = new Uint8Array(0);
 const LISTING_SHARE = 0.2;
 const text = new TextDecoder();
 
-/** Looks at keys one-sidedly. Everybody who looks has eyes of his own: they hold a key and a value. */
+/**
+ * Looks at keys one-sidedly. Everybody who looks has eyes of his own: they hold a key and a value.
+ */
 export class SimEyes {
   readonly #encoder = new KeyEncoder(...HASH_KEY);
   readonly #reader: OneSidedReader;
@@ -37,7 +39,9 @@ export class SimEyes {
     return { operation, version: reader.version };
   }
 
-  /** Reads a number that a KN has made; undefined when there is none, NaN when it is something else. */
+  /**
+   * Reads a number that a KN has made; undefined when there is none, NaN when it is something else.
+   */
   lookAtSum(key: SimKey): number | undefined {
     const reader = this.#reader;
     this.#encoder.encode(key.text);

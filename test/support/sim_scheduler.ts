@@ -1,11 +1,12 @@
 /**
  * Lets one agent of a simulation make a step at a time, as a seed says.
  *
- * With an `interruptShare` a step is not the smallest unit: at any atomic access inside it another agent may make a whole
- * step, and be interrupted itself. Interruptions nest, so the interrupted agent always continues last; every order of two
- * agents' accesses in which one of them makes its step at a single point of the other's is possible. (For a reader that is
- * spread over many points, see sim_trajectory.ts.) An agent that would spin until the interrupted one continues is
- * not chosen.
+ * With an `interruptShare` a step is not the smallest unit: at any atomic access inside it another
+ * agent may make a whole step, and be interrupted itself. Interruptions nest, so the interrupted
+ * agent always continues last; every order of two agents' accesses in which one of them makes its
+ * step at a single point of the other's is possible. (For a reader that is spread over many points,
+ * see sim_trajectory.ts.) An agent that would spin until the interrupted one continues is not
+ * chosen.
  *
  * @module
  */
@@ -18,12 +19,18 @@ export interface SimAgent {
   readonly name: string;
   /** Whether it is in the middle of a step. */
   isActive: boolean;
-  /** Whether it can make a step now; if nested, without waiting for anybody who is in the middle of one. */
+  /**
+   * Whether it can make a step now; if nested, without waiting for anybody who is in the middle of
+   * one.
+   */
   mayRun(isNested: boolean): boolean;
   step(): void;
 }
 
-/** How much more often than elsewhere a step is interrupted at a word, and the share of long interruptions. */
+/**
+ * How much more often than elsewhere a step is interrupted at a word, and the share of long
+ * interruptions.
+ */
 export interface Heat {
   readonly factor: number;
   readonly longShare: number;
@@ -44,8 +51,9 @@ const DEPTH_MAX = 3;
 /** Atomic accesses of one step beyond which it is stuck. */
 const ACCESSES_MAX = 400_000;
 /**
- * Steps for which something may be waited for. A KN of a full pool tries 3,000 times before it refuses a request that may get a
- * segment (node/segment_wait.ts), has an eighth of the steps, and there may be several such requests.
+ * Steps for which something may be waited for. A KN of a full pool tries 3,000 times before it
+ * refuses a request that may get a segment (node/segment_wait.ts), has an eighth of the steps, and
+ * there may be several such requests.
  */
 const WAITS_MAX = 400_000;
 /** Steps of a long interruption: as many as a preempted thread may miss. */

@@ -13,9 +13,9 @@ const FIXED_SHARE = 0.75;
 /**
  * Runs `run` for this process's share of `count` seeds (campaign.ts), or for `DINOMO_SEED` alone.
  *
- * Most of the seeds are drawn from a set that never changes, of which one run tries a part, so that what was caught once is caught
- * again before long, and in each campaign; the others follow from the seed of the process, so that many runs see more than one. The
- * seed of a failure is printed.
+ * Most of the seeds are drawn from a set that never changes, of which one run tries a part, so that
+ * what was caught once is caught again before long, and in each campaign; the others follow from
+ * the seed of the process, so that many runs see more than one. The seed of a failure is printed.
  */
 export function forEachSeed(count: number, run: (seed: number) => void): void {
   for (const seed of seedsOf(count)) {

@@ -1,6 +1,6 @@
 /**
- * Both ends of a connection between threads (wire/thread_stream.ts) in one thread, of which each may be interrupted by the other one at
- * every access to their memory.
+ * Both ends of a connection between threads (wire/thread_stream.ts) in one thread, of which each
+ * may be interrupted by the other one at every access to their memory.
  *
  * @module
  */

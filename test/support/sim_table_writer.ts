@@ -1,6 +1,7 @@
 /**
- * A writer of a few slots' tables without anything around it: no rings, no clients, one record after the other. In little time
- * tables double many times, and overflow buckets go from one table to another.
+ * A writer of a few slots' tables without anything around it: no rings, no clients, one record
+ * after the other. In little time tables double many times, and overflow buckets go from one table
+ * to another.
  *
  * @module
  */

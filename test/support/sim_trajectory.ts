@@ -1,11 +1,12 @@
 /**
- * Reads that race with everything: the memory of a simulation is recorded after each atomic write, and readers are let loose
- * on the recording.
+ * Reads that race with everything: the memory of a simulation is recorded after each atomic write,
+ * and readers are let loose on the recording.
  *
- * A reader writes nothing (I6), so what the others do does not depend on it. Their simulation runs once and leaves a
- * sequence of memory contents, one for each atomic write and for the plain writes before it. A reader then runs on a
- * copy of the memory, and at each of its own atomic accesses the copy may be moved on by any number of contents.
- * That yields every interleaving of a reader with them, in one thread, and as fast as a read.
+ * A reader writes nothing (I6), so what the others do does not depend on it. Their simulation runs
+ * once and leaves a sequence of memory contents, one for each atomic write and for the plain writes
+ * before it. A reader then runs on a copy of the memory, and at each of its own atomic accesses the
+ * copy may be moved on by any number of contents. That yields every interleaving of a reader with
+ * them, in one thread, and as fast as a read.
  *
  * @module
  */
@@ -64,7 +65,9 @@ export class Trajectory {
   readonly #bytes: readonly Buffer[];
   readonly #shadowBytes: readonly Buffer[];
   readonly #start: PoolHandle;
-  /** Changes as buffer, index, value before and after; those that make moment `i` end at `#ends[i]`. */
+  /**
+   * Changes as buffer, index, value before and after; those that make moment `i` end at `#ends[i]`.
+   */
   readonly #changes: number[] = [];
   readonly #ends: number[] = [0];
   readonly #times: number[];
@@ -153,7 +156,10 @@ export class Trajectory {
     return this.#entries[model]!.findLast((entry) => entry.moment <= moment)!;
   }
 
-  /** Number of a model that changes about a moment: of the `offset`-th to change after it, or before it. */
+  /**
+   * Number of a model that changes about a moment: of the `offset`-th to change after it, or before
+   * it.
+   */
   changingAt(moment: number, offset: number): number | undefined {
     const changed = this.#changed;
     let low = 0;
@@ -218,7 +224,10 @@ export class Trajectory {
     }
   }
 
-  /** A native comparison: nearly all of the memory is the same as before, and a loop over it takes most of a test's time. */
+  /**
+   * A native comparison: nearly all of the memory is the same as before, and a loop over it takes
+   * most of a test's time.
+   */
   #isSame(buffer: number, from: number, to: number): boolean {
     return this.#bytes[buffer]!.compare(this.#shadowBytes[buffer]!, from, to, from, to) === 0;
   }

@@ -1,5 +1,6 @@
 /**
- * Readers that are let loose on a recording: they read and list keys while memory moves on under them.
+ * Readers that are let loose on a recording: they read and list keys while memory moves on under
+ * them.
  *
  * @module
  */
@@ -24,7 +25,10 @@ const EVENT_ROUNDS = 12;
 /** Moments before and after an event. */
 const MOMENTS_BEFORE = 40;
 const MOMENTS_AFTER = 20;
-/** Share of a reader's accesses at which memory moves on, and how far: by up to a power of two, about events a small one. */
+/**
+ * Share of a reader's accesses at which memory moves on, and how far: by up to a power of two,
+ * about events a small one.
+ */
 const ADVANCE_SHARE = 0.15;
 const FAR_LOG2_MAX = 8;
 const NEAR_LOG2_MAX = 4;
@@ -35,7 +39,10 @@ const LISTING_SHARE = 0.05;
 const CHANGES_NEAR = 6;
 /** Both sides of the atomic accesses of a read that finds its key at once. */
 const READ_ACCESSES = 12;
-/** Listings about a compaction that are preempted in an overflow bucket, how long, and when they begin. */
+/**
+ * Listings about a compaction that are preempted in an overflow bucket, how long, and when they
+ * begin.
+ */
 const PREEMPTED_LISTINGS = 100;
 const PREEMPTED_LOG2_MAX = 11;
 const PREEMPTED_LINKS_MAX = 2;
@@ -53,7 +60,10 @@ export class TrajectoryReaders {
   #advanceLog2Max = FAR_LOG2_MAX;
   #accessesToLeap = 0;
   #leapTo = 0;
-  /** Set for a listing that is to be preempted: links to follow before, and the moment at which it goes on. */
+  /**
+   * Set for a listing that is to be preempted: links to follow before, and the moment at which it
+   * goes on.
+   */
   #preemption: { linkCount: number; readonly until: number } | undefined;
 
   /** Makes readers whose choices follow from `random`. */
@@ -87,7 +97,10 @@ export class TrajectoryReaders {
     });
   }
 
-  /** Reads one key from every moment on, with memory leaping once, at every access, to a later moment. */
+  /**
+   * Reads one key from every moment on, with memory leaping once, at every access, to a later
+   * moment.
+   */
   readWithOneLeap(model: number): void {
     const { momentCount } = this.#trajectory;
     const onAccess = () => {
@@ -128,7 +141,10 @@ export class TrajectoryReaders {
     }
   }
 
-  /** Lists a slot while the reader is preempted once, just after it has followed a link to an overflow bucket. */
+  /**
+   * Lists a slot while the reader is preempted once, just after it has followed a link to an
+   * overflow bucket.
+   */
   #listPreempted(moment: number, slot: Slot): void {
     for (let i = 0; i < PREEMPTED_LISTINGS; i++) {
       const offset = this.#random.between(-PREEMPTED_MOMENTS_BEFORE, PREEMPTED_MOMENTS_AFTER);

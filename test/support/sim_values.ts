@@ -1,6 +1,6 @@
 /**
- * Values that say what they are: key number, operation number and length, followed by bytes that follow from them. A value of
- * which one byte comes from another record does not pass.
+ * Values that say what they are: key number, operation number and length, followed by bytes that
+ * follow from them. A value of which one byte comes from another record does not pass.
  *
  * @module
  */
@@ -37,7 +37,8 @@ export function makeValue(key: number, operation: number, byteLength: number): U
 /**
  * Reads a value back.
  *
- * @throws {Error} when it is not one that {@linkcode makeValue} made: torn, truncated, or of another key
+ * @throws {Error} when it is not one that {@linkcode makeValue} made: torn, truncated, or of
+ *   another key
  */
 export function readValue(bytes: Uint8Array, byteLength: number, key: number): ValueContent {
   if (byteLength < VALUE_BYTES_MIN) throw tornValue(key, `has ${byteLength} bytes`);

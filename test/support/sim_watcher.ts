@@ -1,5 +1,6 @@
 /**
- * A watcher as a party of a simulation: it knows of keys what it has read because it was told to, and sleeps between.
+ * A watcher as a party of a simulation: it knows of keys what it has read because it was told to,
+ * and sleeps between.
  *
  * @module
  */
@@ -89,7 +90,9 @@ export class SimWatcher {
     this.sleep();
   }
 
-  /** Lets it go on if it is awake, or its bell was rung, and compares what it knows with what is. */
+  /**
+   * Lets it go on if it is awake, or its bell was rung, and compares what it knows with what is.
+   */
   check(): void {
     if (!this.#isAsleep || this.isRung) {
       this.#isAsleep = false;

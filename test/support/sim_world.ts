@@ -1,6 +1,7 @@
 /**
- * A store in one thread: KNs, a cleaner, clients, an M-node and a reader over one tiny pool. A scheduler lets one of them make a
- * step at a time, and the model and the pool are checked all the time.
+ * A store in one thread: KNs, a cleaner, clients, an M-node and a reader over one tiny pool. A
+ * scheduler lets one of them make a step at a time, and the model and the pool are checked all the
+ * time.
  *
  * @module
  */
@@ -80,7 +81,10 @@ const SUM_COUNT = 3;
 const SHARABLE_EVERY = 18;
 const KEYS: readonly SimKey[] = keysOfSlots(SLOTS, KEYS_PER_SLOT_MAX);
 
-/** Interruptions in general, at slots' lock words, and where something is handed over that may be used too early. */
+/**
+ * Interruptions in general, at slots' lock words, and where something is handed over that may be
+ * used too early.
+ */
 const PLAIN: Heat = { factor: 1, longShare: 0.1 };
 const LOCK: Heat = { factor: 4, longShare: 0.02 };
 const HANDED_OVER: Heat = { factor: 10, longShare: 0.5 };
@@ -107,7 +111,10 @@ export class SimWorld {
   readonly sums: readonly SimSum[];
   readonly clients: readonly SimClient[];
   readonly manager: SimManager;
-  /** Most values are no longer: a segment holds many of them, or a few, so that it often loses its last one. */
+  /**
+   * Most values are no longer: a segment holds many of them, or a few, so that it often loses its
+   * last one.
+   */
   readonly valueBytesMax: number;
   readonly clock = (): number => this.nowMs;
   nowMs = 1_000_000;
@@ -172,12 +179,17 @@ export class SimWorld {
     this.mayHelp = this.random.next() < 0.7;
   }
 
-  /** Whether a client that waits can count on everybody else: none of them is in the middle of a step. */
+  /**
+   * Whether a client that waits can count on everybody else: none of them is in the middle of a
+   * step.
+   */
   get canWait(): boolean {
     return !this.manager.isActive && !this.isGateBusy;
   }
 
-  /** Whether somebody is in the middle of a step of a KN: its own thread, or a client that helps. */
+  /**
+   * Whether somebody is in the middle of a step of a KN: its own thread, or a client that helps.
+   */
   get #isExecuting(): boolean {
     const { pool } = this;
     return this.manager.nodes.some((node) =>

@@ -1,8 +1,8 @@
 /**
  * The examples of a page: programs, and what their comments say that they print.
  *
- * A comment behind `console.log(...)` is what the line prints, on any runtime: these differ in quotes
- * and line breaks, which do not count. What follows a colon or ", then" is for people.
+ * A comment behind `console.log(...)` is what the line prints, on any runtime: these differ in
+ * quotes and line breaks, which do not count. What follows a colon or ", then" is for people.
  *
  * @module
  */

@@ -1,7 +1,9 @@
 /**
- * A store that lives and ends again and again, and beside it a process that restores its pool ahead, which takes it over in the end.
+ * A store that lives and ends again and again, and beside it a process that restores its pool
+ * ahead, which takes it over in the end.
  *
- * What is taken over must be what an ordinary opening of the same files makes: the same records of the same keys, and every count.
+ * What is taken over must be what an ordinary opening of the same files makes: the same records of
+ * the same keys, and every count.
  *
  * @module
  */
@@ -179,7 +181,9 @@ function assertSameSlot(pool: Pool, other: Pool, slot: Slot): void {
   assert.equal(recordsOf(pool, slot), recordsOf(other, slot), `slot ${slot}`);
 }
 
-/** The records of a slot, word by word: of a copy and what it was copied from either may be there. */
+/**
+ * The records of a slot, word by word: of a copy and what it was copied from either may be there.
+ */
 function recordsOf(pool: Pool, slot: Slot): string[] {
   const records: string[] = [];
   new SlotTable(pool, new IndexSpace(pool, AGENT_HOST)).forEach(pool.slotAt(slot), (address) => {

@@ -9,7 +9,10 @@ import type { HotKey } from "../../lib/mnode/statistics_collector.ts";
 /** Length of the windows that {@linkcode windowOf} makes. */
 export const WINDOW_MS = 1000;
 
-/** The defaults of the option `autoscale`, from 1 to 4 KNs; a mean of 100 us and a 99th percentile of 1000 us. */
+/**
+ * The defaults of the option `autoscale`, from 1 to 4 KNs; a mean of 100 us and a 99th percentile
+ * of 1000 us.
+ */
 export const SETTINGS: PolicySettings = {
   min: 1,
   max: 4,

@@ -1,6 +1,6 @@
 /**
- * Commands on a store beside a model, for fast-check: random sequences of them are run on both, and what the store answers is
- * compared with what the model says.
+ * Commands on a store beside a model, for fast-check: random sequences of them are run on both, and
+ * what the store answers is compared with what the model says.
  *
  * @module
  */
@@ -23,7 +23,10 @@ type Command = fc.AsyncCommand<Model, Real>;
 type Run = (model: Model, real: Real) => Promise<void>;
 
 const KEY_COUNT = 16;
-/** Largest value that is tried, in characters: more than a ring of 8 KiB takes, less than a segment of 4 KiB. */
+/**
+ * Largest value that is tried, in characters: more than a ring of 8 KiB takes, less than a segment
+ * of 4 KiB.
+ */
 const TEXT_LENGTH_MAX = 3500;
 const LONG_MS = 3_600_000;
 

@@ -1,6 +1,6 @@
 /**
- * One suite of cases, run on several stores: as an application opens one, and so small that rings wrap, segments are
- * cleaned and requests are held all the time.
+ * One suite of cases, run on several stores: as an application opens one, and so small that rings
+ * wrap, segments are cleaned and requests are held all the time.
  *
  * @module
  */
@@ -62,7 +62,10 @@ export const NEAR_SETUPS: readonly StoreSetup[] = SETUPS.filter(({ options }) =>
   options.placement !== "far"
 );
 
-/** A case: it gets an open, empty store with keys of both types, and a generator that starts from the process's seed. */
+/**
+ * A case: it gets an open, empty store with keys of both types, and a generator that starts from
+ * the process's seed.
+ */
 export type StoreCase = (store: Store<unknown, Key>, random: Random) => void | Promise<void>;
 
 /** Registers cases, and runs them. */

@@ -1,6 +1,6 @@
 /**
- * A place for msgpack structures outside any pool: one record with a version, changed by compare-and-set, shared by as many
- * codecs as a test makes.
+ * A place for msgpack structures outside any pool: one record with a version, changed by
+ * compare-and-set, shared by as many codecs as a test makes.
  *
  * @module
  */
@@ -42,7 +42,10 @@ export function roundTrip<V>(from: MsgpackCodec<V>, to: MsgpackCodec<V>, value: 
   return to.decode(bytes, length);
 }
 
-/** The encoded bytes, in the middle of nowhere: the buffer is longer than the value, as a reader's is. */
+/**
+ * The encoded bytes, in the middle of nowhere: the buffer is longer than the value, as a reader's
+ * is.
+ */
 export function encoded<V>(
   codec: MsgpackCodec<V>,
   value: V,

@@ -1,8 +1,9 @@
 /**
  * What hosts of a simulated pool leave to the next one: a checkpoint, and the log behind it.
  *
- * A request is applied by one frame, which survives the host. A checkpoint has the state at its cut, and a copy of the ledger that was
- * taken after it; the log before the cut is gone when it is complete.
+ * A request is applied by one frame, which survives the host. A checkpoint has the state at its
+ * cut, and a copy of the ledger that was taken after it; the log before the cut is gone when it is
+ * complete.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * A simulated host: it executes the requests of its sessions one by one, in the order of each slot, when it is told to.
+ * A simulated host: it executes the requests of its sessions one by one, in the order of each slot,
+ * when it is told to.
  *
  * The sessions and their register are the library's.
  *

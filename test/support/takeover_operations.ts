@@ -1,8 +1,8 @@
 /**
  * Operations of simulated processes: small enough to be told apart by their words alone.
  *
- * A put, an addition and a deletion of a process are told apart by their values, so a process has at most one deletion and one read of a
- * key in its script.
+ * A put, an addition and a deletion of a process are told apart by their values, so a process has
+ * at most one deletion and one read of a key in its script.
  *
  * @module
  */

@@ -1,9 +1,10 @@
 /**
  * What must be true when everything has ended in a simulated takeover.
  *
- * The changes of a key stand in one order, that of the log. An operation that ended as applied is there once, with what it was told; every
- * other one is not there. Those of one process stand in the order of their issue (I4), and what found nothing to do, or has read, did so
- * at some moment between its issue and its end, behind the operations before it and in front of those after it.
+ * The changes of a key stand in one order, that of the log. An operation that ended as applied is
+ * there once, with what it was told; every other one is not there. Those of one process stand in
+ * the order of their issue (I4), and what found nothing to do, or has read, did so at some moment
+ * between its issue and its end, behind the operations before it and in front of those after it.
  *
  * @module
  */
@@ -46,7 +47,10 @@ function checkEnd(
   if (ended.value !== before) fail("has another sum");
 }
 
-/** Whether an operation without a change has ended by what was true at a moment that it may have been at. */
+/**
+ * Whether an operation without a change has ended by what was true at a moment that it may have
+ * been at.
+ */
 function checkMoment(
   operation: TakeoverOperation,
   operations: readonly TakeoverOperation[],

@@ -1,11 +1,14 @@
 /**
- * Processes that use one pool, whose hosts die: the library's carriers, sessions and register, between which messages wait until they are
- * delivered, cut off or lost. Each step is chosen from outside, and the state has a name, so that all interleavings can be explored.
+ * Processes that use one pool, whose hosts die: the library's carriers, sessions and register,
+ * between which messages wait until they are delivered, cut off or lost. Each step is chosen from
+ * outside, and the state has a name, so that all interleavings can be explored.
  *
- * What may happen at any time: a process issues its next operation; a message comes; the host executes the next request of a slot, or cuts
- * its log for a checkpoint, or completes it; a connection ends, which its two ends see at different times, and until the host sees it, it
- * may still read what had been sent; a process closes its store when its operations have ended; the host dies, and what it has answered may still come; a candidate gets the lock, opens the
- * pool, or dies before that; processes connect again.
+ * What may happen at any time: a process issues its next operation; a message comes; the host
+ * executes the next request of a slot, or cuts its log for a checkpoint, or completes it; a
+ * connection ends, which its two ends see at different times, and until the host sees it, it may
+ * still read what had been sent; a process closes its store when its operations have ended; the
+ * host dies, and what it has answered may still come; a candidate gets the lock, opens the pool, or
+ * dies before that; processes connect again.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * A TCP proxy on loopback that can hold back what goes through it, or cut it off: a network that fails.
+ * A TCP proxy on loopback that can hold back what goes through it, or cut it off: a network that
+ * fails.
  *
  * @module
  */

@@ -39,8 +39,8 @@ export class TestOutput {
   }
 
   /**
-   * What the files have printed that have begun. What a shared process prints before its first file, and
-   * the time that it takes to start, are that file's, too.
+   * What the files have printed that have begun. What a shared process prints before its first
+   * file, and the time that it takes to start, are that file's, too.
    */
   get parts(): readonly OutputPart[] {
     const [first, second, ...others] = this.#parts;

@@ -6,9 +6,9 @@
 import type { Runtime } from "../../scripts/runtimes.ts";
 
 /**
- * Where the runtimes differ: how they start threads, let them wait and end them, what of theirs is imported,
- * timers, files and sockets, values and texts. A run tries these on each runtime. Two simulations are
- * among them whose seeds the runtimes share, so that a run has as many as it can.
+ * Where the runtimes differ: how they start threads, let them wait and end them, what of theirs is
+ * imported, timers, files and sockets, values and texts. A run tries these on each runtime. Two
+ * simulations are among them whose seeds the runtimes share, so that a run has as many as it can.
  */
 export const EVERYWHERE: readonly string[] = [
   "test/api/closing.test.ts",
@@ -39,7 +39,9 @@ export const EVERYWHERE: readonly string[] = [
   "test/values_table.test.ts",
 ];
 
-/** Planted bugs are each tried on one runtime, which their files name: these, and all others on Bun. */
+/**
+ * Planted bugs are each tried on one runtime, which their files name: these, and all others on Bun.
+ */
 const PLANTED: readonly (readonly [path: string, runtime: Runtime])[] = [
   ["test/planted/planted_durability_bugs.test.ts", "deno"],
   ["test/planted/planted_mnode_bugs.test.ts", "node"],
@@ -50,8 +52,8 @@ const PLANTED: readonly (readonly [path: string, runtime: Runtime])[] = [
 ];
 
 /**
- * Files that share a process with others, and begin after each other there, as a runtime takes long to
- * start and to load the library: they start no thread, and no process that they do not wait for.
+ * Files that share a process with others, and begin after each other there, as a runtime takes long
+ * to start and to load the library: they start no thread, and no process that they do not wait for.
  */
 const SHARED: readonly string[] = [
   "test/cluster/cluster_campaign.test.ts",
@@ -102,7 +104,10 @@ const ALONE: readonly string[] = [
   "test/unit/thread_starts.test.ts",
   "test/unit/thread_stream.test.ts",
 ];
-/** So many in one process at most: a process that is broken is begun again behind what has broken it. */
+/**
+ * So many in one process at most: a process that is broken is begun again behind what has broken
+ * it.
+ */
 const SHARED_FILES_MAX = 16;
 
 /** What one process runs. */
@@ -112,8 +117,8 @@ export interface TestJob {
 }
 
 /**
- * On which of the runtimes a file, the n-th of its run, is run: with a turn on one, unless they differ
- * in what it tests; with the turns that follow on the others.
+ * On which of the runtimes a file, the n-th of its run, is run: with a turn on one, unless they
+ * differ in what it tests; with the turns that follow on the others.
  */
 export function runtimesOf(
   file: string,
@@ -132,8 +137,8 @@ export function sharesProcess(file: string): boolean {
 }
 
 /**
- * Puts together what runs in one process: files that follow each other, on one runtime. What several
- * share comes first: it takes longest, and no process is to be left alone at the end.
+ * Puts together what runs in one process: files that follow each other, on one runtime. What
+ * several share comes first: it takes longest, and no process is to be left alone at the end.
  */
 export function planJobs(
   files: readonly string[],

@@ -1,12 +1,12 @@
 /**
- * Runs test files on each runtime, in a process of their own or in one that short ones share (test_plan.ts),
- * and counts what they report.
+ * Runs test files on each runtime, in a process of their own or in one that short ones share
+ * (test_plan.ts), and counts what they report.
  *
- * A file passes when its process exits by itself with code 0 within the time limit and uvu's closing
- * summary says that at least one test ran and all of them passed. The exit code alone is not trusted:
- * uvu exits with 0 when a `before` hook throws, and when a file has no tests or forgets `test.run()`.
- * Equally a summary alone is not enough: a process that crashes or never ends after its last test
- * has left a thread or a handle behind.
+ * A file passes when its process exits by itself with code 0 within the time limit and uvu's
+ * closing summary says that at least one test ran and all of them passed. The exit code alone is
+ * not trusted: uvu exits with 0 when a `before` hook throws, and when a file has no tests or
+ * forgets `test.run()`. Equally a summary alone is not enough: a process that crashes or never ends
+ * after its last test has left a thread or a handle behind.
  *
  * @module
  */
@@ -75,10 +75,15 @@ export interface ProcessEnd {
   timedOut: boolean;
 }
 
-/** Time between the end of a process and that of its output, which a surviving child may hold open. */
+/**
+ * Time between the end of a process and that of its output, which a surviving child may hold open.
+ */
 const OUTPUT_DRAIN_MS = 2000;
 
-/** Time that a process has to end by itself when its tests have failed: what such a test left open is not waited for. */
+/**
+ * Time that a process has to end by itself when its tests have failed: what such a test left open
+ * is not waited for.
+ */
 const FAILED_END_MS = 2000;
 
 /** Lines of a test's message that are repeated in the list of what failed, and their length. */
@@ -95,7 +100,10 @@ const ENDED: ProcessEnd = { exitCode: 0, signal: null, timedOut: false };
 /** Process groups that run now, so that an interrupted run leaves none behind. */
 const running = new Set<ChildProcess>();
 
-/** What {@linkcode findQuickFiles} finds, the most telling first; a slash at the end: all in the folder. */
+/**
+ * What {@linkcode findQuickFiles} finds, the most telling first; a slash at the end: all in the
+ * folder.
+ */
 export const QUICK_PATHS: readonly string[] = [
   "test/imports.test.ts",
   "test/manifests.test.ts",
@@ -123,7 +131,9 @@ export function findQuickFiles(files: readonly string[]): string[] {
   );
 }
 
-/** Runs every file on every runtime and prints the report; the results come in the order of ending. */
+/**
+ * Runs every file on every runtime and prints the report; the results come in the order of ending.
+ */
 export async function runTestFiles(options: TestRunOptions): Promise<FileResult[]> {
   const { root, runtimes, only, jobCount, timeoutMs, quickMs, turn, print } = options;
   const all = findTestFiles(root, only);
@@ -177,8 +187,8 @@ export async function runTestFiles(options: TestRunOptions): Promise<FileResult[
 }
 
 /**
- * Runs the files of a job, and says how each of them did that has begun: at least one. Never rejects:
- * whatever goes wrong is a failure of the file that was begun last.
+ * Runs the files of a job, and says how each of them did that has begun: at least one. Never
+ * rejects: whatever goes wrong is a failure of the file that was begun last.
  */
 async function runTestJob(root: string, job: TestJob, timeoutMs: number): Promise<FileResult[]> {
   const { files, runtime } = job;
@@ -199,7 +209,10 @@ async function runTestJob(root: string, job: TestJob, timeoutMs: number): Promis
   }));
 }
 
-/** Decides what the end of a test file, and what it has printed, mean; `before`: who shared its process. */
+/**
+ * Decides what the end of a test file, and what it has printed, mean; `before`: who shared its
+ * process.
+ */
 function judge(
   end: ProcessEnd,
   output: string,
@@ -326,7 +339,9 @@ function killGroup(child: ChildProcess): void {
   }
 }
 
-/** The caller's environment (DINOMO_SEED among it), without colours and without network look-ups. */
+/**
+ * The caller's environment (DINOMO_SEED among it), without colours and without network look-ups.
+ */
 function testEnvironment(): Record<string, string | undefined> {
   const { FORCE_COLOR: _, ...environment } = process.env;
   return { ...environment, NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" };

@@ -1,6 +1,6 @@
 /**
- * Values of all kinds that `structuredClone` takes, made from a seed, the same on every runtime, and how two of them are
- * compared.
+ * Values of all kinds that `structuredClone` takes, made from a seed, the same on every runtime,
+ * and how two of them are compared.
  *
  * @module
  */

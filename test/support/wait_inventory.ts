@@ -1,7 +1,9 @@
 /**
- * How every loop, await and blocking call of the library ends (I14): by a limit, with the store, or because what it does is finite.
+ * How every loop, await and blocking call of the library ends (I14): by a limit, with the store, or
+ * because what it does is finite.
  *
- * The number is how many there are in a function: see wait_scan.ts. A new one has to be thought about, and entered here.
+ * The number is how many there are in a function: see wait_scan.ts. A new one has to be thought
+ * about, and entered here.
  *
  * @module
  */

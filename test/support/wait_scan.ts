@@ -1,10 +1,12 @@
 /**
- * Finds every place in sources that may take longer than it looks: loops without a counter, awaits, promises that are made by hand, and
- * calls that block. What ends each of them is in wait_inventory.ts.
+ * Finds every place in sources that may take longer than it looks: loops without a counter, awaits,
+ * promises that are made by hand, and calls that block. What ends each of them is in
+ * wait_inventory.ts.
  *
- * A place is named by its file's name, without its folder, and by the function around it, so that moving a file changes nothing, and moving
- * a function one line. Sources are read as `deno fmt` writes them: what is at the top of a file is not indented, and members of classes
- * are by two blanks.
+ * A place is named by its file's name, without its folder, and by the function around it, so that
+ * moving a file changes nothing, and moving a function one line. Sources are read as `deno fmt`
+ * writes them: what is at the top of a file is not indented, and members of classes are by two
+ * blanks.
  *
  * @module
  */
@@ -51,7 +53,9 @@ export function scanSource(file: string, text: string): string[] {
   return offsets.sort((a, b) => a - b).map((offset) => `${file} ${functionAt(code, offset)}`);
 }
 
-/** Whether the `for` at an offset has a condition and a step, or goes over something that is there. */
+/**
+ * Whether the `for` at an offset has a condition and a step, or goes over something that is there.
+ */
 function countsUp(code: string, offset: number): boolean {
   const parts = [""];
   let depth = 0;

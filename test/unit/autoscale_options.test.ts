@@ -1,5 +1,6 @@
 /**
- * The option `autoscale`: its defaults, the good and bad values of its parts, and what it means for other options.
+ * The option `autoscale`: its defaults, the good and bad values of its parts, and what it means for
+ * other options.
  *
  * @module
  */

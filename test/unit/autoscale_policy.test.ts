@@ -1,5 +1,6 @@
 /**
- * The policy's table, row by row; its boundaries; what holds a decision back; and what must be so whatever was measured.
+ * The policy's table, row by row; its boundaries; what holds a decision back; and what must be so
+ * whatever was measured.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * The M-node's driver with a clock and windows of the test's own: what it does, when, and what it says about it.
+ * The M-node's driver with a clock and windows of the test's own: what it does, when, and what it
+ * says about it.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * The ring in which a watcher is told of changes: nothing is lost without being said, and nothing is half.
+ * The ring in which a watcher is told of changes: nothing is lost without being said, and nothing
+ * is half.
  *
  * @module
  */

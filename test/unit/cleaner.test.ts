@@ -1,6 +1,6 @@
 /**
- * The cleaner: what is live survives it unchanged, what is dead makes room, and what it has moved is published whenever it
- * stands between two steps.
+ * The cleaner: what is live survives it unchanged, what is dead makes room, and what it has moved
+ * is published whenever it stands between two steps.
  *
  * @module
  */
@@ -135,8 +135,9 @@ test("two cleaners never have the same victim", () => {
 test("a cleaner that runs out of room keeps everything, and has published what it moved", () => {
   const f = new PoolFixture({ segmentCount: 8 });
   const model = new Map<string, Uint8Array>();
-  // Five records to a segment, of which one dies; the last segment is for the cleaner. Nothing is freed meanwhile, as
-  // during a snapshot, so the cleaner runs out of room in the middle of its second victim.
+  // Five records to a segment, of which one dies; the last segment is for the cleaner. Nothing is
+  // freed meanwhile, as during a snapshot, so the cleaner runs out of room in the middle of its
+  // second victim.
   Atomics.store(f.pool.control, GATE_DEFER_FREE, DeferFree.YES);
   for (let i = 0; i < 7 * 5; i++) f.put(`key ${i}`, valueOf(i, 700));
   f.log.seal();
@@ -176,7 +177,10 @@ test(
   }),
 );
 
-/** Fills a segment, and leaves it sealed with one live record and bytes that belong to nobody; returns it. */
+/**
+ * Fills a segment, and leaves it sealed with one live record and bytes that belong to nobody;
+ * returns it.
+ */
 function fillWithLeftovers(f: PoolFixture): SegmentId {
   for (let i = 0; i < 40; i++) assert.ok(f.put(`key ${i}`, valueOf(i, 200)));
   const segment = f.pool.segmentOf(f.find("key 0"));

@@ -1,6 +1,6 @@
 /**
- * The client cache over a pool in this thread: that it says what an uncached read would say, while segments are reused, addresses come
- * back, records expire, and at every moment of a change.
+ * The client cache over a pool in this thread: that it says what an uncached read would say, while
+ * segments are reused, addresses come back, records expire, and at every moment of a change.
  *
  * @module
  */
@@ -89,7 +89,10 @@ test(
 /** Bytes of a value of which one fits a segment, with a small one beside it. */
 const LARGE = 3000;
 
-/** A pool in which the key's cached record is out of date, but something else keeps its segment from being reused. */
+/**
+ * A pool in which the key's cached record is out of date, but something else keeps its segment from
+ * being reused.
+ */
 function withOutdatedEntry(): CachedPool {
   const pool = new CachedPool();
   pool.put("key", 1, LARGE);
@@ -99,7 +102,9 @@ function withOutdatedEntry(): CachedPool {
   return pool;
 }
 
-/** Frees that segment, and puts the key's next record to the very place where the cached one was. */
+/**
+ * Frees that segment, and puts the key's next record to the very place where the cached one was.
+ */
 function bringAddressBack(pool: CachedPool): void {
   pool.f.delete("keeper");
   pool.put("key", 3, LARGE);

@@ -1,5 +1,6 @@
 /**
- * The client's queues: requests that are held keep their order, those who wait are told once, promises settle as they should.
+ * The client's queues: requests that are held keep their order, those who wait are told once,
+ * promises settle as they should.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Records that a KN makes from others, in a pool so full that there is hardly ever a longer place in the log without cleaning: the
- * request lets go of its slot, and is made all the same.
+ * Records that a KN makes from others, in a pool so full that there is hardly ever a longer place
+ * in the log without cleaning: the request lets go of its slot, and is made all the same.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * Errors: each class has its code and name, keeps its cause, and describes what was received briefly and safely.
+ * Errors: each class has its code and name, keeps its cause, and describes what was received
+ * briefly and safely.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * The EXECUTOR word: one executor at a time, none after the fence, and what is known of the one that was inside.
+ * The EXECUTOR word: one executor at a time, none after the fence, and what is known of the one
+ * that was inside.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * The sweeper: removes what has expired, a bounded number of slots at a time, and rests between two rounds however many slots have
- * keys that will expire.
+ * The sweeper: removes what has expired, a bounded number of slots at a time, and rests between two
+ * rounds however many slots have keys that will expire.
  *
  * @module
  */

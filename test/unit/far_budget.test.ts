@@ -1,5 +1,6 @@
 /**
- * What far KNs promise, they can keep: every record that was acknowledged finds a bucket when it is merged, however small the index is.
+ * What far KNs promise, they can keep: every record that was acknowledged finds a bucket when it is
+ * merged, however small the index is.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * What far KNs may promise: what is live, what is logged and not merged, and what they have been admitted since they have looked.
+ * What far KNs may promise: what is live, what is logged and not merged, and what they have been
+ * admitted since they have looked.
  *
  * @module
  */
@@ -31,7 +32,10 @@ function budgeted(): Budgeted {
   return { f, budget, limit: liveBytesMax(segmentCount, segmentBytes, 1) };
 }
 
-/** Stores records until segments are scarce: before that, anything is admitted. Returns the bytes that fit nevertheless. */
+/**
+ * Stores records until segments are scarce: before that, anything is admitted. Returns the bytes
+ * that fit nevertheless.
+ */
 function fillUntilScarce({ f, limit }: Budgeted): number {
   const space = new SpaceBudget(f.pool, f.segments);
   for (let i = 0; !space.isScarce; i++) f.put(`key ${i}`, valueOf(i, 100));

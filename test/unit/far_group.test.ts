@@ -1,5 +1,6 @@
 /**
- * What the requests of one step of a far KN see of each other, and what becomes of them when the step cannot be logged.
+ * What the requests of one step of a far KN see of each other, and what becomes of them when the
+ * step cannot be logged.
  *
  * @module
  */
@@ -71,7 +72,10 @@ class Client {
     this.#send(Operation.DELETE, key);
   }
 
-  /** What has been answered since the last time: values that were read, and the names of all other statuses. */
+  /**
+   * What has been answered since the last time: values that were read, and the names of all other
+   * statuses.
+   */
   answers(): string[] {
     const answers: string[] = [];
     const producer = this.#producer;

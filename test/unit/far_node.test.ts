@@ -93,7 +93,10 @@ test("a clear that is not merged yet leaves the store's own key alone", () => {
   assert.is(read.value, 3);
 });
 
-/** A pair whose second KN has logged so much that the first one cannot promise a bucket before it is merged. */
+/**
+ * A pair whose second KN has logged so much that the first one cannot promise a bucket before it is
+ * merged.
+ */
 function pairWithFullIndex(): { pair: FarPair; put: Ending } {
   const pair = new FarPair(BACKLOG_BYTES, BUCKET_COUNT);
   const [first, second] = pair.nodes;

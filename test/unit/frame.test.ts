@@ -1,5 +1,6 @@
 /**
- * Frames of a byte stream: what comes out is what went in, in whatever pieces it comes, and nothing else comes out.
+ * Frames of a byte stream: what comes out is what went in, in whatever pieces it comes, and nothing
+ * else comes out.
  *
  * @module
  */

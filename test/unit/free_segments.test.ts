@@ -1,5 +1,6 @@
 /**
- * The set of free segments: what is taken is nobody else's, for however long the taker was asleep in between.
+ * The set of free segments: what is taken is nobody else's, for however long the taker was asleep
+ * in between.
  *
  * @module
  */
@@ -38,7 +39,8 @@ test("all segments of a new pool are free, and are taken from the lowest to the 
 });
 
 test("a taker that sleeps through any number of changes takes what nobody else has", () => {
-  // Whatever it has seen before, the set is as it was then, with other segments in use: what ABA is about.
+  // Whatever it has seen before, the set is as it was then, with other segments in use: what ABA is
+  // about.
   for (let access = 0; access < 5; access++) {
     const pool = poolOf(8);
     const sleeper = new FreeSegments(pool);
@@ -49,7 +51,8 @@ test("a taker that sleeps through any number of changes takes what nobody else h
     const onAccess = () => {
       if (!isAwake || seen++ !== access) return;
       isAwake = false;
-      // One is kept, one taken and returned so often that the number of changes is the period of a tag.
+      // One is kept, one taken and returned so often that the number of changes is the period of a
+      // tag.
       held.add(others.take(0));
       for (let i = 0; i < TAG_PERIOD / 2; i++) others.add(others.take(0));
       held.add(others.take(0));

@@ -1,6 +1,6 @@
 /**
- * Atomic commits that are queued at a KN share a group of its log: one write, one sync, one moment. What shares a slot with the
- * group, or would stand in another segment, is in the next one.
+ * Atomic commits that are queued at a KN share a group of its log: one write, one sync, one moment.
+ * What shares a slot with the group, or would stand in another segment, is in the next one.
  *
  * @module
  */
@@ -12,7 +12,10 @@ import type { DurableKey } from "../support/durable_model.ts";
 import { DurableWorld } from "../support/durable_world.ts";
 import { systemError } from "../support/memory_disk.ts";
 
-/** A store of one KN at the level "disk", in which keys of three slots are put, and nothing intrudes. */
+/**
+ * A store of one KN at the level "disk", in which keys of three slots are put, and nothing
+ * intrudes.
+ */
 class Fixture {
   readonly world: DurableWorld;
   /** The keys of each slot. */
@@ -36,7 +39,10 @@ class Fixture {
     this.keys = slots.map((slot) => models.filter(({ key }) => key.slot === slot));
   }
 
-  /** Issues something in one tick, lets it end, and returns the calls by which the image was changed. */
+  /**
+   * Issues something in one tick, lets it end, and returns the calls by which the image was
+   * changed.
+   */
   run(issue: () => void): string[] {
     const { world } = this;
     const before = world.disk.calls.length;

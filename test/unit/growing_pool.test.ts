@@ -1,5 +1,6 @@
 /**
- * Index, log and rings grow as they are used, and every thread sees what is beyond the views that it has.
+ * Index, log and rings grow as they are used, and every thread sees what is beyond the views that
+ * it has.
  *
  * @module
  */

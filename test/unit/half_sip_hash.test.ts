@@ -1,5 +1,6 @@
 /**
- * The hash of the index against a reference implementation, and that against the vectors of the algorithm's authors.
+ * The hash of the index against a reference implementation, and that against the vectors of the
+ * algorithm's authors.
  *
  * @module
  */
@@ -9,7 +10,10 @@ import { halfSipHash13 } from "../../lib/core/half_sip_hash.ts";
 import { halfSipHashReference } from "../support/half_sip_hash_reference.ts";
 import { seeded } from "../support/random.ts";
 
-/** HalfSipHash-2-4 with key 00..07 of the messages "", 00, 00 01, ...: bytes of the output, as published. */
+/**
+ * HalfSipHash-2-4 with key 00..07 of the messages "", 00, 00 01, ...: bytes of the output, as
+ * published.
+ */
 const VECTORS_2_4 = [
   "a9359f5b",
   "27475ab8",

@@ -1,5 +1,6 @@
 /**
- * Buckets: extents, overflow buckets and their free list, until the index is full, and across regions.
+ * Buckets: extents, overflow buckets and their free list, until the index is full, and across
+ * regions.
  *
  * @module
  */
@@ -153,7 +154,10 @@ const OPERATIONS: readonly {
   { name: "a return", run: (space, held) => (space.freeOverflow(held), []) },
 ];
 
-/** Takes everything that can be had, and checks that each bucket is handed out once; returns how many are left over. */
+/**
+ * Takes everything that can be had, and checks that each bucket is handed out once; returns how
+ * many are left over.
+ */
 function exhaust(pool: Pool, space: IndexSpace, held: readonly BucketId[]): number {
   const seen = new Set(held);
   assert.is(seen.size, held.length, "no bucket is held twice");

@@ -1,6 +1,6 @@
 /**
- * What keeps a nested call from disturbing the one that it is nested in, and what keeps operations behind updates: one by one, on a
- * small store.
+ * What keeps a nested call from disturbing the one that it is nested in, and what keeps operations
+ * behind updates: one by one, on a small store.
  *
  * @module
  */

@@ -58,7 +58,10 @@ test("a cell that was closed, and could not be freed at once, is freed later wit
   assert.ok(closedCount > 0, "that it had to wait has happened");
 });
 
-/** Two owners of a key: one has put it, the other one has deleted it since, and neither log has been merged. */
+/**
+ * Two owners of a key: one has put it, the other one has deleted it since, and neither log has been
+ * merged.
+ */
 function putAndDeletedByAnother(): { pair: FarPair; putBy: number; deletedBy: number } {
   const pair = new FarPair(BACKLOG_BYTES);
   const { nodes, clients, replication, pool } = pair;

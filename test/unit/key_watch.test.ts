@@ -1,5 +1,6 @@
 /**
- * What a watch of keys makes of what it reads: of a store that is made up, whose reads say what the test wants.
+ * What a watch of keys makes of what it reads: of a store that is made up, whose reads say what the
+ * test wants.
  *
  * @module
  */
@@ -128,7 +129,10 @@ test("only what was marked is read, however many marks there were", async () => 
   assert.is(store.readCount, 3);
 });
 
-/** A watch of the keys that begin with an a, and a hub that does what it is told to when it is asked for changes. */
+/**
+ * A watch of the keys that begin with an a, and a hub that does what it is told to when it is asked
+ * for changes.
+ */
 function watchPrefix(look: (watch: PrefixWatch) => void = () => {}): PrefixWatch {
   const nothing = () => {};
   const hub = {

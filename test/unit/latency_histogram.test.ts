@@ -1,5 +1,6 @@
 /**
- * Buckets of latencies: every latency has one, they are as narrow as they are said to be, and figures come out right.
+ * Buckets of latencies: every latency has one, they are as narrow as they are said to be, and
+ * figures come out right.
  *
  * @module
  */

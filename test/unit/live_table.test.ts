@@ -1,6 +1,6 @@
 /**
- * The tables of an ordered pool and the order of its keys: they say the same after any changes, and what is built at once
- * says the same as what was changed key by key.
+ * The tables of an ordered pool and the order of its keys: they say the same after any changes, and
+ * what is built at once says the same as what was changed key by key.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * What a standby knows of the segments that it has in memory, and forgets when their memory is written anew.
+ * What a standby knows of the segments that it has in memory, and forgets when their memory is
+ * written anew.
  *
  * @module
  */

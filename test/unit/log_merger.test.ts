@@ -1,5 +1,6 @@
 /**
- * Mergers of one log that take turns: whoever is next goes on where the log is not merged, in the order in which it was filled.
+ * Mergers of one log that take turns: whoever is next goes on where the log is not merged, in the
+ * order in which it was filled.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * The default codec: what comes back as it was, what is refused, and that nothing decoded points into a buffer that is
- * used again.
+ * The default codec: what comes back as it was, what is refused, and that nothing decoded points
+ * into a buffer that is used again.
  *
  * @module
  */

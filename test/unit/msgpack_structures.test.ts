@@ -1,6 +1,6 @@
 /**
- * Shared structures: objects whose key names are kept once, by several threads at once, up to a limit, and whatever goes
- * wrong while they are saved.
+ * Shared structures: objects whose key names are kept once, by several threads at once, up to a
+ * limit, and whatever goes wrong while they are saved.
  *
  * @module
  */
@@ -219,7 +219,8 @@ test("when structures cannot be saved the value is refused, and what comes later
   }
   assert.equal(roundTrip(writer!, new MsgpackCodec<unknown>(structures), shaped(0)), shaped(0));
   structures.beforeSave = () => {};
-  // Whether the structure is saved now or the names are carried along: others have to understand it.
+  // Whether the structure is saved now or the names are carried along: others have to understand
+  // it.
   const reader = new MsgpackCodec<unknown>(structures);
   for (const shape of [1, 2, 1, 0]) {
     assert.equal(roundTrip(writer!, reader, shaped(shape)), shaped(shape), `shape ${shape}`);

@@ -1,5 +1,6 @@
 /**
- * msgpackr's native decoder of texts is loaded in a thread whose values it decodes sooner, and only there.
+ * msgpackr's native decoder of texts is loaded in a thread whose values it decodes sooner, and only
+ * there.
  *
  * @module
  */

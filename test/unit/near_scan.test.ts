@@ -1,6 +1,6 @@
 /**
- * The iterators of the near placement by themselves: what they do when they are asked for several steps at one time, have to
- * wait, fail, or are left.
+ * The iterators of the near placement by themselves: what they do when they are asked for several
+ * steps at one time, have to wait, fail, or are left.
  *
  * @module
  */

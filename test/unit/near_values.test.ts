@@ -1,6 +1,6 @@
 /**
- * Values that are read where a walk over the keys has just found their records: those of an atomic commit that is being made, and
- * records whose memory has been reused, are read by their keys.
+ * Values that are read where a walk over the keys has just found their records: those of an atomic
+ * commit that is being made, and records whose memory has been reused, are read by their keys.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * One-sided reads: random operations against a Map, values of all sizes, expiry, collecting keys, and what happens
- * when the memory that a reader looks at is reused.
+ * One-sided reads: random operations against a Map, values of all sizes, expiry, collecting keys,
+ * and what happens when the memory that a reader looks at is reused.
  *
  * @module
  */

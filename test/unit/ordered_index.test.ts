@@ -255,7 +255,8 @@ test("texts of a version are whole, though versions that followed it have shared
 });
 
 /**
- * Reads a leaf whose fences are long, while it is changed so many times: first by versions with the same texts.
+ * Reads a leaf whose fences are long, while it is changed so many times: first by versions with the
+ * same texts.
  *
  * @returns whether a block of its texts was filled again, and its own was not
  */

@@ -1,6 +1,6 @@
 /**
- * The counts of reads in the buckets of the index: who raises them, that they move with their pairs, and that a reader
- * may store one at any time, anywhere, without harm.
+ * The counts of reads in the buckets of the index: who raises them, that they move with their
+ * pairs, and that a reader may store one at any time, anywhere, without harm.
  *
  * @module
  */

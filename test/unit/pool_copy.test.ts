@@ -1,6 +1,7 @@
 /**
- * A pool gets smaller by being copied: everything that is live is there, and nothing else; what does not fit is refused, or dropped by a
- * cache; and a process that is killed, or a disk that fails, leaves the old pool or the new one.
+ * A pool gets smaller by being copied: everything that is live is there, and nothing else; what
+ * does not fit is refused, or dropped by a cache; and a process that is killed, or a disk that
+ * fails, leaves the old pool or the new one.
  *
  * @module
  */

@@ -33,7 +33,10 @@ interface Reservation {
   readonly client: number;
 }
 
-/** A KN that has reserved room for a value of a client's, in its log or in a segment of staged values. */
+/**
+ * A KN that has reserved room for a value of a client's, in its log or in a segment of staged
+ * values.
+ */
 function reserve(isStaging: boolean): Reservation {
   const fixture = new PoolFixture();
   const { pool, segments } = fixture;
@@ -57,7 +60,10 @@ function reserve(isStaging: boolean): Reservation {
   return { fixture, address, client };
 }
 
-/** Repairs the pool; the KN that has the block now has answered so many requests. Returns whether the room is still reserved. */
+/**
+ * Repairs the pool; the KN that has the block now has answered so many requests. Returns whether
+ * the room is still reserved.
+ */
 function isKept({ fixture, address }: Reservation, answeredCount: number): boolean {
   const { pool, segments } = fixture;
   const ring = createRing(4096, 16);
@@ -92,7 +98,8 @@ for (const isStaging of [false, true]) {
     beginTenancy(pool, AGENT);
     assert.ok(isKept(told, 0), "before anybody hears of the next KN");
     setNode(pool, AGENT, SECOND, NodeState.ACTIVE);
-    // The client is about to commit it at the slot's new owner, and the new KN's rings know nothing of it.
+    // The client is about to commit it at the slot's new owner, and the new KN's rings know nothing
+    // of it.
     assert.ok(isKept(told, 0));
     assert.is.not(segments.liveBytes(pool.segmentOf(told.address)), 0);
     releaseClient(pool, told.client);

@@ -1,5 +1,6 @@
 /**
- * What a replay does with a record that the index has already: it follows a copy, and nothing that is older.
+ * What a replay does with a record that the index has already: it follows a copy, and nothing that
+ * is older.
  *
  * @module
  */

@@ -14,7 +14,10 @@ const BACKLOG_BYTES = 64 * 1024;
 const SECOND = 1 as NodeId;
 const KEY = "key";
 
-/** A pair whose first KN, the one with the identity 0, has died with a put of a replicated key in its ring. */
+/**
+ * A pair whose first KN, the one with the identity 0, has died with a put of a replicated key in
+ * its ring.
+ */
 class Retirement {
   readonly pair = new FarPair(BACKLOG_BYTES);
   readonly put: Ending;

@@ -1,9 +1,9 @@
 /**
  * Positions in the rings count without bound: here they pass 2^31 and 2^32.
  *
- * Requests of a ring of 64 MiB may be 16 MiB long, and nobody touches what is in them, so the stream of request words
- * passes 2^32 within a thousand requests. The count of completions cannot be brought there in reasonable time, so the
- * test plays the KN for it, by hand.
+ * Requests of a ring of 64 MiB may be 16 MiB long, and nobody touches what is in them, so the
+ * stream of request words passes 2^32 within a thousand requests. The count of completions cannot
+ * be brought there in reasonable time, so the test plays the KN for it, by hand.
  *
  * @module
  */
@@ -26,7 +26,10 @@ import { Random, SEED } from "../support/random.ts";
 
 const BIG_RING_BYTES = 64 * 2 ** 20;
 
-/** Sends `words`-long requests one at a time until the stream is close to `target`; returns its position. */
+/**
+ * Sends `words`-long requests one at a time until the stream is close to `target`; returns its
+ * position.
+ */
 function advance(
   producer: RequestProducer,
   consumer: RequestConsumer,
@@ -98,7 +101,8 @@ for (const [name, border] of [["2^31", 2 ** 31], ["2^32", 2 ** 32]] as const) {
     const handle = createRing(8192, 8);
     const producer = new RequestProducer(handle);
     let completed = (border - 20) | 0;
-    // The producer looks at the tail while it has settled nothing, then it is told that it has settled as many.
+    // The producer looks at the tail while it has settled nothing, then it is told that it has
+    // settled as many.
     producer.words[COMPLETION_TAIL] = completed;
     assert.is(producer.hasCompletion(), true);
     producer.claimedCount = producer.settledCount = completed;

@@ -1,5 +1,6 @@
 /**
- * The rings between a client and a KN, both ends in one thread: order, wrapping, padding, and being full.
+ * The rings between a client and a KN, both ends in one thread: order, wrapping, padding, and being
+ * full.
  *
  * @module
  */

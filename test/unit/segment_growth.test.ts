@@ -1,6 +1,6 @@
 /**
- * A pool gets more segments: whatever agents take at whatever moment, whenever the thread dies that admits them, and whenever the
- * process is killed.
+ * A pool gets more segments: whatever agents take at whatever moment, whenever the thread dies that
+ * admits them, and whenever the process is killed.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * Segment states and the set of free segments: every transition, and random sequences of them against a model.
+ * Segment states and the set of free segments: every transition, and random sequences of them
+ * against a model.
  *
  * @module
  */
@@ -160,7 +161,10 @@ test("the total of live bytes is that of all segments", () => {
   assert.is(segments.liveBytesTotal(), 303);
 });
 
-/** One random step of one of several agents, on the table and on the model; returns the segment it touched. */
+/**
+ * One random step of one of several agents, on the table and on the model; returns the segment it
+ * touched.
+ */
 function step(random: Random, f: PoolFixture, model: Map<SegmentId, number>): void {
   const { pool, segments } = f;
   const held = [...model.keys()];

@@ -1,6 +1,6 @@
 /**
- * The cleaners that KNs share: one thread goes on where another one has left off, none disturbs another, and a thread that dies at
- * any moment of a step leaves nothing behind.
+ * The cleaners that KNs share: one thread goes on where another one has left off, none disturbs
+ * another, and a thread that dies at any moment of a step leaves nothing behind.
  *
  * @module
  */
@@ -194,7 +194,8 @@ test("a repair gives up what a dead cleaner had claimed, and nothing of one that
 test("what cleaners hold open is no part of what is admitted", () => {
   for (let segmentCount = 8; segmentCount < 600; segmentCount++) {
     for (const nodes of [1, 2, 4, segmentCount - 4]) {
-      // The reserve, the other KNs' segments, the DPM processors', and those of the shared cleaners.
+      // The reserve, the other KNs' segments, the DPM processors', and those of the shared
+      // cleaners.
       const closed = segmentCount - 2 - (nodes - 1) - 1 - sharedCleanerCount(segmentCount);
       const gained = Math.max(0, closed) * 4096 * 0.97;
       assert.ok(liveBytesMax(segmentCount, 4096, nodes) <= gained, `${segmentCount}, ${nodes}`);

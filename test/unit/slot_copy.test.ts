@@ -1,5 +1,6 @@
 /**
- * The slots' copy for a checkpoint: those that nothing has happened to are passed over, unless an agent has them locked.
+ * The slots' copy for a checkpoint: those that nothing has happened to are passed over, unless an
+ * agent has them locked.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * What the M-node makes of what clients and KNs have counted: every operation is in one window, and in one only.
+ * What the M-node makes of what clients and KNs have counted: every operation is in one window, and
+ * in one only.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * Threads that take too long to come up, or end before they are ready; tasks that wait for a thread that ends.
+ * Threads that take too long to come up, or end before they are ready; tasks that wait for a thread
+ * that ends.
  *
  * @module
  */

@@ -1,6 +1,7 @@
 /**
- * Connections between two threads of a process: all bytes come, in their order, and the end behind them; nobody sleeps while there is
- * something to do; and a thread waits in the way that is shorter.
+ * Connections between two threads of a process: all bytes come, in their order, and the end behind
+ * them; nobody sleeps while there is something to do; and a thread waits in the way that is
+ * shorter.
  *
  * @module
  */

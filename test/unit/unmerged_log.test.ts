@@ -1,5 +1,6 @@
 /**
- * What a far KN remembers of what it has logged: until it is merged, and as long as it owns the slot.
+ * What a far KN remembers of what it has logged: until it is merged, and as long as it owns the
+ * slot.
  *
  * @module
  */

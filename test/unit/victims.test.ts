@@ -49,7 +49,8 @@ test("of segments that are equally full the oldest is next, though its gain is n
 });
 
 test("age makes up for fullness, by (1 - u) * age / (1 + u)", () => {
-  // Of 16 records' room 12 and 4 are live: 0.25 / 1.75 and 0.75 / 1.25, so 4.2 times the age decides.
+  // Of 16 records' room 12 and 4 are live: 0.25 / 1.75 and 0.75 / 1.25, so 4.2 times the age
+  // decides.
   const { next, setAge } = poolWith(12, 4);
   setAge(1, 99);
   setAge(0, 350);

@@ -1,5 +1,6 @@
 /**
- * What ends the waits behind a thread that does not go on: each of the limits by itself, in one thread.
+ * What ends the waits behind a thread that does not go on: each of the limits by itself, in one
+ * thread.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * Every wait has an end: each loop, await and blocking call of the library is in the inventory that says what ends it.
+ * Every wait has an end: each loop, await and blocking call of the library is in the inventory that
+ * says what ends it.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * Free segments that are withheld: no other thread gets them, and none is lost or given to two, at whatever moment others take some.
+ * Free segments that are withheld: no other thread gets them, and none is lost or given to two, at
+ * whatever moment others take some.
  *
  * @module
  */

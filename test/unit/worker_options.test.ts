@@ -7,7 +7,9 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { inheritedFlags } from "../../lib/platform/worker_options.ts";
 
-/** Flags of a process that was started in /home, and what its threads get; undefined: all of them. */
+/**
+ * Flags of a process that was started in /home, and what its threads get; undefined: all of them.
+ */
 const CASES: readonly [string, string | undefined][] = [
   ["", undefined],
   ["-e 1", undefined],

@@ -1,6 +1,6 @@
 /**
- * How evenly the load is spread over the KNs, by skew, without and with selective replication, which shares the keys that make one thread
- * the limit.
+ * How evenly the load is spread over the KNs, by skew, without and with selective replication,
+ * which shares the keys that make one thread the limit.
  *
  * @module
  */
@@ -19,7 +19,9 @@ import { deploymentOf } from "./throughput.ts";
 
 const SLICE_US = 200;
 
-/** What keys are shared by: latencies of a closed loop are long as long as one thread is the limit. */
+/**
+ * What keys are shared by: latencies of a closed loop are long as long as one thread is the limit.
+ */
 export const SHARING: SharingPolicy = { windowUs: 1000, meanMicrosMax: 100 };
 
 /** One load. */

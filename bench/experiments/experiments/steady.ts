@@ -1,5 +1,6 @@
 /**
- * One system under one load, in its steady state: throughput, latency, round trips, hits, and what limits it.
+ * One system under one load, in its steady state: throughput, latency, round trips, hits, and what
+ * limits it.
  *
  * @module
  */
@@ -81,8 +82,9 @@ export function measureSteady(run: SteadyRun): SteadyFigures {
 }
 
 /**
- * What limits the throughput: what is used most. But threads count as busy while they wait for their round trips; so if anything else is
- * as good as always in use, it is that which they wait for.
+ * What limits the throughput: what is used most. But threads count as busy while they wait for
+ * their round trips; so if anything else is as good as always in use, it is that which they wait
+ * for.
  */
 export function limitOf(resources: readonly Resource[]): Resource {
   const busiest = (candidates: readonly Resource[]) =>

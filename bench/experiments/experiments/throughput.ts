@@ -1,5 +1,6 @@
 /**
- * Throughput by the number of KNs, for every mix and skew: Dinomo, Dinomo-S (which caches shortcuts only), and Clover.
+ * Throughput by the number of KNs, for every mix and skew: Dinomo, Dinomo-S (which caches shortcuts
+ * only), and Clover.
  *
  * @module
  */
@@ -115,7 +116,10 @@ export interface KeyCountRow extends ThroughputRow {
   readonly keyCount: number;
 }
 
-/** The comparison by how many keys there are: the more, the smaller is the share of the most popular one. */
+/**
+ * The comparison by how many keys there are: the more, the smaller is the share of the most popular
+ * one.
+ */
 export function measureByKeyCount(
   plan: ExperimentPlan,
   seed: number,

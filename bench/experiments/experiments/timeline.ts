@@ -142,7 +142,10 @@ function meanOf(points: readonly TimelinePoint[]): number {
   return points.reduce((sum, point) => sum + point.operationsPerSecond, 0) / points.length;
 }
 
-/** Compares the throughput after a change with the usual one: that right before it or that in the end, whichever is lower. */
+/**
+ * Compares the throughput after a change with the usual one: that right before it or that in the
+ * end, whichever is lower.
+ */
 function changeOf(
   move: { what: string; beginMs: number; endMs: number },
   untilMs: number,

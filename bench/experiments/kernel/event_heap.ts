@@ -1,6 +1,6 @@
 /**
- * A priority queue of processes by the time at which they go on. Those of the same time go on in the
- * order in which they were added, so that a run depends on nothing but its seed.
+ * A priority queue of processes by the time at which they go on. Those of the same time go on in
+ * the order in which they were added, so that a run depends on nothing but its seed.
  *
  * @module
  */

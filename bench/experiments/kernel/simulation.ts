@@ -1,8 +1,9 @@
 /**
  * A discrete-event simulation: a virtual clock, and processes that wait for moments of it.
  *
- * A process is a generator. It yields the moment at which it goes on, or `PARKED` when another process will say so. Nothing takes any
- * virtual time but that. There is one thread, and no other source of time or chance, so a run is a function of its seed.
+ * A process is a generator. It yields the moment at which it goes on, or `PARKED` when another
+ * process will say so. Nothing takes any virtual time but that. There is one thread, and no other
+ * source of time or chance, so a run is a function of its seed.
  *
  * ```ts ignore
  * const simulation = new Simulation();
@@ -44,7 +45,10 @@ export class Simulation {
     return this.#current;
   }
 
-  /** Lets a process begin, or a parked one go on, at a moment that is not past. Nobody may wake a process that is not parked. */
+  /**
+   * Lets a process begin, or a parked one go on, at a moment that is not past. Nobody may wake a
+   * process that is not parked.
+   */
   start(process: Process, atUs: number = this.#nowUs): void {
     this.#heap.add(this.#checked(atUs), process);
   }

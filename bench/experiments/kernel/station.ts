@@ -1,8 +1,8 @@
 /**
  * Servers with one queue, first come, first served: a link, a NIC, a pool of threads.
  *
- * No event is needed to know when a customer will be done: whoever comes first gets the server that is free first. So a station holds
- * only the moments at which its servers are free.
+ * No event is needed to know when a customer will be done: whoever comes first gets the server that
+ * is free first. So a station holds only the moments at which its servers are free.
  *
  * @module
  */
@@ -28,12 +28,16 @@ export class Station {
     return this.#servedCount;
   }
 
-  /** Mean time between the arrival of a customer and the beginning of its service, in microseconds. */
+  /**
+   * Mean time between the arrival of a customer and the beginning of its service, in microseconds.
+   */
   get meanWaitUs(): number {
     return this.#servedCount === 0 ? 0 : this.#waitedUs / this.#servedCount;
   }
 
-  /** The share of the servers' time that was spent on customers that came since {@linkcode reset}. */
+  /**
+   * The share of the servers' time that was spent on customers that came since {@linkcode reset}.
+   */
   get utilization(): number {
     const elapsedUs = this.#simulation.nowUs - this.#sinceUs;
     return elapsedUs === 0 ? 0 : this.#busyUs / (elapsedUs * this.#freeUs.length);
@@ -43,7 +47,8 @@ export class Station {
    * Serves a customer that arrives now.
    *
    * @param serviceUs how long one server takes for it
-   * @param busyUs how much of that counts as use: less, if the server could have served more customers in the same time
+   * @param busyUs how much of that counts as use: less, if the server could have served more
+   *   customers in the same time
    * @returns when it is done
    */
   serve(serviceUs: number, busyUs: number = serviceUs): number {
@@ -51,8 +56,8 @@ export class Station {
   }
 
   /**
-   * Serves a customer whose service could have begun when it was still on its way: the first byte of a message was here, and the last
-   * one arrives now.
+   * Serves a customer whose service could have begun when it was still on its way: the first byte
+   * of a message was here, and the last one arrives now.
    */
   follow(serviceUs: number): number {
     return this.#serveFrom(Math.max(0, this.#simulation.nowUs - serviceUs), serviceUs, serviceUs);

@@ -1,6 +1,7 @@
 /**
- * Workers that are busy with one customer for as long as that customer says: threads that wait for the network while they serve, for
- * instance. A customer that finds all of them busy waits; first come, first served.
+ * Workers that are busy with one customer for as long as that customer says: threads that wait for
+ * the network while they serve, for instance. A customer that finds all of them busy waits; first
+ * come, first served.
  *
  * @module
  */

@@ -1,6 +1,7 @@
 /**
- * The cost model: every constant that turns work into virtual time, with its source. The page of the documentation prints this table, so
- * there is no other place for a cost. Constants that were measured here are in measured_costs.ts.
+ * The cost model: every constant that turns work into virtual time, with its source. The page of
+ * the documentation prints this table, so there is no other place for a cost. Constants that were
+ * measured here are in measured_costs.ts.
  *
  * @module
  */

@@ -1,9 +1,9 @@
 /**
- * The network: one port of the DPM, one of each KN, full duplex, and a switch that is never the bottleneck. Clients have as many ports as
- * they need.
+ * The network: one port of the DPM, one of each KN, full duplex, and a switch that is never the
+ * bottleneck. Clients have as many ports as they need.
  *
- * A message takes half a round trip, and holds the ports at its both ends for its bytes. It passes them at the same time (cut-through),
- * so an idle network costs the time of the bytes once.
+ * A message takes half a round trip, and holds the ports at its both ends for its bytes. It passes
+ * them at the same time (cut-through), so an idle network costs the time of the bytes once.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * Costs of this store's own code and of this machine. Written by `npm run experiments:calibrate`; do not edit.
+ * Costs of this store's own code and of this machine. Written by `npm run experiments:calibrate`;
+ * do not edit.
  *
  * @module
  */

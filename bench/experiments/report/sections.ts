@@ -235,7 +235,9 @@ export function cachingSection({ caching }: ExperimentResults): string {
       return `${threeDigits(row.roundTripsPerOperation)} (${hits.join(" + ")} %)`;
     }),
   ]);
-  /** The best static policy's RTs as a multiple of another's, at the size at which that is lowest. */
+  /**
+   * The best static policy's RTs as a multiple of another's, at the size at which that is lowest.
+   */
   const lowest = (policy: string) => {
     const ratios = shares.map((share) => {
       const of = caching.filter((row) => row.share === share);

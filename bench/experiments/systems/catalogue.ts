@@ -55,15 +55,19 @@ export function dinomoOptions(deployment: Deployment, caches: NodeCaches): Dinom
 }
 
 /**
- * Threads of Clover's metadata server, beside those that do not limit anything: as the authors of DINOMO ran it (MITSUME_CON_*_NUMBER in
- * include/clover/mitsume_parameter.h of utsaslab/dinomo), and as its own authors have published it (WukLab/pDPM).
+ * Threads of Clover's metadata server, beside those that do not limit anything: as the authors of
+ * DINOMO ran it (MITSUME_CON_*_NUMBER in include/clover/mitsume_parameter.h of utsaslab/dinomo),
+ * and as its own authors have published it (WukLab/pDPM).
  */
 export const METADATA_THREADS = {
   dinomoAuthors: { workers: 4, collectors: 1 },
   cloverAuthors: { workers: 8, collectors: 4 },
 } as const satisfies Record<string, MetadataThreads>;
 
-/** Space for replaced versions, as a share of the data: 80 GiB for 30 million keys of 1 KiB, in the first of those files. */
+/**
+ * Space for replaced versions, as a share of the data: 80 GiB for 30 million keys of 1 KiB, in the
+ * first of those files.
+ */
 const SPARE_SHARE = 1.5;
 
 /** Clover, whose caches hold as many shortcuts as fit into the bytes that a KN of Dinomo has. */

@@ -1,5 +1,6 @@
 /**
- * What the experiments ask of a system: to execute operations in virtual time, and to say what that took.
+ * What the experiments ask of a system: to execute operations in virtual time, and to say what that
+ * took.
  *
  * @module
  */
@@ -27,7 +28,10 @@ export interface SystemCounts {
   shortcutHits: number;
 }
 
-/** Something that may be short: a link, or threads. Several of the same name are parts of one, such as the threads of all KNs. */
+/**
+ * Something that may be short: a link, or threads. Several of the same name are parts of one, such
+ * as the threads of all KNs.
+ */
 export interface Resource {
   readonly name: string;
   /** The share of its time that it was in use since the counters were reset. */
@@ -38,7 +42,10 @@ export interface Resource {
 
 /** A system that is put under load. */
 export interface SystemUnderTest {
-  /** Executes one operation, as its client sees it: from the request on its way until the answer is there. */
+  /**
+   * Executes one operation, as its client sees it: from the request on its way until the answer is
+   * there.
+   */
   execute(operation: Operation): Process;
   readonly counts: Readonly<SystemCounts>;
   /** Whatever may be short: the one with the highest utilization limits the system. */

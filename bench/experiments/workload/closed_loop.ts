@@ -1,6 +1,6 @@
 /**
- * Clients in a closed loop: each sends its next operation when it has the answer to the last. So many of them saturate a system, and
- * never more of its queues fill than there are clients.
+ * Clients in a closed loop: each sends its next operation when it has the answer to the last. So
+ * many of them saturate a system, and never more of its queues fill than there are clients.
  *
  * @module
  */
@@ -15,7 +15,10 @@ import type { LoadRecorder } from "./load_recorder.ts";
 export interface Load {
   readonly mix: Mix;
   readonly zipf: Zipf;
-  /** Keys that are there before; reads and updates are for them: the key of rank 0 is number 0, the most popular. */
+  /**
+   * Keys that are there before; reads and updates are for them: the key of rank 0 is number 0, the
+   * most popular.
+   */
   readonly keyCount: number;
   readonly random: Random;
 }

@@ -1,5 +1,6 @@
 /**
- * How many operations end, and how long they take: in all since the warm-up, and per interval, for timelines.
+ * How many operations end, and how long they take: in all since the warm-up, and per interval, for
+ * timelines.
  *
  * @module
  */

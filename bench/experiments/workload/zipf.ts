@@ -1,8 +1,10 @@
 /**
- * Ranks with a Zipf distribution of any exponent: rank r of n is drawn in proportion to 1 / (r + 1)^s. Exactly, by Walker's method of
- * aliases (Walker 1977, Vose 1991): one table of the size of the key space, and two random numbers for a draw.
+ * Ranks with a Zipf distribution of any exponent: rank r of n is drawn in proportion to 1 / (r +
+ * 1)^s. Exactly, by Walker's method of aliases (Walker 1977, Vose 1991): one table of the size of
+ * the key space, and two random numbers for a draw.
  *
- * YCSB's generator, which the comparison with other stores uses (bench/workloads/zipfian.ts), is an approximation for exponents below 1.
+ * YCSB's generator, which the comparison with other stores uses (bench/workloads/zipfian.ts), is an
+ * approximation for exponents below 1.
  *
  * @module
  */

@@ -176,8 +176,8 @@ function makeWorker(code: WorkerCode, options: AgentOptions): Worker {
 /**
  * Reads what the thread shares, by its clocks.
  *
- * @param aheadMs by how much its monotonic clock is ahead of that of this thread, or more: it had not
- *   shown that yet when it was asked, and both go alike
+ * @param aheadMs by how much its monotonic clock is ahead of that of this thread, or more: it had
+ *   not shown that yet when it was asked, and both go alike
  */
 function sharedReads(memory: SharedArrayBuffer, aheadMs: number): SharedReads {
   return new SharedReads(memory, { monotonicMs: () => monotonicMs() + aheadMs, epochMs });

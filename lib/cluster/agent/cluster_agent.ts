@@ -106,8 +106,8 @@ const NOBODY = -1;
 /** The margin of a lease is so much of it: what the rates of two clocks may differ by. */
 const MARGIN_SHARE = 0.1;
 /**
- * How long is waited for settings, and for a node's first lease. The lease of an earlier life of the
- * node has to end before, which is waited for beside that.
+ * How long is waited for settings, and for a node's first lease. The lease of an earlier life of
+ * the node has to end before, which is waited for beside that.
  */
 export const JOIN_MS_MAX = 30_000;
 /** Why nothing comes of what is asked of the servers. */

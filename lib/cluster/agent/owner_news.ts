@@ -1,6 +1,6 @@
 /**
- * What an agent tells its threads of the owners: views, from the commands of the control stream that
- * count.
+ * What an agent tells its threads of the owners: views, from the commands of the control stream
+ * that count.
  *
  * @module
  */

@@ -6,20 +6,21 @@
  * execute it again: so it may be sent again, to whichever node owns the slot by then (I5).
  *
  * Order (I4). What is on its way for a slot is on its way to one node, by one connection, routed by
- * one assignment. If one of these requests comes back (its node does not own the slot, or cannot say
- * what became of it), or the connection ends, the slot is *stalled*: nothing of it is sent until all
- * that was on its way has been answered or has come back. Then all of that is sent again, in its
- * order, before what has been issued since. The node sees to it that nothing that was sent behind a
- * request that has come back is executed (node_session.ts), and what may be sent behind what is
- * decided by request_order.ts, as for processes of one machine.
+ * one assignment. If one of these requests comes back (its node does not own the slot, or cannot
+ * say what became of it), or the connection ends, the slot is *stalled*: nothing of it is sent
+ * until all that was on its way has been answered or has come back. Then all of that is sent again,
+ * in its order, before what has been issued since. The node sees to it that nothing that was sent
+ * behind a request that has come back is executed (node_session.ts), and what may be sent behind
+ * what is decided by request_order.ts, as for processes of one machine.
  *
  * What is sent again is executed by nobody else later on: by the node's session of an ended
- * connection not, since that one stops taking when the thread connects again; and by a node that has
- * lost the slot not, since a request names the assignment by which it was routed.
+ * connection not, since that one stops taking when the thread connects again; and by a node that
+ * has lost the slot not, since a request names the assignment by which it was routed.
  *
- * Reads of a key of which there is a copy (lent_copies.ts) are answered here, if nothing of the slot
- * is on its way: what is behind something that is on its way waits for that, as if it had come back.
- * So a thread's reads find its own changes, and none finds something older than one before it.
+ * Reads of a key of which there is a copy (lent_copies.ts) are answered here, if nothing of the
+ * slot is on its way: what is behind something that is on its way waits for that, as if it had come
+ * back. So a thread's reads find its own changes, and none finds something older than one before
+ * it.
  *
  * A request is sent again for {@linkcode RESEND_MS} at most, as nodes keep in mind what they have
  * applied for longer than that, and not for ever.
@@ -284,7 +285,9 @@ export class ClusterCarrier implements Carrier, ReadSource {
     });
   }
 
-  /** Gives what may be sent its numbers, as far as nodes keep in mind how it ends, and routes it. */
+  /**
+   * Gives what may be sent its numbers, as far as nodes keep in mind how it ends, and routes it.
+   */
   #send(): void {
     if (this.#admitted.length > 0 && this.#number === SESSION_REQUESTS_MAX) this.#renewSession();
     // What is answered from a copy lets others be admitted.

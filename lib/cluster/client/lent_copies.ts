@@ -4,8 +4,8 @@
  *
  * The time of a copy counts from a moment before its request was sent, by whichever of both clocks
  * has moved further since: a machine that is suspended does not use it for longer. It is looked at
- * when a read is answered, and not before the read was issued. A copy is of one hash: what its owner
- * asks back is everything that has it.
+ * when a read is answered, and not before the read was issued. A copy is of one hash: what its
+ * owner asks back is everything that has it.
  *
  * @module
  */
@@ -123,8 +123,8 @@ export class LentCopies {
 
 /**
  * Has a thread be told of what it has answered itself: in the same turn of its event loop, unless
- * that has lasted for some milliseconds. Recalls come by the event loop, and so does everything else
- * for which the thread is there; reads that follow each other must not keep it from its turns.
+ * that has lasted for some milliseconds. Recalls come by the event loop, and so does everything
+ * else for which the thread is there; reads that follow each other must not keep it from its turns.
  */
 export class AnswerTurns {
   /** By the carrier's clock: a simulation has its own. */

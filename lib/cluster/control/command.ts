@@ -91,7 +91,9 @@ export interface Checkpoint {
   readonly follows: number;
   /** Sequence of the checkpoint in the index stream of the node. */
   readonly index: number;
-  /** From where which logs are to be read for what the checkpoint does not have; its own among them. */
+  /**
+   * From where which logs are to be read for what the checkpoint does not have; its own among them.
+   */
   readonly tails: readonly Tail[];
   /** The first message of each stream that is needed for what it has. */
   readonly floors: readonly Floor[];

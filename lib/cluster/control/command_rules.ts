@@ -18,22 +18,24 @@ export type Tail = readonly [node: number, sequence: number, term: number];
 export type Floor = readonly [stream: string, sequence: number];
 
 /**
- * What a node is asked for: requests a second; sequence of the last command that changed owners when
- * that was measured, by which the node serves all of its slots, 0 while it does not; and in how many
- * windows it was measured since.
+ * What a node is asked for: requests a second; sequence of the last command that changed owners
+ * when that was measured, by which the node serves all of its slots, 0 while it does not; and in
+ * how many windows it was measured since.
  */
 export type Load = readonly [perSecond: number, map: number, windows: number];
 
 /**
- * Slots that a node is going to give away, under a number that no other offer of the node has: who is
- * to get them may read ahead.
+ * Slots that a node is going to give away, under a number that no other offer of the node has: who
+ * is to get them may read ahead.
  */
 export interface Offer {
   readonly number: number;
   readonly moves: readonly Move[];
 }
 
-/** Whose offer a node reads ahead for, its number, and whether it has read all but the last of it. */
+/**
+ * Whose offer a node reads ahead for, its number, and whether it has read all but the last of it.
+ */
 export type Ahead = readonly [giver: number, number: number, isRead: boolean];
 
 /** What all who use a cluster must have alike. The first command of this kind counts, for ever. */

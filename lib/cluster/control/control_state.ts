@@ -72,7 +72,9 @@ export class ControlState {
    * it are for the owner that its sender has meant.
    */
   readonly assignedAt: Float64Array = new Float64Array(SLOT_COUNT);
-  /** What members have to do, by their last renewals. Nothing is decided by it: no part of a state. */
+  /**
+   * What members have to do, by their last renewals. Nothing is decided by it: no part of a state.
+   */
   readonly loads = new Map<number, Load>();
   /** What they are going to give away, and for whose offer they read ahead; likewise. */
   readonly offers = new Map<number, Offer>();
@@ -83,7 +85,9 @@ export class ControlState {
   settings: Settings | undefined;
   /** Up to where a new owner has to have read each log, by the node that writes it. */
   readonly barriers = new Map<number, number>();
-  /** Nodes whose log is to be fenced before slots without an owner get one, with the term for it. */
+  /**
+   * Nodes whose log is to be fenced before slots without an owner get one, with the term for it.
+   */
   readonly unfenced = new Map<number, number>();
   /** What of the logs is still needed. */
   readonly needs: LogNeeds = new LogNeeds();
@@ -246,7 +250,9 @@ export class ControlState {
     return true;
   }
 
-  /** By the command with a sequence; one that ended the lease of a node may have left no orphans. */
+  /**
+   * By the command with a sequence; one that ended the lease of a node may have left no orphans.
+   */
   #ownersChanged(sequence: number): void {
     if (!this.hasOrphans) this.needs.forget(NO_OWNER);
     this.mapSequence = sequence;

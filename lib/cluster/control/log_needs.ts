@@ -3,9 +3,10 @@
  * and up to where messages may be purged.
  *
  * It is a part of {@linkcode ControlState}: all nodes come to the same by the commands that count.
- * A checkpoint says what a node needs for all slots that it owns. When slots get another owner, that
- * one needs what their last one needed, too, and its own log from its last checkpoint or barrier on.
- * So what all owners need together never begins earlier than it did, and what is before it can go.
+ * A checkpoint says what a node needs for all slots that it owns. When slots get another owner,
+ * that one needs what their last one needed, too, and its own log from its last checkpoint or
+ * barrier on. So what all owners need together never begins earlier than it did, and what is before
+ * it can go.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * The state of the control stream after one of its messages, as a part of a message: who begins with
- * it need not read what was before.
+ * The state of the control stream after one of its messages, as a part of a message: who begins
+ * with it need not read what was before.
  *
  * It says what the messages up to there add up to, which is the same for all who have read them. So
  * it is true whoever has written it, and however late it is stored.

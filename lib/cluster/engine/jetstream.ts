@@ -1,11 +1,11 @@
 /**
  * NATS JetStream as the log engine.
  *
- * Streams are kept in files, by as many servers as there are replicas. The name of the cluster is in
- * front of the names of its streams and subjects. What the engine leaves open (log_engine.ts) is
- * what JetStream leaves open: a publish that times out, and one that is sent again when a connection
- * is there again; direct reads, which any replica answers; conditions, which a cluster checks before
- * it proposes.
+ * Streams are kept in files, by as many servers as there are replicas. The name of the cluster is
+ * in front of the names of its streams and subjects. What the engine leaves open (log_engine.ts) is
+ * what JetStream leaves open: a publish that times out, and one that is sent again when a
+ * connection is there again; direct reads, which any replica answers; conditions, which a cluster
+ * checks before it proposes.
  *
  * The client packages are loaded when they are used. They are pure JavaScript.
  *
@@ -63,13 +63,15 @@ const LEADING_MS_MAX = 500;
 const CAUGHT_UP_MS_MAX = 30_000;
 /** Between two attempts to connect, and to follow. */
 const RETRY_MS = 100;
-/** A consumer asks for messages so often at least, and notices in half of that when it gets none. */
+/**
+ * A consumer asks for messages so often at least, and notices in half of that when it gets none.
+ */
 const PULL_MS = 2000;
 /** Messages are taken for so long before other things have their turn. */
 const TURN_MS = 2;
 /**
- * After so long without a message is asked whether there are some, which do not come: the one server
- * that keeps a consumer may be gone, stand still, or be far behind the others.
+ * After so long without a message is asked whether there are some, which do not come: the one
+ * server that keeps a consumer may be gone, stand still, or be far behind the others.
  */
 const STALL_MS = 1000;
 /**
@@ -406,8 +408,9 @@ class StreamFollowing implements Following {
   }
 
   /**
-   * Ends what a consumer sends when it has missed heartbeats: the server that had it may be gone. The
-   * client makes another one by itself, and for ever waits in vain if its stream has no leader then.
+   * Ends what a consumer sends when it has missed heartbeats: the server that had it may be gone.
+   * The client makes another one by itself, and for ever waits in vain if its stream has no leader
+   * then.
    *
    * The same when the next message had no room in what was asked for, and nothing comes after that:
    * the client asks again only when it has missed heartbeats.

@@ -1,5 +1,6 @@
 /**
- * Decides which messages stand in the way of purging: what is still needed of them is written again.
+ * Decides which messages stand in the way of purging: what is still needed of them is written
+ * again.
  *
  * @module
  */
@@ -13,7 +14,9 @@ export interface CleaningRule {
   readonly ratio: number;
   /** And so many bytes beside that. */
   readonly slackBytes: number;
-  /** Of a stream that takes more, the messages in this part of it, from its beginning, are cleaned. */
+  /**
+   * Of a stream that takes more, the messages in this part of it, from its beginning, are cleaned.
+   */
   readonly share: number;
 }
 

@@ -23,7 +23,9 @@ export interface IndexEntry {
 
 /** A page of the index: the keys of a slot from one hash to the next page's. */
 export interface PageRef {
-  /** The lowest hash of its keys; the first page of a slot begins with the slot, whatever it says. */
+  /**
+   * The lowest hash of its keys; the first page of a slot begins with the slot, whatever it says.
+   */
   readonly from: number;
   /** In whose index stream it is. */
   readonly node: number;

@@ -2,8 +2,8 @@
  * Reads and appends that are repeated until they are answered, or nobody waits for them any more.
  *
  * What is read is named by its sequence, and never changes: a replica that lags does not have it
- * yet, and is asked again. What is appended may be there twice; it is known by the sequence that was
- * answered, and the other copy by none.
+ * yet, and is asked again. What is appended may be there twice; it is known by the sequence that
+ * was answered, and the other copy by none.
  *
  * What is read at the same time is bounded in bytes. How long a message is nobody knows before; but
  * its address says whether it may be a long one.
@@ -100,7 +100,9 @@ export class IndexIo {
     }, bytes);
   }
 
-  /** The same of a message that nobody may purge: tells if it is gone, and which is the first then. */
+  /**
+   * The same of a message that nobody may purge: tells if it is gone, and which is the first then.
+   */
   readNeeded(
     stream: string,
     sequence: number,

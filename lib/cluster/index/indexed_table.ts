@@ -6,9 +6,9 @@
  * the read of the record; what is in neither costs two, page and record. A key that is changed and
  * not merged yet has its address in memory, and needs no page.
  *
- * An address never changes its meaning, so a shortcut cannot lead to a wrong record: when the record
- * was moved by who cleans, and purged, there is nothing, and the index says where it is. Whatever is
- * cached is of a slot that this node owns alone, and each change replaces it.
+ * An address never changes its meaning, so a shortcut cannot lead to a wrong record: when the
+ * record was moved by who cleans, and purged, there is nothing, and the index says where it is.
+ * Whatever is cached is of a slot that this node owns alone, and each change replaces it.
  *
  * @module
  */
@@ -44,8 +44,8 @@ import { SlotIndex } from "./slot_index.ts";
 const LISTING_READS = 16;
 
 /**
- * What a value that is kept takes in memory beside its bytes, which it is charged: objects and their
- * headers, as measured on Node, Bun and Deno.
+ * What a value that is kept takes in memory beside its bytes, which it is charged: objects and
+ * their headers, as measured on Node, Bun and Deno.
  */
 export const KEPT_BYTES: number = 300;
 /**
@@ -77,7 +77,9 @@ interface Lookup {
   /** Of the slot when it began: what was changed since is not to be cached. */
   readonly changes: number;
   readonly done: Found;
-  /** In which it counts: what goes through keys, as for those that expire, is no read of a request. */
+  /**
+   * In which it counts: what goes through keys, as for those that expire, is no read of a request.
+   */
   readonly counts: ReadCounts;
   /** Undefined: there is room for whatever is read. */
   readonly reader: Reader | undefined;
@@ -304,7 +306,9 @@ export class IndexedTable implements RecordTable {
     });
   }
 
-  /** What was to be read is not there: a replica lags, or it was moved since, or the slot is gone. */
+  /**
+   * What was to be read is not there: a replica lags, or it was moved since, or the slot is gone.
+   */
   #again(lookup: Lookup): void {
     this.#io.clock.after(RETRY_MS, () => this.#find(lookup));
   }

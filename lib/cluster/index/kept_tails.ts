@@ -38,8 +38,8 @@ export class KeptTails {
   mark(atMs: number, node: number, start: LogStart): void {
     const marks = this.#marks.get(node) ?? [];
     this.#marks.set(node, marks);
-    // Slots that come late are read up to barriers in front of what was marked; behind those there is
-    // nothing of them. What a checkpoint has said that is not needed may be purged.
+    // Slots that come late are read up to barriers in front of what was marked; behind those there
+    // is nothing of them. What a checkpoint has said that is not needed may be purged.
     const last = marks.at(-1)?.start ?? start;
     marks.push({ atMs, start: last.sequence > start.sequence ? last : start });
   }
@@ -55,7 +55,9 @@ export class KeptTails {
     this.#inherited = [];
   }
 
-  /** From where logs are to be read after a checkpoint that is made now; undefined: as before it. */
+  /**
+   * From where logs are to be read after a checkpoint that is made now; undefined: as before it.
+   */
   tailsAt(nowMs: number): Map<number, LogStart> | undefined {
     const untilMs = nowMs - this.#keptMs;
     const own = this.#cut(this.#node, untilMs);

@@ -2,8 +2,8 @@
  * Purges what nobody needs any more: each node in its own streams, and the member with the smallest
  * number in those of nodes that are none.
  *
- * What is not needed by what a node has read of the control stream is not needed later either: so it
- * does no harm to purge by an old state, or late, or twice.
+ * What is not needed by what a node has read of the control stream is not needed later either: so
+ * it does no harm to purge by an old state, or late, or twice.
  *
  * @module
  */

@@ -2,9 +2,9 @@
  * Reads ahead what there is of slots that another node is going to give to this one, while that one
  * serves them and writes.
  *
- * It reads the directories and the logs as a takeover does, up to where the giver's log ends at some
- * moment, again and again, and follows that log. When the slots come, the takeover goes on from
- * there, up to the barriers.
+ * It reads the directories and the logs as a takeover does, up to where the giver's log ends at
+ * some moment, again and again, and follows that log. When the slots come, the takeover goes on
+ * from there, up to the barriers.
  *
  * @module
  */

@@ -3,8 +3,8 @@
  * them yet.
  *
  * Pages are never changed: a merge writes new ones, and the slot then takes them all at once. So a
- * look-up that began before finds what there was. Entries that are being merged are looked up beside
- * the pages until that has happened.
+ * look-up that began before finds what there was. Entries that are being merged are looked up
+ * beside the pages until that has happened.
  *
  * @module
  */

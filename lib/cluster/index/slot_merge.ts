@@ -4,8 +4,8 @@
  *
  * Page after page: it is read, the higher version of each key wins, deletes go, and what is left is
  * written as new pages. A record that lies too far back in a log is written again at the end of the
- * own log, as it was, with its version; the new page names the copy. The slot takes all new pages at
- * once. Until then, and if that never happens, the old ones are there, and what they name.
+ * own log, as it was, with its version; the new page names the copy. The slot takes all new pages
+ * at once. Until then, and if that never happens, the old ones are there, and what they name.
  *
  * @module
  */
@@ -216,7 +216,9 @@ function batchesOf(entries: readonly IndexEntry[], batchBytes: number): IndexEnt
   return batches;
 }
 
-/** Entries in the order of their hashes, in parts of some bytes; those of one hash stay together. */
+/**
+ * Entries in the order of their hashes, in parts of some bytes; those of one hash stay together.
+ */
 function dividedInto(entries: readonly IndexEntry[], pageBytes: number): IndexEntry[][] {
   const sorted = [...entries].sort((a, b) => a.hash - b.hash);
   const pages: IndexEntry[][] = [];

@@ -1,10 +1,10 @@
 /**
- * Loads slots that come to this node: the directories that the last checkpoint of each has, and what
- * the logs have beside them, from where that checkpoint says, up to the barriers.
+ * Loads slots that come to this node: the directories that the last checkpoint of each has, and
+ * what the logs have beside them, from where that checkpoint says, up to the barriers.
  *
  * It may begin before the slots come, and then it has several goals, one after the other: the last
- * one is that of the assignment. Each reads what those before have not read. What is kept of them is
- * only what does not depend on when it was read: the messages of a log from one place to another
+ * one is that of the assignment. Each reads what those before have not read. What is kept of them
+ * is only what does not depend on when it was read: the messages of a log from one place to another
  * one, and directories by the checkpoint that still is the last one.
  *
  * @module
@@ -50,7 +50,9 @@ export interface TakeoverParts {
   /** A record that counts, of any slot. */
   readonly take: (record: LogRecord, address: RecordAddress) => void;
   readonly failed: (error: unknown) => void;
-  /** What is needed is not there: nothing more is read. Or the slots are not this node's any more. */
+  /**
+   * What is needed is not there: nothing more is read. Or the slots are not this node's any more.
+   */
   readonly missing: (error: LostMessagesError) => void;
 }
 
@@ -134,7 +136,9 @@ export class Takeover {
     for (const log of this.#logs.values()) end(log);
   }
 
-  /** Whether the directory of a slot that was read is that of the last checkpoint, if it is in one. */
+  /**
+   * Whether the directory of a slot that was read is that of the last checkpoint, if it is in one.
+   */
   #isOpen(slot: SlotIndex): boolean {
     const keeper = this.#parts.keeperOf(slot.slot);
     return keeper === undefined || isSame(this.#opened.get(slot), keeper);

@@ -103,8 +103,8 @@ export type LogEntry =
   /** Who has this term writes from here on, or nobody. */
   | { readonly kind: "own"; readonly term: number }
   /**
-   * What was written under a term; or records that were there before, moved here by who cleans: they
-   * are read by who knows their addresses, and change nothing.
+   * What was written under a term; or records that were there before, moved here by who cleans:
+   * they are read by who knows their addresses, and change nothing.
    */
   | {
     readonly kind: "batch" | "moved";

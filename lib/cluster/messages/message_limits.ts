@@ -1,9 +1,9 @@
 /**
  * How long messages of a cluster may be.
  *
- * Records that are written together are one message, of 512 KiB at most: who reads one of them reads
- * all. One record alone may fill a message up to what the cluster's servers take: that is agreed on
- * when the cluster is made, and stands in its settings.
+ * Records that are written together are one message, of 512 KiB at most: who reads one of them
+ * reads all. One record alone may fill a message up to what the cluster's servers take: that is
+ * agreed on when the cluster is made, and stands in its settings.
  *
  * @module
  */

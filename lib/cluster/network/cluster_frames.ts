@@ -1,6 +1,6 @@
 /**
- * Frames between an application thread and a node of a cluster: the kinds of request_frames.ts, with
- * the same words of requests and answers.
+ * Frames between an application thread and a node of a cluster: the kinds of request_frames.ts,
+ * with the same words of requests and answers.
  *
  * The body of a frame of requests:
  *

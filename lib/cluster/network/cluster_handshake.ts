@@ -10,8 +10,8 @@
  *             <-------  WELCOME              or DISTRUST, with a reason
  * ```
  *
- * A proof is an HMAC of both nonces and of the prover's part, under the secret: each side shows that
- * it knows the secret, and neither shows it, nor can show what the other one has shown.
+ * A proof is an HMAC of both nonces and of the prover's part, under the secret: each side shows
+ * that it knows the secret, and neither shows it, nor can show what the other one has shown.
  *
  * @module
  */

@@ -117,7 +117,9 @@ function isOwn(folder: string): boolean {
     (Number(info.mode) & OTHERS_MODE) === 0;
 }
 
-/** Which file a socket is; undefined if there is none. The number of one that is gone is used again. */
+/**
+ * Which file a socket is; undefined if there is none. The number of one that is gone is used again.
+ */
 function fileAt(path: string): string | undefined {
   const info = infoOf(path);
   return info?.isSocket() ? `${info.ino} ${info.ctimeNs}` : undefined;

@@ -1,6 +1,6 @@
 /**
- * Where a node takes requests, as its renewals say: `host:port`, or `tls://host:port` if connections
- * are encrypted.
+ * Where a node takes requests, as its renewals say: `host:port`, or `tls://host:port` if
+ * connections are encrypted.
  *
  * @module
  */

@@ -1,8 +1,8 @@
 /**
  * The requests of one connection, at the node that executes them.
  *
- * Order (I4). Requests are given to the node in the order in which they came, and it keeps the order
- * of those of a slot.
+ * Order (I4). Requests are given to the node in the order in which they came, and it keeps the
+ * order of those of a slot.
  *
  * When a request comes back (NOT_OWNER, UNKNOWN), everything of its slot that was sent before the
  * other side knew of that comes back, too: the other side says how many have come back to it. So

@@ -22,8 +22,8 @@ export interface Moment {
 }
 
 /**
- * The time from a moment to a later one, in milliseconds, by whichever clock has moved further: one of
- * them moves on while a process or its machine is suspended.
+ * The time from a moment to a later one, in milliseconds, by whichever clock has moved further: one
+ * of them moves on while a process or its machine is suspended.
  */
 export function elapsedMs(since: Moment, now: Moment): number {
   return Math.max(now.monotonicMs - since.monotonicMs, now.epochMs - since.epochMs);

@@ -4,10 +4,10 @@
  * It has no thread and waits for nothing: messages, timers and requests come in, and each does what
  * can be done now. So a simulation runs the same object as a process does.
  *
- * Why nothing that was answered is lost, and nothing else is seen, is in
- * docs/protocols/cluster.md; the parts are in the files that this one puts together. Values are in
- * memory, and each node reads all logs from their beginning; or, with an index, values and index are
- * in the engine, and a bounded part of them in memory.
+ * Why nothing that was answered is lost, and nothing else is seen, is in docs/protocols/cluster.md;
+ * the parts are in the files that this one puts together. Values are in memory, and each node reads
+ * all logs from their beginning; or, with an index, values and index are in the engine, and a
+ * bounded part of them in memory.
  *
  * @module
  */
@@ -156,7 +156,9 @@ export class ClusterNode {
     return isServed ? this.#control!.state.assignedAt[slot]! : 0;
   }
 
-  /** Who owns a slot, as far as this node knows: where to send requests of it, and what they name. */
+  /**
+   * Who owns a slot, as far as this node knows: where to send requests of it, and what they name.
+   */
   routeOf(slot: number): { readonly owner: number; readonly routedBy: number } {
     const state = this.#control?.state;
     if (state === undefined) return { owner: NO_OWNER, routedBy: 0 };
@@ -190,7 +192,9 @@ export class ClusterNode {
     this.#keys.page(request, done);
   }
 
-  /** About how many keys there are in the slots that it serves, those included that have expired. */
+  /**
+   * About how many keys there are in the slots that it serves, those included that have expired.
+   */
   get keyCount(): number {
     return this.#keys.count;
   }
@@ -219,7 +223,8 @@ export class ClusterNode {
     this.#isStopped = true;
     this.#options.shared?.endAll();
     this.#timer?.stop();
-    // What waits here, or for the engine, is not answered from slots that are not read, or have gone.
+    // What waits here, or for the engine, is not answered from slots that are not read, or have
+    // gone.
     this.#control?.lease.end();
     this.#control?.stop();
     this.#writer?.close();

@@ -19,7 +19,8 @@ export interface ClusterNodeOptions {
   readonly clock: ClusterClock;
   readonly times: LeaseTimes;
   /**
-   * Runs a task when all requests have been taken that came together: one append is for all of them.
+   * Runs a task when all requests have been taken that came together: one append is for all of
+   * them.
    *
    * @default each has come by itself
    */

@@ -1,11 +1,11 @@
 /**
  * Deletes keys that have expired, of the slots that its node serves, though nobody asks for them.
  *
- * It knows what expires when from the records that its node writes and reads in logs, as far as that
- * fits into {@linkcode KNOWN_BYTES_MAX}. What it cannot know so, since a slot has come with an index
- * or there was no room, it finds by going through the keys of the slot, little by little: reads take
- * the engine's time. A key is deleted as by a read that finds that it has expired, and not otherwise:
- * so it makes no difference for what is right when it is noticed, and how often.
+ * It knows what expires when from the records that its node writes and reads in logs, as far as
+ * that fits into {@linkcode KNOWN_BYTES_MAX}. What it cannot know so, since a slot has come with an
+ * index or there was no room, it finds by going through the keys of the slot, little by little:
+ * reads take the engine's time. A key is deleted as by a read that finds that it has expired, and
+ * not otherwise: so it makes no difference for what is right when it is noticed, and how often.
  *
  * @module
  */

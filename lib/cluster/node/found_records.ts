@@ -2,9 +2,9 @@
  * What the keys of one append hold, as far as its requests need it, in bounded memory.
  *
  * Most requests ask for a version, or a number. Values are kept for those that read them or write
- * them again: that of the first one in any case, and others as long as they are few bytes. A request
- * whose value was not kept waits for the next append, with all behind it; it is the first one then,
- * or what comes before it takes no values.
+ * them again: that of the first one in any case, and others as long as they are few bytes. A
+ * request whose value was not kept waits for the next append, with all behind it; it is the first
+ * one then, or what comes before it takes no values.
  *
  * @module
  */

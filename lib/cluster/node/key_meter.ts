@@ -3,9 +3,9 @@
  * that copies of them are worth it.
  *
  * A key is known by its hash, and there are at most {@linkcode KEYS_MAX}. Windows that have passed
- * count half, a quarter and so on; what has come to less than two goes, so a key with a share of all
- * requests has a place before long, and one without loses it. Nothing but figures depends on any of
- * this. (The sketch of statistics/hot_key_sketch.ts is in shared memory, and of one window.)
+ * count half, a quarter and so on; what has come to less than two goes, so a key with a share of
+ * all requests has a place before long, and one without loses it. Nothing but figures depends on
+ * any of this. (The sketch of statistics/hot_key_sketch.ts is in shared memory, and of one window.)
  *
  * @module
  */

@@ -1,10 +1,10 @@
 /**
  * Lists the keys of slots, a page at a time: what iteration is made of.
  *
- * A page goes through slots one after the other, and through the keys of a slot in the order of their
- * bytes. The node remembers nothing of it: the next page begins where the last one ended, at
- * whichever node owns the slot then. So a key that is there all the time is in one page, and none is
- * in two.
+ * A page goes through slots one after the other, and through the keys of a slot in the order of
+ * their bytes. The node remembers nothing of it: the next page begins where the last one ended, at
+ * whichever node owns the slot then. So a key that is there all the time is in one page, and none
+ * is in two.
  *
  * @module
  */

@@ -4,17 +4,18 @@
  *
  * Reads stay linearizable, since **nothing changes a key while a copy of it may be used**:
  *
- * - What is lent is the newest, and nothing that may change it waits or is on its way. So it is what
- *   the key holds, until the owner decides about the next change.
+ * - What is lent is the newest, and nothing that may change it waits or is on its way. So it is
+ *   what the key holds, until the owner decides about the next change.
  * - Before a change of a lent key is taken to the log, all of its copies are *recalled*: each
- *   borrower says that it does not use its copy any more. Who does not say so is waited for until its
- *   time is over. Nothing of the key is lent meanwhile.
+ *   borrower says that it does not use its copy any more. Who does not say so is waited for until
+ *   its time is over. Nothing of the key is lent meanwhile.
  * - Time is over for a borrower before it is for the owner. The borrower counts from before it has
- *   sent the request for which it got the copy, and uses it for `margin` less than the owner counts,
- *   which begins later; their clocks differ by less than that, as those of leases do (lease.ts).
+ *   sent the request for which it got the copy, and uses it for `margin` less than the owner
+ *   counts, which begins later; their clocks differ by less than that, as those of leases do
+ *   (lease.ts).
  * - A copy ends before the lease does, as the owner counts its own. The node that ends it waits for
- *   longer, and for whichever of the two clocks is slower: so no other owner changes the key before.
- *   A node that resigns, or gives a slot away, has all copies returned first.
+ *   longer, and for whichever of the two clocks is slower: so no other owner changes the key
+ *   before. A node that resigns, or gives a slot away, has all copies returned first.
  * - A key does not expire while it is lent, and no copy is lent for longer than the key has.
  *
  * Borrowers are connections. One that has ended says nothing, and is waited for.

@@ -1,8 +1,8 @@
 /**
  * Counts what this node is asked for, slot by slot.
  *
- * What counts is what was asked for while the same slots had the same owners and this node served all
- * of its own: after each change it begins anew. So loads of nodes that name the same map can be
+ * What counts is what was asked for while the same slots had the same owners and this node served
+ * all of its own: after each change it begins anew. So loads of nodes that name the same map can be
  * compared, and nothing that was moved is counted twice. Windows that have passed count less and
  * less.
  *

@@ -1,12 +1,12 @@
 /**
- * Which slots a node gives to others for all to have as much to do. A pure function: the same loads,
- * the same moves.
+ * Which slots a node gives to others for all to have as much to do. A pure function: the same
+ * loads, the same moves.
  *
  * The node with the highest load gives, slot by slot, what is asked for most to the one with the
  * lowest, until it has no more than the mean. Three rules keep slots from going to and fro:
  *
- * - no node gets more than {@linkcode BalanceSettings.gainMin}` / 2` above the mean: so a slot whose
- *   load alone is above that stays where it is, and what is around it goes;
+ * - no node gets more than {@linkcode BalanceSettings.gainMin}` / 2` above the mean: so a slot
+ *   whose load alone is above that stays where it is, and what is around it goes;
  * - nothing is done unless the highest of the loads concerned falls by `gainMin`: a node that has
  *   just been given something would have to be twice as far above the mean as it may be then;
  * - and nothing is done for loads of so few requests that chance alone makes such a difference.
@@ -83,9 +83,9 @@ export function planMoves(
 }
 
 /**
- * Those with most to do first; of slots with about as much to do the order does not depend on it: of
- * many with few requests chance makes some look large, and giving these would change less than it
- * seems.
+ * Those with most to do first; of slots with about as much to do the order does not depend on it:
+ * of many with few requests chance makes some look large, and giving these would change less than
+ * it seems.
  */
 function byLoad(slots: readonly SlotLoad[]): SlotLoad[] {
   const size = (load: number) => Math.floor(Math.log2(load));

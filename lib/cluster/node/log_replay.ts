@@ -3,10 +3,10 @@
  *
  * The log has one writer at a time, the holder of the node's lease; the node that ends the lease
  * fences the log. Both begin with an `own` message that names their term. An `own` counts if its
- * term is higher than that of the last one that counts; a batch counts if it names the term of the last
- * `own` that counts before it. So what a node sends after it has lost its lease may be stored, and
- * is ignored by every reader in the same way; and a fence that comes late, when its author has lost
- * its own lease, ends no newer term.
+ * term is higher than that of the last one that counts; a batch counts if it names the term of the
+ * last `own` that counts before it. So what a node sends after it has lost its lease may be stored,
+ * and is ignored by every reader in the same way; and a fence that comes late, when its author has
+ * lost its own lease, ends no newer term.
  *
  * @module
  */

@@ -16,8 +16,8 @@
  * hold, the answer waits, and with it what comes next: either the lease is renewed, which says that
  * nobody has ended it in between, or the term is over, and the outcome unknown.
  *
- * What a request does is decided when its append is made. Everything before it is in the table then,
- * or in the same append; so is the evidence of requests that come a second time.
+ * What a request does is decided when its append is made. Everything before it is in the table
+ * then, or in the same append; so is the evidence of requests that come a second time.
  *
  * @module
  */
@@ -41,8 +41,8 @@ import {
 } from "./requests.ts";
 
 /**
- * Bytes of requests after which no more are added to an append: who reads one record reads its whole
- * message.
+ * Bytes of requests after which no more are added to an append: who reads one record reads its
+ * whole message.
  */
 const APPEND_BYTES = 16 * 1024;
 /** Pause before an append is sent again, and before the lease is looked at again. */

@@ -1,8 +1,8 @@
 /**
- * The clock by which requests come too late: the monotonic one, and beside it all jumps by which the
- * time of day was ahead of it. So it does not stand still with a machine that is suspended. A time
- * of day that is set forwards has requests come too late that are not; one that is set back does
- * nothing. It is to be read often.
+ * The clock by which requests come too late: the monotonic one, and beside it all jumps by which
+ * the time of day was ahead of it. So it does not stand still with a machine that is suspended. A
+ * time of day that is set forwards has requests come too late that are not; one that is set back
+ * does nothing. It is to be read often.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * What a node does with the requests that come to it: one waits until the node can say whether it is
- * for it, or goes back to its sender, or is answered from the table, or goes to the log.
+ * What a node does with the requests that come to it: one waits until the node can say whether it
+ * is for it, or goes back to its sender, or is answered from the table, or goes to the log.
  *
  * @module
  */

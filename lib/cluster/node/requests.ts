@@ -14,8 +14,8 @@ import type { Borrower } from "./borrower.ts";
 export const RESEND_MS = 30_000;
 
 /**
- * Asks whether there is room for what a request is going to read; `go` is called when there is, maybe
- * at once, and in any case. Asked again, the request needs that much instead.
+ * Asks whether there is room for what a request is going to read; `go` is called when there is,
+ * maybe at once, and in any case. Asked again, the request needs that much instead.
  *
  * @param number of the request
  * @param bytes of its value, or more
@@ -82,7 +82,9 @@ export interface ClusterAnswer {
   readonly version: number;
   /** Of FOUND: what was read. Valid until it is copied. */
   readonly value: Uint8Array;
-  /** Of FOUND, ADD and TOUCH: when the key expires, in milliseconds since the epoch, or Infinity. */
+  /**
+   * Of FOUND, ADD and TOUCH: when the key expires, in milliseconds since the epoch, or Infinity.
+   */
   readonly expiresAtMs: number;
   /** Of ADD: the number before it, which with the addend makes the sum; NaN for what is none. */
   readonly before: number;
@@ -100,7 +102,9 @@ export interface WaitingRequest {
   readonly request: ClusterRequest;
   /** What it counts for. */
   readonly bytes: number;
-  /** Bytes of what it was found to read or to write again, if that was more than an append takes. */
+  /**
+   * Bytes of what it was found to read or to write again, if that was more than an append takes.
+   */
   foundBytes?: number;
   readonly done: Answered;
 }

@@ -42,7 +42,9 @@ export interface SlotLoader {
   seen(node: number): void;
   /** An assignment counts; it is told before slots are served by it. */
   assigned(command: Assign): void;
-  /** Slots of a node are going to come: what there is of them is read before; undefined: none are. */
+  /**
+   * Slots of a node are going to come: what there is of them is read before; undefined: none are.
+   */
   readAhead(coming: ComingSlots | undefined): void;
   /** Whether all of it has been read but what is being written, or cannot be. */
   readonly isReadAhead: boolean;

@@ -2,9 +2,9 @@
  * Slots that come to this node and slots that leave it, and what each of them waits for.
  *
  * A slot that comes is served when all logs have been read up to the barriers that stood in the map
- * when it came: whatever was written to it, by whomever, is in the table then. A slot that leaves is
- * not served from the moment on when this node decides to give it away; when nothing of it is on its
- * way any more, the assignment is sent, with the end of this node's log as its barrier.
+ * when it came: whatever was written to it, by whomever, is in the table then. A slot that leaves
+ * is not served from the moment on when this node decides to give it away; when nothing of it is on
+ * its way any more, the assignment is sent, with the end of this node's log as its barrier.
  *
  * @module
  */
@@ -92,7 +92,9 @@ export class SlotMoves {
     }
   }
 
-  /** Where the slots that leave go: to a member, or back to this node if theirs is none any more. */
+  /**
+   * Where the slots that leave go: to a member, or back to this node if theirs is none any more.
+   */
   nextMoves(): Move[] {
     const members = new Set(this.#state.members());
     return [...this.#leaving].map(([slot, to]) => [slot, members.has(to) ? to : this.#node]);

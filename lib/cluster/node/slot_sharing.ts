@@ -2,11 +2,11 @@
  * Which slots this node gives away by itself: to one that has joined what the ring says, and, if it
  * has more to do than all others, some of what it has to do.
  *
- * Only its owner can give a slot away, and only the owner knows what is asked for in it. So the nodes
- * tell each other by their renewals how much they have to do, and **the one of which the control
- * stream says that it has most to do** is the M-node of that moment: it makes the plan
- * (load_plan.ts) and carries it out, by the moves that there are. There is nobody to be elected, and
- * when it fails another one has most to do.
+ * Only its owner can give a slot away, and only the owner knows what is asked for in it. So the
+ * nodes tell each other by their renewals how much they have to do, and **the one of which the
+ * control stream says that it has most to do** is the M-node of that moment: it makes the plan
+ * (load_plan.ts) and carries it out, by the moves that there are. There is nobody to be elected,
+ * and when it fails another one has most to do.
  *
  * Loads are compared when all nodes have measured them under the map that is the last one, so after
  * a move nothing is moved before all have seen what has come of it. If two nodes, which have not
@@ -29,7 +29,9 @@ import { surplusMoves } from "./succession.ts";
 
 /** How long a node that leaves has its slots read ahead, before it gives them away without that. */
 const LEAVE_READ_MS_MAX = 3000;
-/** After so long it leaves, whatever it still has, as slots that came last, or that nobody takes. */
+/**
+ * After so long it leaves, whatever it still has, as slots that came last, or that nobody takes.
+ */
 export const LEAVE_MS_MAX = 6000;
 
 /** What it looks at. */
@@ -85,7 +87,9 @@ export class SlotSharing {
     this.#offerAll();
   }
 
-  /** Whether this node leaves and has no slots, or nobody to give them to, or no time left for it. */
+  /**
+   * Whether this node leaves and has no slots, or nobody to give them to, or no time left for it.
+   */
   get mayGo(): boolean {
     const { node, clock, control: { state } } = this.#parts;
     if (this.#leavesSinceMs === undefined) return false;

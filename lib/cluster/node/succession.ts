@@ -1,6 +1,6 @@
 /**
- * What one of the members does for all of them: it fences the logs of those whose leases have ended,
- * and gives their slots to the others.
+ * What one of the members does for all of them: it fences the logs of those whose leases have
+ * ended, and gives their slots to the others.
  *
  * It is the member with the smallest number whose lease is not over. If two take themselves for it,
  * both may do the same: a fence is the same message from both, and of two assignments that follow

@@ -1,5 +1,6 @@
 /**
- * Values that a node shares with the thread that has started it: how they are kept in memory of both.
+ * Values that a node shares with the thread that has started it: how they are kept in memory of
+ * both.
  *
  * ```text
  *   word 0      LEASE_CHANGES  odd while the node writes the three doubles below

@@ -1,6 +1,6 @@
 /**
- * Values of its keys that a node shares with the thread that has started it: the thread's part, which
- * reads them without the node.
+ * Values of its keys that a node shares with the thread that has started it: the thread's part,
+ * which reads them without the node.
  *
  * A read looks whether the node may answer, **then** whether what it has copied is still shared. If
  * both is so the node would have answered the same at the moment of the first look: see

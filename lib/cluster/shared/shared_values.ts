@@ -3,8 +3,8 @@
  *
  * What is shared is what the node's table holds: a value comes when a read of that thread has found
  * it, and is replaced or taken back **before** a change of its key is answered, before its slot is
- * served by another node, and before its place is used again. So what shared_reads.ts finds, it finds
- * while it holds. The argument is in docs/protocols/cluster.md, "Values that are shared".
+ * served by another node, and before its place is used again. So what shared_reads.ts finds, it
+ * finds while it holds. The argument is in docs/protocols/cluster.md, "Values that are shared".
  *
  * Entries stand in a ring: the oldest one goes when there is no room. One that is read often comes
  * again by the next read, which the node answers.
@@ -144,7 +144,9 @@ export class SharedValues implements ServedSlots {
     return period === words[PERIODS + (hash >>> SLOT_SHIFT)];
   }
 
-  /** Index of a position in the bucket of a hash: of one that leads to nothing, or the oldest one. */
+  /**
+   * Index of a position in the bucket of a hash: of one that leads to nothing, or the oldest one.
+   */
   #placeFor(hash: number): number {
     const { words } = this.#view;
     const bucket = bucketOf(this.#view, hash);

@@ -1,24 +1,25 @@
 /**
  * Copies a cluster into a pool of one machine.
  *
- * Nodes are asked for all their keys, page by page (cluster_scan.ts). What comes is put into a store
- * that is in this process's memory only, and when all is there a backup of that one is written, as
- * of any store. So the directory holds a pool when everything is in it, and nothing before.
+ * Nodes are asked for all their keys, page by page (cluster_scan.ts). What comes is put into a
+ * store that is in this process's memory only, and when all is there a backup of that one is
+ * written, as of any store. So the directory holds a pool when everything is in it, and nothing
+ * before.
  *
  * **Each key is as it was at some moment between begin and end**, and what was acknowledged before
  * the begin, to whichever thread, is in it, unless it was replaced since:
  *
  * 1. A page says of each key of a stretch of a slot what it had while the page was read, or that it
- *    was absent. The node served the slot then, and its lease held at the end: so nobody else changed
- *    the slot meanwhile, and the node had all that was acknowledged
+ *    was absent. The node served the slot then, and its lease held at the end: so nobody else
+ *    changed the slot meanwhile, and the node had all that was acknowledged
  *    (docs/protocols/cluster.md, "Why it is right", 5 and 7).
  * 2. The stretches of a slot adjoin: a page begins behind the last key of the one before, at
  *    whichever node owns the slot by then, and a slot is done when a page has come to its end. Of a
  *    page that is lost nothing is taken, and the same stretch is asked for again.
  * 3. So each key is in one stretch, and as it was at a moment in the middle of the call.
  *
- * Two keys may be of two moments: of changes that were made one after the other the copy may have the
- * later one only.
+ * Two keys may be of two moments: of changes that were made one after the other the copy may have
+ * the later one only.
  *
  * @module
  */

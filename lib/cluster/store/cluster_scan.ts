@@ -1,9 +1,9 @@
 /**
- * Iteration in a cluster: nodes are asked for pages of the slots that they own, one after the other,
- * until all slots are done.
+ * Iteration in a cluster: nodes are asked for pages of the slots that they own, one after the
+ * other, until all slots are done.
  *
- * Each slot is gone through once, in the order of the bytes of its keys, and goes on behind its last
- * key at whichever node owns it by then. So every key that is there all the time comes once.
+ * Each slot is gone through once, in the order of the bytes of its keys, and goes on behind its
+ * last key at whichever node owns it by then. So every key that is there all the time comes once.
  *
  * @module
  */

@@ -2,14 +2,14 @@
  * Tells the watches of a thread what has changed in a cluster.
  *
  * Each watch makes a call to each node that owns slots of its keys; the node tells what it writes.
- * When a slot gets another owner, or the same one again by another assignment, the call is made anew
- * at its owner, and so it is when a connection has ended. A call says first that everything may have
- * changed before it.
+ * When a slot gets another owner, or the same one again by another assignment, the call is made
+ * anew at its owner, and so it is when a connection has ended. A call says first that everything
+ * may have changed before it.
  *
  * **Why no change of a watched key is missed.** Let the owner of its slot be the last one, by the
  * assignment that this thread comes to know last. A call is made to it after that. Whatever it
- * writes after it has got the call it tells; whatever was written before, by itself or by others, is
- * read by what the watch reads when the call says that everything may have changed: that read is
+ * writes after it has got the call it tells; whatever was written before, by itself or by others,
+ * is read by what the watch reads when the call says that everything may have changed: that read is
  * linearizable, and begins later.
  *
  * **Why nothing older follows.** What a watch of keys delivers it reads, see key_watch.ts. Of the
@@ -17,9 +17,9 @@
  * after it has become that: so of two nodes never both are believed, and what a node has told of an
  * earlier time in which it owned the slot came by a call that has ended.
  *
- * **Why nothing is missing between two items `"resync"`.** What is not taken, or not told, of a slot
- * was written before the call to its owner was made; and that call says, before all that it tells,
- * that changes may be missing.
+ * **Why nothing is missing between two items `"resync"`.** What is not taken, or not told, of a
+ * slot was written before the call to its owner was made; and that call says, before all that it
+ * tells, that changes may be missing.
  *
  * @module
  */

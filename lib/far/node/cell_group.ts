@@ -7,8 +7,8 @@
  * cell is pointed at the last of them.
  *
  * No KN waits for a cell while it holds another one: it tries once, or for a CLEAR, which needs all
- * cells of its slot, for about a millisecond, and the group ends if that fails. Mergers and cleaners
- * lock no cell. So no two threads wait for each other for longer than that.
+ * cells of its slot, for about a millisecond, and the group ends if that fails. Mergers and
+ * cleaners lock no cell. So no two threads wait for each other for longer than that.
  *
  * **Refused once, refused ever** (I4). A request is refused when the cell's lock word, or the word
  * by which clients route to it, is another one than its own. Neither ever becomes the same again.

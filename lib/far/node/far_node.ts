@@ -12,9 +12,9 @@
  * 3. If the backlog is too large, or a request waits for the merger, help the merger with a step.
  *    Another thread may be faster, but none need be awake. So a KN never waits for a thread that
  *    waits for it.
- * 4. If a request waits for a segment, do a step of cleaning, as one of the cleaners that KNs share:
- *    nothing that a cleaner moves may stand in a log that is merged. (A record that is moved behind
- *    its own delete would come back.)
+ * 4. If a request waits for a segment, do a step of cleaning, as one of the cleaners that KNs
+ *    share: nothing that a cleaner moves may stand in a log that is merged. (A record that is moved
+ *    behind its own delete would come back.)
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Passing through the keys of a far pool: its index has them when the KNs have merged what they have
- * logged.
+ * Passing through the keys of a far pool: its index has them when the KNs have merged what they
+ * have logged.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * What answers the calls of other processes, in the gateway thread of the process that has the pool.
+ * What answers the calls of other processes, in the gateway thread of the process that has the
+ * pool.
  *
  * @module
  */

@@ -3,8 +3,8 @@
  *
  * **Why every key that is there all the time is in one page, and no key in two.** Pages go through
  * the keys in an order that does not change: in an ordered pool that of their bytes, in another one
- * that of their slots, and of their bytes within a slot. A page has the keys that are there from its
- * position on, up to the one that it names, which is the position of the next. So the positions
+ * that of their slots, and of their bytes within a slot. A page has the keys that are there from
+ * its position on, up to the one that it names, which is the position of the next. So the positions
  * divide all keys that there can be, and each is looked for in one page. Within a page of an
  * unordered pool the keys of a slot are collected as of one moment (OneSidedReader, `collectKeys`);
  * in an ordered one a cursor has gone past every key between two positions (RangeCursor). A key has

@@ -1,6 +1,6 @@
 /**
- * What an iteration makes of the keys that it comes to, in another process than the one that has the
- * pool.
+ * What an iteration makes of the keys that it comes to, in another process than the one that has
+ * the pool.
  *
  * @module
  */

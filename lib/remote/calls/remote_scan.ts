@@ -4,8 +4,8 @@
  * a page that did not come as the host went away is asked for again, of the next host.
  *
  * A value may be as old as its page. But what this thread has changed since the page was asked for,
- * an iteration shows as it is: then keys are read again one by one (I4). So it is with a key that is
- * being updated.
+ * an iteration shows as it is: then keys are read again one by one (I4). So it is with a key that
+ * is being updated.
  *
  * @module
  */
@@ -53,7 +53,8 @@ interface AskedPage {
 /**
  * The items of a range.
  *
- * @param partsNow makes what is needed when the first item is asked for: the store may be closed then
+ * @param partsNow makes what is needed when the first item is asked for: the store may be closed
+ *   then
  */
 export async function* scanRemotely<Item>(
   partsNow: () => RemoteScanParts,

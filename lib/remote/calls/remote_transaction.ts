@@ -1,6 +1,6 @@
 /**
- * What transactions read by in another process than the one that has the pool: all that a transaction
- * has read it looks at again with each read, in one call, as of one moment.
+ * What transactions read by in another process than the one that has the pool: all that a
+ * transaction has read it looks at again with each read, in one call, as of one moment.
  *
  * @module
  */

@@ -4,15 +4,16 @@
  * Each watch is a call, which says that something has changed; what it is, the watch reads then.
  *
  * **Why no change is missed.** Of a watch of a prefix the host says when it has begun; then its
- * consumer is told to read. Of one of keys: if the call can be sent before the watch reads for the first time, the
- * host has begun to watch before it executes that read, which comes later on the connection: so a
- * change that the read did not see is told. If not, and whenever the call is made again, of the next
- * host after the end of a connection, the host says first that everything may have changed; what is
- * read then is read after it has begun to watch. So what is missed in between is read.
+ * consumer is told to read. Of one of keys: if the call can be sent before the watch reads for the
+ * first time, the host has begun to watch before it executes that read, which comes later on the
+ * connection: so a change that the read did not see is told. If not, and whenever the call is made
+ * again, of the next host after the end of a connection, the host says first that everything may
+ * have changed; what is read then is read after it has begun to watch. So what is missed in between
+ * is read.
  *
  * **Why nothing older follows.** What is told is that there may be something new, and not what. The
- * watch reads it, and takes no version that is not higher (key_watch.ts); a key's versions grow in all
- * lives of a pool (I9).
+ * watch reads it, and takes no version that is not higher (key_watch.ts); a key's versions grow in
+ * all lives of a pool (I9).
  *
  * @module
  */

@@ -18,12 +18,15 @@ export interface EntryLifetime {
 }
 
 /**
- * Options of an increment in an atomic commit. Without one of the times the key's expiry time stays.
+ * Options of an increment in an atomic commit. Without one of the times the key's expiry time
+ * stays.
  */
 export interface CommitIncrementOptions extends EntryLifetime {
   /** Like `ttl`, but only if the key does not exist; otherwise its expiry time stays. */
   ttlIfNew?: number | undefined;
-  /** The least that the sum may be: otherwise the commit is refused, as by a check. @default none */
+  /**
+   * The least that the sum may be: otherwise the commit is refused, as by a check. @default none
+   */
   min?: number | undefined;
   /** The most that the sum may be. @default none */
   max?: number | undefined;

@@ -10,8 +10,8 @@ import { assertOptions } from "./option_names.ts";
 /** Options of `backup`. */
 export interface BackupOptions extends AbortOptions {
   /**
-   * Called with the share that is done, 0 to 1: of a cluster as its keys are copied, otherwise once,
-   * at the end. If it throws before the end, nothing is written. @default none
+   * Called with the share that is done, 0 to 1: of a cluster as its keys are copied, otherwise
+   * once, at the end. If it throws before the end, nothing is written. @default none
    */
   onProgress?: ((share: number) => void) | undefined;
 }

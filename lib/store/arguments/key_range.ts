@@ -163,7 +163,9 @@ function bytesOf(name: string, value: unknown): Uint8Array {
   );
 }
 
-/** What most bounds are is ASCII, and short: entering the TextEncoder would take most of the time. */
+/**
+ * What most bounds are is ASCII, and short: entering the TextEncoder would take most of the time.
+ */
 function bytesOfAscii(text: string): Uint8Array | undefined {
   const bytes = TAKES_PIECES ? pieceOf(text.length) : new Uint8Array(text.length);
   for (let i = 0; i < text.length; i++) {

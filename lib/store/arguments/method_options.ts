@@ -76,8 +76,8 @@ export type ReadManySyncOptions = Omit<ReadManyOptions, "signal">;
 
 /**
  * Which keys are meant: those for which all holds that is given. Keys are in the order of their
- * bytes, which for strings are UTF-8: the order of their code points. A bound need not be a key that
- * exists. In a namespace all is relative to its prefix.
+ * bytes, which for strings are UTF-8: the order of their code points. A bound need not be a key
+ * that exists. In a namespace all is relative to its prefix.
  *
  * The order is known to a store that was opened with `ordered: true`; without it only `prefix` and
  * `limit` are taken.

@@ -1,11 +1,12 @@
 /**
  * The place of an atomic commit among the operations of its thread on keys that are being updated
- * (client/key_queues.ts): if one of its keys has a queue, it has a turn in the queues of all of them,
- * so that nothing that is issued later for any of them overtakes it, and is issued when it has come
- * to its turn in all of them.
+ * (client/key_queues.ts): if one of its keys has a queue, it has a turn in the queues of all of
+ * them, so that nothing that is issued later for any of them overtakes it, and is issued when it
+ * has come to its turn in all of them.
  *
- * Turns are taken in the order of issue, the same in all queues, so two commits do not wait for each
- * other. A turn that has come to the front of its queue stays there until the others have come.
+ * Turns are taken in the order of issue, the same in all queues, so two commits do not wait for
+ * each other. A turn that has come to the front of its queue stays there until the others have
+ * come.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Atomic commits as they are issued: their checks and changes are encoded one by one, and become one
- * request (rings/commit_words.ts).
+ * Atomic commits as they are issued: their checks and changes are encoded one by one, and become
+ * one request (rings/commit_words.ts).
  *
  * @module
  */
@@ -192,7 +192,9 @@ export class CommitWrites<V> {
     this.#counters.update();
   }
 
-  /** Checks the options of a commit: whether it must be synced although the store does not do that. */
+  /**
+   * Checks the options of a commit: whether it must be synced although the store does not do that.
+   */
   mustSync(options: CommitOptions | undefined): boolean {
     if (options !== undefined) assertOptions(options, ["durability"]);
     return mustSyncOf(options, this.#level);

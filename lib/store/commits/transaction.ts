@@ -68,8 +68,8 @@ class Disturbed extends ConflictError {
 }
 
 /**
- * One run of a transaction: see `Store.transaction`. What it reads is of one moment; what it changes
- * is seen by its own reads, and by nobody else before the end.
+ * One run of a transaction: see `Store.transaction`. What it reads is of one moment; what it
+ * changes is seen by its own reads, and by nobody else before the end.
  *
  * @typeParam V the type of the values
  * @typeParam K the type of the keys
@@ -124,8 +124,8 @@ export class Transaction<V, K extends Key = string> {
   }
 
   /**
-   * Adds to a number in the end. The sum is not known before: a read of the key is refused. If it is
-   * not within `min` and `max` then, the transaction is rejected with a `ConflictError`.
+   * Adds to a number in the end. The sum is not known before: a read of the key is refused. If it
+   * is not within `min` and `max` then, the transaction is rejected with a `ConflictError`.
    *
    * @throws {InvalidArgumentError} when the transaction has changed the key already
    */

@@ -174,8 +174,9 @@ export interface ClusterStats {
   /** Number of this process's node; undefined if it has none. */
   readonly node: number | undefined;
   /**
-   * The members, and how many slots each owns; the address is undefined of one that has left. Of the
-   * last few seconds, as it has said not long ago: for how many requests in a second it is asked.
+   * The members, and how many slots each owns; the address is undefined of one that has left. Of
+   * the last few seconds, as it has said not long ago: for how many requests in a second it is
+   * asked.
    */
   readonly nodes: readonly {
     readonly node: number;
@@ -203,8 +204,8 @@ export interface ClusterStats {
 /** Figures about a store. */
 export interface StoreStats {
   /**
-   * What this thread knows of its cluster; undefined without one. With it, the figures of a pool are
-   * 0, as a cluster has none; `pending` and `operations` are this thread's.
+   * What this thread knows of its cluster; undefined without one. With it, the figures of a pool
+   * are 0, as a cluster has none; `pending` and `operations` are this thread's.
    */
   readonly cluster?: ClusterStats | undefined;
   /**

@@ -50,8 +50,8 @@ export interface StoreMaintenance {
   /** Writes a checkpoint or a snapshot. */
   snapshot(signal?: AbortSignal): Promise<SnapshotReport>;
   /**
-   * Writes a copy of the pool into another directory; where that takes as long as there are keys, it
-   * tells the share that is done.
+   * Writes a copy of the pool into another directory; where that takes as long as there are keys,
+   * it tells the share that is done.
    */
   backup(
     directory: string,
@@ -172,7 +172,9 @@ export class Maintenance implements StoreMaintenance, NodeActuator {
     return this.#exclusively(() => this.#backup(directory), signal);
   }
 
-  /** Gives back what the store does not need any more; writes a snapshot, too, if there is a path. */
+  /**
+   * Gives back what the store does not need any more; writes a snapshot, too, if there is a path.
+   */
   compact(): Promise<CompactReport> {
     return this.#compact(() => this.#snapshot(false));
   }
@@ -192,7 +194,9 @@ export class Maintenance implements StoreMaintenance, NodeActuator {
     );
   }
 
-  /** What cannot be gained now, as a far KN's open segment is in the way, is tried ever more rarely. */
+  /**
+   * What cannot be gained now, as a far KN's open segment is in the way, is tried ever more rarely.
+   */
   #compactLater(hasGained: boolean): void {
     this.#compactIntervalMs = hasGained
       ? COMPACT_INTERVAL_MS

@@ -6,8 +6,8 @@
  * library that the thread loads, one after the other. So what is in it is used by copies of which
  * it is not an instance, and only by what {@linkcode ReusedStore} says.
  *
- * A store is closed for all that have found it. Counting them would not help: what was loaded before
- * is never told that it is not used any more.
+ * A store is closed for all that have found it. Counting them would not help: what was loaded
+ * before is never told that it is not used any more.
  *
  * @module
  */

@@ -43,8 +43,8 @@ interface Bound {
 }
 
 /**
- * The views of a store that the application still has: they end with the store. There may be many in
- * its life, such as a namespace for each user, so the store does not keep them.
+ * The views of a store that the application still has: they end with the store. There may be many
+ * in its life, such as a namespace for each user, so the store does not keep them.
  */
 class Views {
   readonly #references = new Set<WeakRef<Bound>>();

@@ -24,8 +24,9 @@ export type WithoutParts =
   | ArrayBufferView;
 
 /**
- * The paths of parts of a value: names of properties, with dots between those of objects in objects.
- * From the fifth name on they are not checked, as those of a type that contains itself have no end.
+ * The paths of parts of a value: names of properties, with dots between those of objects in
+ * objects. From the fifth name on they are not checked, as those of a type that contains itself
+ * have no end.
  *
  * @typeParam V the type of the value
  * @typeParam Checked one element for each name behind the first that is checked

@@ -62,9 +62,9 @@ export abstract class ReadOperations<V, K extends Key = string> {
    * of them were current.
    *
    * While there are many, timers and sockets get their turn; an array of keys may be changed
-   * meanwhile, the keys in it may not. With `consistent` keys are taken in the call, and the pool is
-   * read in one turn. If other threads change the keys again and again, all KNs are held up for a
-   * millisecond or so, and the read gets through. In the far placement that cannot be done: the
+   * meanwhile, the keys in it may not. With `consistent` keys are taken in the call, and the pool
+   * is read in one turn. If other threads change the keys again and again, all KNs are held up for
+   * a millisecond or so, and the read gets through. In the far placement that cannot be done: the
    * keys are read again for two seconds, and then the read is refused.
    *
    * @throws {DecodeError} for a value that cannot be decoded, unless `onDecodeError` is given: then
@@ -148,9 +148,9 @@ export abstract class ReadOperations<V, K extends Key = string> {
   }
 
   /**
-   * Iterates over keys and values like {@linkcode entries}, without a turn of the event loop: timers
-   * and sockets wait until the loop around it ends. It begins by blocking until all that this thread
-   * has issued before has ended.
+   * Iterates over keys and values like {@linkcode entries}, without a turn of the event loop:
+   * timers and sockets wait until the loop around it ends. It begins by blocking until all that
+   * this thread has issued before has ended.
    *
    * @throws {DecodeError} as {@linkcode entries} does
    *
@@ -250,7 +250,9 @@ export abstract class ReadOperations<V, K extends Key = string> {
   }
 }
 
-/** Options of an iteration that ends with the first entry, or the last: also by what they inherit. */
+/**
+ * Options of an iteration that ends with the first entry, or the last: also by what they inherit.
+ */
 function onlyFirst(options: EndOptions | undefined, reverse: boolean): IterationOptions {
   return Object.assign(Object.create(options ?? null), { reverse, limit: 1 });
 }

@@ -64,9 +64,9 @@ export abstract class StoreOperations<V, K extends Key = string> extends CommitO
    * when one finds no space, the others are stored all the same.
    *
    * The first 1,024 entries are issued in the call. Of those behind them, what the event loop can
-   * not spare the time for is issued in its next turns, so that timers and sockets get theirs: until
-   * the promise is settled, an operation on one of their keys may apply before them or after them.
-   * An array may be changed meanwhile; the keys and values in it may not.
+   * not spare the time for is issued in its next turns, so that timers and sockets get theirs:
+   * until the promise is settled, an operation on one of their keys may apply before them or after
+   * them. An array may be changed meanwhile; the keys and values in it may not.
    *
    * @param entries pairs of a key and a value; the third element of one, if there is one, are
    *   options for it alone, instead of those for all
@@ -262,8 +262,8 @@ export abstract class StoreOperations<V, K extends Key = string> extends CommitO
    * read several times as fast as all of it. Other codecs decode values whole. The option `cache`
    * is of whole values, so that a view reads the store.
    *
-   * A property that an object does not have is not there in what is picked of it. What is no object,
-   * but an array or null, comes back as it is.
+   * A property that an object does not have is not there in what is picked of it. What is no
+   * object, but an array or null, comes back as it is.
    *
    * @param paths names of properties, with dots between those of objects in objects; the name of
    *   one that is picked has no dot

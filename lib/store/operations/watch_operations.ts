@@ -59,9 +59,9 @@ export abstract class WatchOperations<V, K extends Key = string> extends Derived
   watch(keys: Iterable<K>, options?: WatchOptions): AsyncIterableIterator<WatchedEntries<V>>;
   /**
    * Iterates over the changes of all keys that begin with a prefix, one by one: the key, its
-   * version, and whether it was put or is gone; the version of a key that is gone is the one that it
-   * had. Those of one key are in their order. What is told is durable and visible; that a key has
-   * expired is told when it is removed, within a second or so.
+   * version, and whether it was put or is gone; the version of a key that is gone is the one that
+   * it had. Those of one key are in their order. What is told is durable and visible; that a key
+   * has expired is told when it is removed, within a second or so.
    *
    * The first item is of the kind `"resync"`: what is there already is not told. Another one comes
    * when changes may be missing, as the consumer was slower than the changes for too long (4,096 of

@@ -22,7 +22,9 @@ export interface ClusterOptions {
    * `"nats://10.0.0.1:4222"`: one or more of them; the others are found.
    */
   servers: readonly string[];
-  /** Name of the cluster, by which the servers keep it apart: 1 to 64 letters, digits, `-` or `_`. */
+  /**
+   * Name of the cluster, by which the servers keep it apart: 1 to 64 letters, digits, `-` or `_`.
+   */
   name: string;
   /**
    * Whether this process is a node, which owns a part of the keys and answers for them; false: it
@@ -50,8 +52,8 @@ export interface ClusterOptions {
    */
   cache?: Bytes | undefined;
   /**
-   * Whether the node of this process gives some of its keys to others when it is asked for more than
-   * they are.
+   * Whether the node of this process gives some of its keys to others when it is asked for more
+   * than they are.
    * @default true
    */
   balance?: boolean | undefined;

@@ -1,5 +1,6 @@
 /**
- * What keeps a cluster from strangers: the options `tls`, `secret` and `nats` of the option `cluster`.
+ * What keeps a cluster from strangers: the options `tls`, `secret` and `nats` of the option
+ * `cluster`.
  *
  * @module
  */
@@ -9,8 +10,8 @@ import { isLoopback } from "../../platform/loopback.ts";
 import { requireThat } from "./option_rules.ts";
 
 /**
- * Encrypted connections between the processes of a cluster. Each has a certificate, node or not, and
- * shows it to the others. All of it is PEM text, not paths.
+ * Encrypted connections between the processes of a cluster. Each has a certificate, node or not,
+ * and shows it to the others. All of it is PEM text, not paths.
  */
 export interface ClusterTlsOptions {
   /**
@@ -34,7 +35,10 @@ export interface NatsOptions {
   password?: string | undefined;
   /** A token, in the place of user and password. */
   token?: string | undefined;
-  /** Content of a file of credentials (`.creds`: a JWT and a seed), in the place of user and password. */
+  /**
+   * Content of a file of credentials (`.creds`: a JWT and a seed), in the place of user and
+   * password.
+   */
   credentials?: string | undefined;
   /**
    * Has connections to them encrypted: PEM text of their authority, and, if they ask for them, of a

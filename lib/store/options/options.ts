@@ -69,8 +69,8 @@ export interface OpenOptions<V = unknown, Types extends KeyTypes = "string"> {
   segmentBytes?: Bytes | undefined;
   /**
    * What happens when the pool is full. `"refuse"`: puts end in `PoolFullError`, and nothing is
-   * lost. `"evict"`: the store is a cache, and what was not read for long is dropped; needs the near
-   * placement, and 64 segments or more. A pool at `path` can be opened either way.
+   * lost. `"evict"`: the store is a cache, and what was not read for long is dropped; needs the
+   * near placement, and 64 segments or more. A pool at `path` can be opened either way.
    * @default "refuse"
    */
   whenFull?: WhenFull | undefined;
@@ -200,8 +200,8 @@ export interface OpenOptions<V = unknown, Types extends KeyTypes = "string"> {
   inspect?: boolean | InspectOptions | undefined;
   /**
    * Whether several processes use the pool at `path`, each by the same line: whichever comes first
-   * has it open, and the others ask that one, by a socket in the directory. When it ends, one of the
-   * others takes its place. Needs a path, and a durability other than `"memory"`; not with
+   * has it open, and the others ask that one, by a socket in the directory. When it ends, one of
+   * the others takes its place. Needs a path, and a durability other than `"memory"`; not with
    * `readOnly`, and not in the far placement. The options `keys`, `codec`, `ordered` and
    * `durability` must be the same in all of them, and there is no `cache`. See
    * [processes](./docs/processes.md).

@@ -7,9 +7,9 @@ import { describe, InvalidOptionError } from "../../core/errors.ts";
 import { requireThat, wholeNumber } from "./option_rules.ts";
 
 /**
- * How `open` waits for a pool that another process, or thread, has open. With the option `processes`
- * it does not wait, so `waitMs` and `signal` cannot be given: the store uses the other process, and
- * reads its files ahead to take its place.
+ * How `open` waits for a pool that another process, or thread, has open. With the option
+ * `processes` it does not wait, so `waitMs` and `signal` cannot be given: the store uses the other
+ * process, and reads its files ahead to take its place.
  */
 export interface StandbyOptions {
   /**

@@ -37,7 +37,10 @@ export interface StoreEventDetails {
    * and done, and why.
    */
   readonly decision: AutoscaleDecision;
-  /** `scale`, or the M-node, has moved slots; in a cluster one of its nodes, which measures no times. */
+  /**
+   * `scale`, or the M-node, has moved slots; in a cluster one of its nodes, which measures no
+   * times.
+   */
   readonly slotsmoved: ScaleReport;
   /**
    * The thread of an attached client has ended without closing its store; its place is free again.

@@ -2,12 +2,12 @@
  * Tells of a key that two reads have not found whether it was absent all the time between them.
  *
  * A key that was put in between and has gone since, such as by expiring, has left nothing behind by
- * which the second read could see it. What has changed is the version of its slot: every put takes the next one under the
- * slot's lock, before it takes effect (I9). So this looks, before the first read, at the slot's
- * version and then at its lock, which must be free. A put that takes effect after that read has
- * taken the lock after the look at it, hence its version after the look at that; and the second
- * read, which has seen what came after the put, comes before the second look at the version. Equal
- * versions say that there was no such put.
+ * which the second read could see it. What has changed is the version of its slot: every put takes
+ * the next one under the slot's lock, before it takes effect (I9). So this looks, before the first
+ * read, at the slot's version and then at its lock, which must be free. A put that takes effect
+ * after that read has taken the lock after the look at it, hence its version after the look at
+ * that; and the second read, which has seen what came after the put, comes before the second look
+ * at the version. Equal versions say that there was no such put.
  *
  * A key that several KNs of a far pool own has a cell, with a lock and a version of its own, which
  * are looked at in the slot's place. Cells come and go while the slot is nobody's, so the slot's
@@ -61,7 +61,9 @@ export function markAbsence(pool: Pool, key: KeyEncoder): AbsenceMark {
   );
 }
 
-/** Whether a key that was absent at the reads between two looks was absent from one to the other. */
+/**
+ * Whether a key that was absent at the reads between two looks was absent from one to the other.
+ */
 export function wasAbsent(before: AbsenceMark, after: AbsenceMark): boolean {
   return (before.lock & HOLDER_MASK) === 0 && before.owner === after.owner &&
     before.lock === (after.lock & ~HOLDER_MASK) &&

@@ -6,10 +6,10 @@
  * reading has found of each key what the first has: the same version, or nothing both times and
  * nothing in between (absence.ts). Take any moment between the two readings.
  *
- * - A key that was found: a version of a key is given once (I9), and a record that has been replaced
- *   or deleted never becomes current again (I4). It was current before the moment and is after it,
- *   so it was current at the moment. (Cleaning moves a record and leaves its version.) One that has
- *   expired in between the second reading does not find.
+ * - A key that was found: a version of a key is given once (I9), and a record that has been
+ *   replaced or deleted never becomes current again (I4). It was current before the moment and is
+ *   after it, so it was current at the moment. (Cleaning moves a record and leaves its version.)
+ *   One that has expired in between the second reading does not find.
  * - A key that was not found was absent all the time between its readings, so at the moment.
  *
  * So all of them were what was read at that one moment, which is within the call: such reads are
@@ -17,10 +17,11 @@
  *
  * **Why it ends.** A look fails only because of a change of one of its keys, or, of an absent one,
  * of its slot. In the near placement, when {@linkcode LOOKS_MAX} looks have failed, all agents are
- * paused (pool/gate.ts): then nothing changes but that keys expire, and a second reading tells that.
- * What was read in a pause that was taken away does not count. A pause is not had in time if an agent
- * does not end its step; a far pool cannot be read in a pause, as what is logged is not in the index
- * yet. There looks go on instead. In both cases the read is refused after UNAVAILABLE_AFTER_MS.
+ * paused (pool/gate.ts): then nothing changes but that keys expire, and a second reading tells
+ * that. What was read in a pause that was taken away does not count. A pause is not had in time if
+ * an agent does not end its step; a far pool cannot be read in a pause, as what is logged is not in
+ * the index yet. There looks go on instead. In both cases the read is refused after
+ * UNAVAILABLE_AFTER_MS.
  *
  * Nothing that the application has written runs between the readings: what was read is decoded when
  * that is over.
@@ -42,7 +43,9 @@ import { type AbsenceMark, markAbsence, wasAbsent } from "./absence.ts";
 /** What is known of a key; undefined if it does not exist. */
 export type Found = ReadValue | undefined;
 
-/** Looks that may fail until the pool is paused: changes of a key come microseconds apart at most. */
+/**
+ * Looks that may fail until the pool is paused: changes of a key come microseconds apart at most.
+ */
 const LOOKS_MAX = 8;
 /**
  * How long a pause may take to begin: as long as a thread may be without a processor in the middle

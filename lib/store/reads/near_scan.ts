@@ -36,8 +36,9 @@ export interface ScanParts {
 }
 
 /**
- * Makes an item of the encoded key that a walk has come to; undefined if it does not exist, or there
- * is nothing to be made of it. {@linkcode NO_KEYS} stands for a walk that has come there too early.
+ * Makes an item of the encoded key that a walk has come to; undefined if it does not exist, or
+ * there is nothing to be made of it. {@linkcode NO_KEYS} stands for a walk that has come there too
+ * early.
  */
 export type MakeItem<Item> = (key: Key, walk: KeyWalk) => Item | undefined;
 

@@ -45,7 +45,9 @@ export interface StoreReads<V> {
   count(): number;
   /** Throws, naming a method that needs it, unless the store knows the order of its keys. */
   assertOrdered(method: string): void;
-  /** Whether all keys are deleted slot by slot; otherwise they are listed, and deleted one by one. */
+  /**
+   * Whether all keys are deleted slot by slot; otherwise they are listed, and deleted one by one.
+   */
   readonly clearsSlots: boolean;
   /** The slots in which there may be keys that were put before now, for this thread. */
   usedSlots(): readonly Slot[];

@@ -2,10 +2,10 @@
  * A watch of some keys: their entries as they are now, again and again.
  *
  * A mark in a part says that a key in it may have changed. What is delivered is read when the
- * consumer asks for it, so however slow that is, it gets the newest state, and all that waits for it
- * is a number for each key. A key whose version is not higher than one that was delivered before is
- * left as it was: so an older state never follows a newer one, whatever the clock does that decides
- * what has expired.
+ * consumer asks for it, so however slow that is, it gets the newest state, and all that waits for
+ * it is a number for each key. A key whose version is not higher than one that was delivered before
+ * is left as it was: so an older state never follows a newer one, whatever the clock does that
+ * decides what has expired.
  *
  * @module
  */
@@ -35,7 +35,9 @@ export class KeyWatch<V> extends Watch<WatchedEntries<V>> {
   readonly #versions: number[];
   /** Keys that may have changed, by their numbers. */
   readonly #dirty = new Set<number>();
-  /** When a key that has expired by this thread's clock, and not by its owner's, is looked at again. */
+  /**
+   * When a key that has expired by this thread's clock, and not by its owner's, is looked at again.
+   */
   #againMs = -Infinity;
 
   /** Makes a watch, which begins with the first call of `next`. */

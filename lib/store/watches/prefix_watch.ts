@@ -1,10 +1,10 @@
 /**
  * A watch of the keys with a prefix: which of them have changed, and how.
  *
- * Changes are told through a ring of limited size, and wait here in a queue of limited length. Where
- * either is too short, or an agent has died that may not have told all, the consumer is told to read
- * the keys again. So is it in the beginning, when the watch has begun: from that item on nothing is
- * missing until the next one of its kind.
+ * Changes are told through a ring of limited size, and wait here in a queue of limited length.
+ * Where either is too short, or an agent has died that may not have told all, the consumer is told
+ * to read the keys again. So is it in the beginning, when the watch has begun: from that item on
+ * nothing is missing until the next one of its kind.
  *
  * @module
  */

@@ -1,9 +1,9 @@
 /**
  * A watch as an iterator: how it begins, waits and ends.
  *
- * It begins with the first call of `next`. Calls of `next` are executed one after the other, and end
- * when there is an item, when the watch is ended, or when the store cannot go on. A call of `return`
- * does not wait for them, as one of a generator would.
+ * It begins with the first call of `next`. Calls of `next` are executed one after the other, and
+ * end when there is an item, when the watch is ended, or when the store cannot go on. A call of
+ * `return` does not wait for them, as one of a generator would.
  *
  * A thread that was just woken finds its code and data in no cache: what it does until the consumer
  * has the item takes as long as the wake-up. So between the two there are no promises but that of

@@ -22,9 +22,10 @@ import type { StoreLifetime } from "../parts/lifetime.ts";
 import type { HubWatch, WatchSource } from "../../watch/watch_source.ts";
 
 /**
- * For how long after a change a thread looks for the next one in every turn of its event loop: twice
- * as long after a short sleep, which would better have been spent looking, and the shortest time
- * after others. The thread that has made the change may need the processor, to return from its call.
+ * For how long after a change a thread looks for the next one in every turn of its event loop:
+ * twice as long after a short sleep, which would better have been spent looking, and the shortest
+ * time after others. The thread that has made the change may need the processor, to return from its
+ * call.
  */
 const AWAKE_MS_MIN = 0.05;
 const AWAKE_MS_MAX = 1;
@@ -159,7 +160,9 @@ export class WatchHub implements WatchSource {
     }
   }
 
-  /** Lets go of everything that leads to the pool: an application may keep a watch that has ended. */
+  /**
+   * Lets go of everything that leads to the pool: an application may keep a watch that has ended.
+   */
   letGo(): void {
     this.#pool = undefined as never;
   }

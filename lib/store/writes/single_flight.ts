@@ -3,12 +3,12 @@
  * want them at one time.
  *
  * Within a thread the callers share a *flight*: the first one begins it, the others wait for its
- * end. Between threads one flight of a key has the lease on loading it (routing/load_leases.ts); the
- * others look again every millisecond: for the value, and for the lease.
+ * end. Between threads one flight of a key has the lease on loading it (routing/load_leases.ts);
+ * the others look again every millisecond: for the value, and for the lease.
  *
- * **Why there is no second load** of a value that stays: a flight loads with the lease only, and not
- * before it has looked for the value once more. It gives the lease back when its own value has been
- * acknowledged, so the flight that has the lease next finds that.
+ * **Why there is no second load** of a value that stays: a flight loads with the lease only, and
+ * not before it has looked for the value once more. It gives the lease back when its own value has
+ * been acknowledged, so the flight that has the lease next finds that.
  *
  * **Why the others are not held up**: the lease is given back however the load ends, and that of a
  * thread that has died is void. Where the lease is held for another key of the same class, a flight

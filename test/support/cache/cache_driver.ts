@@ -34,7 +34,10 @@ export function encode(key: string): KeyEncoder {
 
 let offerCount = 0;
 
-/** Draws what is offered for a key: an address of its own, and a value of any length, sometimes too long for the budget. */
+/**
+ * Draws what is offered for a key: an address of its own, and a value of any length, sometimes too
+ * long for the budget.
+ */
 export function drawOffer(random: Random, key: string): Offer {
   offerCount += 1;
   const valueBytes = random.pick([0, 1, 10, 50, 50, 100, 200, random.below(1500), SHORTCUT_ONLY]);
@@ -67,7 +70,10 @@ export function drawStep(random: Random): Step {
   return { kind: "dropSlot", slot: random.pick([3, 1000, 4095]) };
 }
 
-/** Makes one step: of a cache, and of what a KN does for a read, which is to offer what it then has to read. */
+/**
+ * Makes one step: of a cache, and of what a KN does for a read, which is to offer what it then has
+ * to read.
+ */
 export function apply(cache: Cache<string>, step: Step): unknown {
   switch (step.kind) {
     case "read": {

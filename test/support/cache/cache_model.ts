@@ -1,6 +1,7 @@
 /**
- * The rules of the cache policies, written down as plainly as possible: a list of entries in the order of their last use, searched from
- * one end to the other for everything. Slow, and meant to be obviously right.
+ * The rules of the cache policies, written down as plainly as possible: a list of entries in the
+ * order of their last use, searched from one end to the other for everything. Slow, and meant to be
+ * obviously right.
  *
  * @module
  */
@@ -158,7 +159,10 @@ export abstract class CacheModel {
     return this.entries.find((entry) => entry.value !== undefined && entry !== except);
   }
 
-  /** Shortcut entries, the one with the fewest hits first; of those with as many, the least recently used. */
+  /**
+   * Shortcut entries, the one with the fewest hits first; of those with as many, the least recently
+   * used.
+   */
   protected rarestShortcuts(): ModelEntry[] {
     return this.entries.filter((entry) => entry.value === undefined)
       .sort((a, b) => a.hits - b.hits || a.usedAt - b.usedAt);

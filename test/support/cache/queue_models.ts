@@ -1,6 +1,6 @@
 /**
- * The rules of the policies that go by queues and estimates, written down as plainly as possible; see cache_model.ts. The frequency
- * sketch is the library's, which has tests of its own.
+ * The rules of the policies that go by queues and estimates, written down as plainly as possible;
+ * see cache_model.ts. The frequency sketch is the library's, which has tests of its own.
  *
  * @module
  */
@@ -222,7 +222,10 @@ export class WTinyLfuModel extends SketchModel {
   }
 }
 
-/** Counts of the marginal policy: what a hit is worth, accesses per entry between two halvings, silence that bounds a count. */
+/**
+ * Counts of the marginal policy: what a hit is worth, accesses per entry between two halvings,
+ * silence that bounds a count.
+ */
 const HIT = 64;
 const AGEING_ACCESSES = 15;
 const SILENT_HITS = 0.28;

@@ -1,7 +1,7 @@
 /**
- * Accounts between which clients move money by atomic commits and transactions, in a near store that keeps everything: the sum of
- * what they hold never changes, whoever dies in the middle of a commit. And pairs of keys among them that are there together, or
- * not at all.
+ * Accounts between which clients move money by atomic commits and transactions, in a near store
+ * that keeps everything: the sum of what they hold never changes, whoever dies in the middle of a
+ * commit. And pairs of keys among them that are there together, or not at all.
  *
  * @module
  */
@@ -22,7 +22,9 @@ const ACCOUNT_KEYS: readonly string[] = Array.from(
   { length: ACCOUNTS },
   (_, i) => `${ACCOUNT_PREFIX}${String(i).padStart(2, "0")}`,
 );
-/** Names of two keys that are put and deleted together, one near the beginning and one near the end. */
+/**
+ * Names of two keys that are put and deleted together, one near the beginning and one near the end.
+ */
 const PAIR_KEYS: readonly (readonly [string, string])[] = Array.from(
   { length: PAIRS },
   (_, i) => [`${ACCOUNT_KEYS[i]}/pair`, `${ACCOUNT_KEYS[ACCOUNTS - 1 - i]}/pair`],
@@ -161,7 +163,9 @@ export class Accounts {
     return [ACCOUNT_KEYS[from]!, ACCOUNT_KEYS[to]!, random.between(1, AMOUNT_MAX)];
   }
 
-  /** Reads a pair one after the other: if the first has not changed in between, nor has the second. */
+  /**
+   * Reads a pair one after the other: if the first has not changed in between, nor has the second.
+   */
   async #checkOneAfterTheOther(): Promise<void> {
     const { random, store } = this.#options;
     const [one, other] = random.pick(PAIR_KEYS);

@@ -1,6 +1,6 @@
 /**
- * What one client does in a round: a seeded mix of everything, awaited, pipelined and blocking, with a bounded number of operations in
- * progress.
+ * What one client does in a round: a seeded mix of everything, awaited, pipelined and blocking,
+ * with a bounded number of operations in progress.
  *
  * @module
  */
@@ -58,7 +58,10 @@ export class ChaosClient {
     this.#accounts = new Accounts({ ...options, isOrdered });
   }
 
-  /** Resolves when it was told to stop and all of its operations have ended; rejects if one of them was wrong. */
+  /**
+   * Resolves when it was told to stop and all of its operations have ended; rejects if one of them
+   * was wrong.
+   */
   async run(): Promise<void> {
     const { isStopWanted, onTurn, random, recorder, store, workload } = this.#options;
     while (!isStopWanted() && recorder.rowsLeft > TURN_OPERATIONS_MAX) {

@@ -1,6 +1,6 @@
 /**
- * One round of chaos: a store, clients on threads of their own and on this one, disturbances for some seconds, and then a look at
- * everything.
+ * One round of chaos: a store, clients on threads of their own and on this one, disturbances for
+ * some seconds, and then a look at everything.
  *
  * @module
  */
@@ -53,10 +53,14 @@ export interface ChaosRoundOptions {
   readonly placement?: Placement;
   readonly seconds: number;
   readonly tally: ChaosTally;
-  /** Faults of KNs in the tally after which a round may end; it takes a minute longer for them at most. */
+  /**
+   * Faults of KNs in the tally after which a round may end; it takes a minute longer for them at
+   * most.
+   */
   readonly nodeFaultsMin?: number;
   /**
-   * Whether every fault is a stall: on Deno, where a thread cannot be ended, each is a zombie that wakes up.
+   * Whether every fault is a stall: on Deno, where a thread cannot be ended, each is a zombie that
+   * wakes up.
    *
    * @default false
    */
@@ -78,7 +82,10 @@ const STALL_EFFECT_MS = 5000;
 /** How long the store may take to close. */
 const CLOSE_MS_MAX = 60_000;
 
-/** Runs a round, and adds what it came to to the tally; what must not be is in its list of violations. */
+/**
+ * Runs a round, and adds what it came to to the tally; what must not be is in its list of
+ * violations.
+ */
 export async function runChaosRound(options: ChaosRoundOptions): Promise<void> {
   const { tally, seed, durability, placement = "near", evicts = false } = options;
   const random = new Random(seed);
@@ -201,7 +208,10 @@ class ChaosRound {
     }
   }
 
-  /** How long operations were held up: by KNs that died, and by those that stalled, also when others died meanwhile. */
+  /**
+   * How long operations were held up: by KNs that died, and by those that stalled, also when others
+   * died meanwhile.
+   */
   #noteTimes(lists: readonly SlowList[]): void {
     const { tally } = this.#options;
     const afterDeath = this.#settings.options.help

@@ -1,6 +1,6 @@
 /**
- * What a round of chaos is made of, drawn from its seed: a pool so small that wrapping, cleaning, doubling and reuse never stop, and
- * who works on it.
+ * What a round of chaos is made of, drawn from its seed: a pool so small that wrapping, cleaning,
+ * doubling and reuse never stop, and who works on it.
  *
  * @module
  */
@@ -11,7 +11,10 @@ import { temporaryPath } from "../temporary.ts";
 
 /** Most KNs at one time. */
 export const NODES_MAX = 4;
-/** Who changes the number of KNs beside the director: nobody, nobody but with statistics, or the M-node, eagerly. */
+/**
+ * Who changes the number of KNs beside the director: nobody, nobody but with statistics, or the
+ * M-node, eagerly.
+ */
 const SCALED_BY: readonly Partial<OpenOptions>[] = [
   {},
   { statistics: true },
@@ -26,10 +29,16 @@ const SCALED_BY: readonly Partial<OpenOptions>[] = [
     },
   },
 ];
-/** Smallest value that has to be staged, as it is too large for the ring: a quarter of the smallest ring. */
+/**
+ * Smallest value that has to be staged, as it is too large for the ring: a quarter of the smallest
+ * ring.
+ */
 const LARGE_VALUE_BYTES = 2100;
 
-/** Shared keys: whose values are payloads, and whose values are counters. Their numbers go on from one kind to the other. */
+/**
+ * Shared keys: whose values are payloads, and whose values are counters. Their numbers go on from
+ * one kind to the other.
+ */
 export const PAYLOAD_KEYS = 14;
 /** See {@linkcode PAYLOAD_KEYS}. */
 export const COUNTER_KEYS = 4;

@@ -37,11 +37,17 @@ export class ChaosTally {
   scans = 0;
   /** Faults in the middle of an atomic commit. */
   commitsHit = 0;
-  /** From the failure of a KN being noticed until nothing was left of it: KNs that died, and KNs that stalled. */
+  /**
+   * From the failure of a KN being noticed until nothing was left of it: KNs that died, and KNs
+   * that stalled.
+   */
   readonly deathRecoveryMs: number[] = [];
   /** See {@linkcode deathRecoveryMs}. */
   readonly stallRecoveryMs: number[] = [];
-  /** From a fault until an operation that was pending for its KN had ended: KNs that died, where clients help and where not. */
+  /**
+   * From a fault until an operation that was pending for its KN had ended: KNs that died, where
+   * clients help and where not.
+   */
   readonly settledHelpedMs: number[] = [];
   /** See {@linkcode settledHelpedMs}. */
   readonly settledUnhelpedMs: number[] = [];

@@ -1,6 +1,6 @@
 /**
- * Watches keys during a round of chaos: what it knows in the end is what they hold, and it never learns of an older
- * state after a newer one.
+ * Watches keys during a round of chaos: what it knows in the end is what they hold, and it never
+ * learns of an older state after a newer one.
  *
  * @module
  */
@@ -17,7 +17,10 @@ export class ChaosWatcher {
   readonly #prefix: string;
   readonly #report: (error: unknown) => void;
   readonly #abort = new AbortController();
-  /** By key: the version that the watch of the keys has delivered last; undefined if it does not exist. */
+  /**
+   * By key: the version that the watch of the keys has delivered last; undefined if it does not
+   * exist.
+   */
   #versions: (number | undefined)[] = [];
   readonly #highest: number[];
   /** By key: the version that it has by what was told of the prefix. */

@@ -1,7 +1,9 @@
 /**
- * Orders for a client's thread: to stop, or to die or stall at an atomic access that the director has chosen.
+ * Orders for a client's thread: to stop, or to die or stall at an atomic access that the director
+ * has chosen.
  *
- * A thread that executes requests in the place of a KN when that happens leaves the KN in the middle of a step.
+ * A thread that executes requests in the place of a KN when that happens leaves the KN in the
+ * middle of a step.
  *
  * @module
  */
@@ -81,7 +83,9 @@ export class ClientOrders {
     return Atomics.load(this.#words, FIRED);
   }
 
-  /** How many stalls have ended in the middle of a step of a KN that had been given up meanwhile. */
+  /**
+   * How many stalls have ended in the middle of a step of a KN that had been given up meanwhile.
+   */
   get wokenCount(): number {
     return Atomics.load(this.#words, WOKEN);
   }

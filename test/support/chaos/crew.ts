@@ -19,7 +19,10 @@ import { makeSlowList, type SlowList } from "./slow_operations.ts";
 const EXTENSION = import.meta.url.endsWith(".ts") ? "ts" : "js";
 const CLIENT_URL = new URL(`./client_thread.${EXTENSION}`, import.meta.url);
 const TAPE_ROWS = 400_000;
-/** How long clients may take to end what they have begun: a KN that stalls is given up after a second, and there may be several. */
+/**
+ * How long clients may take to end what they have begun: a KN that stalls is given up after a
+ * second, and there may be several.
+ */
 const STOP_MS_MAX = 30_000;
 /** On Deno a thread that was terminated goes on. */
 const CAN_TERMINATE = !("Deno" in globalThis);

@@ -1,6 +1,7 @@
 /**
- * Disturbs a store at random times: KNs die and stall, clients die, stall, come and go, KNs are added and removed, snapshots
- * are written, and in a far pool keys are given to several KNs and back to one.
+ * Disturbs a store at random times: KNs die and stall, clients die, stall, come and go, KNs are
+ * added and removed, snapshots are written, and in a far pool keys are given to several KNs and
+ * back to one.
  *
  * @module
  */
@@ -36,8 +37,8 @@ export interface DirectorOptions {
 
 const LOOK_MS = 5;
 /**
- * After so many disturbances there is none for a while: twenty KNs of one place that fail within a second each, one after the
- * other, are rightly taken for hopeless.
+ * After so many disturbances there is none for a while: twenty KNs of one place that fail within a
+ * second each, one after the other, are rightly taken for hopeless.
  */
 const ACTS_PER_CALM = 15;
 const CALM_MS = 1500;
@@ -149,7 +150,9 @@ export class Director {
     }
   }
 
-  /** Sees to what has not happened yet: KNs fail in their next steps. False when nothing is missing. */
+  /**
+   * Sees to what has not happened yet: KNs fail in their next steps. False when nothing is missing.
+   */
   #actOnPurpose(nodeFaultsMin: number): boolean {
     const { random, tally, disturbances } = this.#options;
     const needsFaults = tally.nodeFaults < nodeFaultsMin;
@@ -206,7 +209,10 @@ export class Director {
   }
 }
 
-/** False for the error of a snapshot that a stalled KN has held up for too long; any other error is thrown. */
+/**
+ * False for the error of a snapshot that a stalled KN has held up for too long; any other error is
+ * thrown.
+ */
 function isHeldUp(error: unknown): false {
   if (error instanceof SnapshotError && error.message.includes("could not pause")) return false;
   throw error;

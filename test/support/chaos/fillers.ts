@@ -1,5 +1,6 @@
 /**
- * Keys that fill the pool, so that there is always something to clean. Anybody writes them; their values tell their keys.
+ * Keys that fill the pool, so that there is always something to clean. Anybody writes them; their
+ * values tell their keys.
  *
  * @module
  */
@@ -47,7 +48,8 @@ export async function fill(
 }
 
 /**
- * Iterates over the fillers; throws if one is there twice, holds what is not its own, or is not in its place in an ordered store.
+ * Iterates over the fillers; throws if one is there twice, holds what is not its own, or is not in
+ * its place in an ordered store.
  */
 export async function iterate(store: Store<unknown>, { isOrdered }: Workload): Promise<void> {
   const seen = new Set<string>();

@@ -1,6 +1,6 @@
 /**
- * Keys that one client alone writes, so that it knows what they must hold: numbers in the order in which it has issued them (I4),
- * also while many are on their way; and keys that expire.
+ * Keys that one client alone writes, so that it knows what they must hold: numbers in the order in
+ * which it has issued them (I4), also while many are on their way; and keys that expire.
  *
  * @module
  */
@@ -53,7 +53,9 @@ export class OwnKeys {
     this.#evicts = workload.evicts;
   }
 
-  /** Puts to and reads one key in one go; rejects if a read has missed what was issued before it. */
+  /**
+   * Puts to and reads one key in one go; rejects if a read has missed what was issued before it.
+   */
   async pipeline(): Promise<void> {
     const key = `ordered/${this.#client}/${this.#random.below(ORDERED_KEYS)}`;
     const work: Promise<void>[] = [];

@@ -1,6 +1,6 @@
 /**
- * Values that carry the id of the write that made them, in every byte: a value that was torn, or put together from two, is
- * noticed by whoever reads it.
+ * Values that carry the id of the write that made them, in every byte: a value that was torn, or
+ * put together from two, is noticed by whoever reads it.
  *
  * @module
  */

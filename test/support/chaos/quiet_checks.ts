@@ -1,6 +1,6 @@
 /**
- * What must hold when a round is over and nobody works on the store any more: owners, counts, segments, and that nothing is lost
- * or leaked.
+ * What must hold when a round is over and nobody works on the store any more: owners, counts,
+ * segments, and that nothing is lost or leaked.
  *
  * @module
  */
@@ -60,8 +60,8 @@ export async function untilQuiet(
 }
 
 /**
- * I1: every slot is unlocked, and belongs to a KN that runs, as the owner table says. What a checkpoint or a cleaner locks is
- * unlocked soon.
+ * I1: every slot is unlocked, and belongs to a KN that runs, as the owner table says. What a
+ * checkpoint or a cleaner locks is unlocked soon.
  */
 export async function checkOwners(pool: Pool): Promise<void> {
   const active = new Set(activeNodes(pool).map(({ nodeId }) => nodeId));
@@ -86,7 +86,10 @@ export async function checkOwners(pool: Pool): Promise<void> {
   }
 }
 
-/** Waits until what has expired is gone, too; throws if `count` differs from the keys that there are. */
+/**
+ * Waits until what has expired is gone, too; throws if `count` differs from the keys that there
+ * are.
+ */
 export async function checkCount(store: Store<unknown>, pool: Pool): Promise<void> {
   let keys = 0;
   const isCounted = async () => {
@@ -111,7 +114,10 @@ function poolFinding(store: Store<unknown>, pool: Pool): string {
   }
 }
 
-/** What is said of slots, and what is in them, where that is not the same number of keys that have not expired. */
+/**
+ * What is said of slots, and what is in them, where that is not the same number of keys that have
+ * not expired.
+ */
 function differingSlots(pool: Pool): unknown[] {
   const table = new SlotTable(pool, new IndexSpace(pool, AGENT_HOST));
   const differing: unknown[] = [];
@@ -135,7 +141,10 @@ function differingSlots(pool: Pool): unknown[] {
   return differing;
 }
 
-/** Every segment is in one state; with the pool paused, everything in it agrees with everything else. */
+/**
+ * Every segment is in one state; with the pool paused, everything in it agrees with everything
+ * else.
+ */
 export function checkSegments(store: Store<unknown>, pool: Pool): void {
   const { free, open, sealed, cleaning } = store.stats().segments;
   const segmentCount = pool.segmentLimit;
@@ -217,7 +226,9 @@ export async function checkReopened(
   }
 }
 
-/** Deletes everything and fills the pool again; throws if it takes noticeably less than it may hold. */
+/**
+ * Deletes everything and fills the pool again; throws if it takes noticeably less than it may hold.
+ */
 export async function checkRefill(store: Store<unknown>): Promise<void> {
   await store.clear();
   const { liveBytesMax } = store.stats();

@@ -1,6 +1,6 @@
 /**
- * Operations that took noticeably long: when they were pending, and which KN owned their slot when they were issued. In shared memory,
- * since the thread that notes them may die.
+ * Operations that took noticeably long: when they were pending, and which KN owned their slot when
+ * they were issued. In shared memory, since the thread that notes them may die.
  *
  * @module
  */
@@ -30,7 +30,10 @@ export function noteEnd(list: SlowList, beginMs: number, node: number): void {
   Atomics.add(list, 0, 1);
 }
 
-/** For each operation that was pending at a fault of the KN that it was meant for: how long after it ended. */
+/**
+ * For each operation that was pending at a fault of the KN that it was meant for: how long after it
+ * ended.
+ */
 export function settlingTimesMs(lists: readonly SlowList[], fault: FiredFault): number[] {
   const times: number[] = [];
   for (const list of lists) {

@@ -1,5 +1,6 @@
 /**
- * A process that uses a cluster together with others, and checks every answer, until it is told to end: see ../cluster/chaos/.
+ * A process that uses a cluster together with others, and checks every answer, until it is told to
+ * end: see ../cluster/chaos/.
  *
  * @module
  */

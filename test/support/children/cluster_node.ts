@@ -1,5 +1,6 @@
 /**
- * A node of a cluster in a process of its own; it is asked in lines of JSON, and answers in lines of JSON.
+ * A node of a cluster in a process of its own; it is asked in lines of JSON, and answers in lines
+ * of JSON.
  *
  * @module
  */

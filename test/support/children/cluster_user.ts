@@ -1,5 +1,6 @@
 /**
- * A process that has opened a store of a cluster: it says who owns what when it is asked, and closes the store when it is to end.
+ * A process that has opened a store of a cluster: it says who owns what when it is asked, and
+ * closes the store when it is to end.
  *
  * @module
  */

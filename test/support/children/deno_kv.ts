@@ -1,5 +1,6 @@
 /**
- * Runs a program (../kv_program.ts) on Deno's own KV, and prints what it answers. Its arguments are the seed and the number of steps.
+ * Runs a program (../kv_program.ts) on Deno's own KV, and prints what it answers. Its arguments are
+ * the seed and the number of steps.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * Uses a store while a test framework's fakes stand in for the runtime's timers and clocks, and says how far it came.
+ * Uses a store while a test framework's fakes stand in for the runtime's timers and clocks, and
+ * says how far it came.
  *
  * @module
  */
@@ -8,7 +9,10 @@ import type { OpenOptions, Store } from "../../../mod.ts";
 import { say } from "../child.ts";
 import { temporaryPath } from "../temporary.ts";
 
-/** What replaces time, and when. In the variable FAKE_TIME, because `bun test` hands no arguments on. */
+/**
+ * What replaces time, and when. In the variable FAKE_TIME, because `bun test` hands no arguments
+ * on.
+ */
 export interface FakeTimeArguments {
   readonly fakes: "globals" | "sinon" | "node:test" | "bun:test";
   readonly installed: "before the import" | "after the import";
@@ -20,7 +24,9 @@ interface Fakes {
   uninstall(): void;
 }
 
-/** A time long gone, and one that never comes: whoever asks them takes fresh records for expired. */
+/**
+ * A time long gone, and one that never comes: whoever asks them takes fresh records for expired.
+ */
 const FAKE_NOW_MS = Date.UTC(2090, 0);
 
 const word = new Int32Array(new SharedArrayBuffer(4));
@@ -100,8 +106,8 @@ async function use(store: Store<number>, isFar: boolean): Promise<unknown[]> {
   pass(150);
   seen.push(await store.get("short"), await store.delete("short"));
 
-  // Turns of the event loop that last too long, so that reads, a batch and an iteration wait for the
-  // next one.
+  // Turns of the event loop that last too long, so that reads, a batch and an iteration wait for
+  // the next one.
   for (let i = 0; i < 40; i++) {
     if (await store.get("m7") !== 7) seen.push(i);
     if (i % 4 === 0) pass(2);

@@ -1,5 +1,6 @@
 /**
- * Writes to a pool until a write is refused, and says what was acknowledged, how it was refused, and whether reads go on.
+ * Writes to a pool until a write is refused, and says what was acknowledged, how it was refused,
+ * and whether reads go on.
  *
  * @module
  */

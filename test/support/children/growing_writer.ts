@@ -1,5 +1,6 @@
 /**
- * Opens a pool, and puts keys while it grows, until it is killed. Says how many it has put, and what the pool has grown to.
+ * Opens a pool, and puts keys while it grows, until it is killed. Says how many it has put, and
+ * what the pool has grown to.
  *
  * @module
  */

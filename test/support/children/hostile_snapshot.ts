@@ -1,6 +1,7 @@
 /**
- * Restores a snapshot in which one thing is wrong although every CRC is right, and then uses whatever was restored. Says the name
- * of the error that it got, or what it did without one. It may well hang or crash: that is why it is a process.
+ * Restores a snapshot in which one thing is wrong although every CRC is right, and then uses
+ * whatever was restored. Says the name of the error that it got, or what it did without one. It may
+ * well hang or crash: that is why it is a process.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * The thread of a cluster's agent, which waits for hardly more than the lease of another life of its node.
+ * The thread of a cluster's agent, which waits for hardly more than the lease of another life of
+ * its node.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * A process that has opened a store of a cluster with a small cache, and reads and writes large values.
+ * A process that has opened a store of a cluster with a small cache, and reads and writes large
+ * values.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * A process that listens to the queue of a database, and has nothing else to do when it has had its message.
+ * A process that listens to the queue of a database, and has nothing else to do when it has had its
+ * message.
  *
  * @module
  */

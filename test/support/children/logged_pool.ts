@@ -13,7 +13,10 @@ export interface LoggedPool {
   readonly path: string;
   /** Keys of the dataset; the second half is behind the checkpoint. */
   readonly count: number;
-  /** Whether the last structure of msgpack is behind the checkpoint, in a frame that is known to be synced. */
+  /**
+   * Whether the last structure of msgpack is behind the checkpoint, in a frame that is known to be
+   * synced.
+   */
   readonly isStructureLast?: boolean;
 }
 

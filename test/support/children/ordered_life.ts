@@ -1,5 +1,6 @@
 /**
- * Lives in the pool at a path: makes numbered changes, some of them in atomic commits unless it is far, until it is killed.
+ * Lives in the pool at a path: makes numbered changes, some of them in atomic commits unless it is
+ * far, until it is killed.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * Uses the pool at a path, in a process of its own: writes it, checks it, or works on it until it is killed.
+ * Uses the pool at a path, in a process of its own: writes it, checks it, or works on it until it
+ * is killed.
  *
  * @module
  */

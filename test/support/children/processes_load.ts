@@ -1,5 +1,6 @@
 /**
- * A process that uses a pool together with others, and checks every answer, until it is told to end: see ../processes_chaos.ts.
+ * A process that uses a pool together with others, and checks every answer, until it is told to
+ * end: see ../processes_chaos.ts.
  *
  * @module
  */

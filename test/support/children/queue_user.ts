@@ -1,8 +1,8 @@
 /**
  * Adds jobs to a queue and does them, until it is killed; or only does them, until there is none.
  *
- * What it does it notes in a file, which outlives it: `a` a job whose addition was acknowledged, `s` one that a consumer has got,
- * `d` one whose end was acknowledged.
+ * What it does it notes in a file, which outlives it: `a` a job whose addition was acknowledged,
+ * `s` one that a consumer has got, `d` one whose end was acknowledged.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * A test of Deno's own, with its sanitizers on: opens a store, has it start threads of both kinds, and closes it.
+ * A test of Deno's own, with its sanitizers on: opens a store, has it start threads of both kinds,
+ * and closes it.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Uses stores of a copy of the library whose worker modules are gone, or broken, from a moment on; and stores that find no
- * descriptors for threads. Says what each operation came to.
+ * Uses stores of a copy of the library whose worker modules are gone, or broken, from a moment on;
+ * and stores that find no descriptors for threads. Says what each operation came to.
  *
  * @module
  */
@@ -14,13 +14,18 @@ import { PROJECT_ROOT } from "../../../scripts/runtimes.ts";
 import { childArguments, say } from "../child.ts";
 import { Descriptors } from "../descriptors.ts";
 
-/** What is wrong with the worker modules; "descriptors": nothing, but no file can be opened, and no thread's event loop. */
+/**
+ * What is wrong with the worker modules; "descriptors": nothing, but no file can be opened, and no
+ * thread's event loop.
+ */
 export type ThreadlessMode = "gone" | "exits" | "descriptors";
 
 /** What an operation came to. */
 export interface ThreadlessStep {
   readonly step: string;
-  /** Set if it has thrown: name of the error's class, its code, message, and its causes' messages. */
+  /**
+   * Set if it has thrown: name of the error's class, its code, message, and its causes' messages.
+   */
   readonly error?: readonly [string, string, string, string];
   readonly result?: unknown;
   readonly ms: number;

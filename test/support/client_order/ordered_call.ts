@@ -1,6 +1,6 @@
 /**
- * What a client was asked for, and the rules of its order: what is executed of a slot is executed in
- * the order of the calls, each call ends once, and as what it was (I4, I5).
+ * What a client was asked for, and the rules of its order: what is executed of a slot is executed
+ * in the order of the calls, each call ends once, and as what it was (I4, I5).
  *
  * @module
  */
@@ -91,8 +91,8 @@ export class ExecutedOrder {
   }
 
   /**
-   * Calls that have joined are made with another one's request: what is about other keys of the slot
-   * may come in between.
+   * Calls that have joined are made with another one's request: what is about other keys of the
+   * slot may come in between.
    */
   #note(slot: Slot, call: OrderedCall, isOwn: boolean): void {
     const { key, isWide } = call.subject;

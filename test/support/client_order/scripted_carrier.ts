@@ -1,7 +1,7 @@
 /**
- * A carrier whose lanes are tiny and whose executors do what a seed says: they move slots, take their
- * time, die, and give slots up. It keeps what every carrier keeps (lib/client/carrier.ts), and
- * nothing more; two kinds differ as rings and sockets do.
+ * A carrier whose lanes are tiny and whose executors do what a seed says: they move slots, take
+ * their time, die, and give slots up. It keeps what every carrier keeps (lib/client/carrier.ts),
+ * and nothing more; two kinds differ as rings and sockets do.
  *
  * @module
  */
@@ -301,7 +301,9 @@ export class ScriptedCarrier implements Carrier {
     this.#options.ends.fail(slot, sequence, completions[0]!, error);
   }
 
-  /** What is known of requests to an executor that is gone, as soon as their slots are another's. */
+  /**
+   * What is known of requests to an executor that is gone, as soon as their slots are another's.
+   */
   #settleRetired(): number {
     const decided = this.#retired.filter(({ slot }) => this.#owners.get(slot) !== MOVING);
     if (decided.length === 0) return 0;

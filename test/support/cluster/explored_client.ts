@@ -1,6 +1,7 @@
 /**
- * A client of an explored cluster: one session, whose requests are for one key. It sends what has come back again, by what one of the nodes
- * knows of who owns the slot, and gives up connections, by which what was sent may still come (docs/protocols/cluster_requests.md).
+ * A client of an explored cluster: one session, whose requests are for one key. It sends what has
+ * come back again, by what one of the nodes knows of who owns the slot, and gives up connections,
+ * by which what was sent may still come (docs/protocols/cluster_requests.md).
  *
  * @module
  */
@@ -163,8 +164,9 @@ export class ExploredClient {
   }
 
   /**
-   * What is to be sent: what has come back, and the next ones. No change is sent behind what may leave
-   * no record, as in lib/gateway/request_order.ts: if both came back, a read would find the change.
+   * What is to be sent: what has come back, and the next ones. No change is sent behind what may
+   * leave no record, as in lib/gateway/request_order.ts: if both came back, a read would find the
+   * change.
    */
   #burst(): Asked[] {
     const open = this.#asked.filter(({ answer }) => answer === undefined);

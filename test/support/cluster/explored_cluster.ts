@@ -1,17 +1,21 @@
 /**
- * Two nodes of a cluster and a client, between which everything that may happen is a step that is chosen from outside: so all interleavings
- * can be explored (explorer.ts).
+ * Two nodes of a cluster and a client, between which everything that may happen is a step that is
+ * chosen from outside: so all interleavings can be explored (explorer.ts).
  *
- * What may happen at any time: an append is stored, or answered, or times out, and may be stored after that; a node reads the next message of
- * a stream; the client sends what has no answer by what one of the nodes knows, or gives up a connection by which it may still come; a node
- * gives the slot to the other one; a node is killed; time passes, for both nodes, or for one more than for the other one as far as the margin
- * of leases allows; and a node notices that. A node to which nothing happens for a while is one that is suspended.
+ * What may happen at any time: an append is stored, or answered, or times out, and may be stored
+ * after that; a node reads the next message of a stream; the client sends what has no answer by
+ * what one of the nodes knows, or gives up a connection by which it may still come; a node gives
+ * the slot to the other one; a node is killed; time passes, for both nodes, or for one more than
+ * for the other one as far as the margin of leases allows; and a node notices that. A node to which
+ * nothing happens for a while is one that is suspended.
  *
- * A node does at once what it can do after each of these, as its timers would have it do some milliseconds later.
+ * A node does at once what it can do after each of these, as its timers would have it do some
+ * milliseconds later.
  *
- * Names of states: what a node is follows from what has reached it, in its order, and from its clock. So two states are the same if that is
- * the same for both nodes, and what is stored or on its way is. Steps of different nodes that have nothing to do with each other come to the
- * same state in both orders.
+ * Names of states: what a node is follows from what has reached it, in its order, and from its
+ * clock. So two states are the same if that is the same for both nodes, and what is stored or on
+ * its way is. Steps of different nodes that have nothing to do with each other come to the same
+ * state in both orders.
  *
  * @module
  */
@@ -46,8 +50,8 @@ export interface ClusterBounds extends ClientScript {
   /** How often a node whose lease was ended may have another one. */
   readonly lives: number;
   /**
-   * A node that is never behind: it notices at once that time has passed, its commands are stored at once, and it reads at once what is in
-   * the control stream. -1: none.
+   * A node that is never behind: it notices at once that time has passed, its commands are stored
+   * at once, and it reads at once what is in the control stream. -1: none.
    */
   readonly prompt: number;
   /** Whether commands of other nodes are stored at any time, and not at once. */
@@ -56,7 +60,10 @@ export interface ClusterBounds extends ClientScript {
 
 const TICK_MS = 1500;
 const LEASE_MS = 2 * TICK_MS;
-/** Of the lease: of clocks that go alike, and of those of which one may tick once more than the other one. */
+/**
+ * Of the lease: of clocks that go alike, and of those of which one may tick once more than the
+ * other one.
+ */
 const MARGIN_MS = LEASE_MS / 10;
 const SKEWED_MARGIN_MS = TICK_MS;
 /** After so long a node serves the slot, if nothing goes wrong any more. */
@@ -68,7 +75,10 @@ const KEY = "key";
 const SLOT = slotOfKey(KEY);
 const NO_BYTES = new Uint8Array(0);
 
-/** Clocks that move when they are told to, and timers that are all due when the node is looked after. */
+/**
+ * Clocks that move when they are told to, and timers that are all due when the node is looked
+ * after.
+ */
 class ExploredClock implements ClusterClock {
   ticks = 0;
   /** When the node was looked after last. */
@@ -101,7 +111,10 @@ interface Process {
   /** Of all that has reached it. */
   history: number;
   isDead: boolean;
-  /** Whether it has lost its lease, and gets no other one: it owns nothing any more, whatever reaches it. */
+  /**
+   * Whether it has lost its lease, and gets no other one: it owns nothing any more, whatever
+   * reaches it.
+   */
   isOut: boolean;
 }
 
@@ -341,7 +354,10 @@ export class ExploredCluster implements ExploredWorld {
   }
 }
 
-/** Has node 0 own the slot of the key, and node 1 all others: as a state that stands in the control stream. */
+/**
+ * Has node 0 own the slot of the key, and node 1 all others: as a state that stands in the control
+ * stream.
+ */
 function makeBeginning(): LogMessage {
   const state = new ControlState();
   for (const node of NODES) {

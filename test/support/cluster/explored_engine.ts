@@ -1,8 +1,9 @@
 /**
- * A replicated log engine that does nothing by itself: each step of an append, and each message that is read, is chosen from outside.
+ * A replicated log engine that does nothing by itself: each step of an append, and each message
+ * that is read, is chosen from outside.
  *
- * An append is stored, or not yet, or never; its sender is told that it is stored, or that nobody knows. So one that has timed out may be
- * stored much later, when another copy of it has been.
+ * An append is stored, or not yet, or never; its sender is told that it is stored, or that nobody
+ * knows. So one that has timed out may be stored much later, when another copy of it has been.
  *
  * @module
  */
@@ -47,7 +48,9 @@ interface Stream {
   purgedTo: number;
 }
 
-/** What reaches a node: what is done there, and a name that says all that the node is told by it. */
+/**
+ * What reaches a node: what is done there, and a name that says all that the node is told by it.
+ */
 export type Input = (node: number, name: string, act: () => void) => void;
 
 /** All servers. */
@@ -59,7 +62,10 @@ export class ExploredEngine {
   #appends: Append[] = [];
   readonly #followers: Follower[] = [];
 
-  /** @param isBarred which appends are never stored; who makes one is told that nobody knows, when it is looked after next */
+  /**
+   * @param isBarred which appends are never stored; who makes one is told that nobody knows, when
+   *   it is looked after next
+   */
   constructor(input: Input, isBarred: (stream: string, body: Uint8Array) => boolean) {
     this.#input = input;
     this.#isBarred = isBarred;

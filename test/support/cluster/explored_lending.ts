@@ -1,7 +1,7 @@
 /**
- * An owner that lends copies of one key, and threads that read it, explored: what the owner has lent and what threads have are as they
- * are; messages, clocks and other owners are simulated. In every state that comes of it, whoever may answer from a copy has what the key
- * holds.
+ * An owner that lends copies of one key, and threads that read it, explored: what the owner has
+ * lent and what threads have are as they are; messages, clocks and other owners are simulated. In
+ * every state that comes of it, whoever may answer from a copy has what the key holds.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * Servers of NATS for a test: on loopback, with directories of their own, ended by their process ids.
+ * Servers of NATS for a test: on loopback, with directories of their own, ended by their process
+ * ids.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * A user of NATS with credentials, as `nsc` makes them: an operator, an account with JetStream and the user, each by a JWT that the one above
- * it has signed.
+ * A user of NATS with credentials, as `nsc` makes them: an operator, an account with JetStream and
+ * the user, each by a JWT that the one above it has signed.
  *
  * @module
  */

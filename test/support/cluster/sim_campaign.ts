@@ -1,5 +1,6 @@
 /**
- * A campaign: simulations of clusters with fresh seeds, one after the other, in which every operation is checked.
+ * A campaign: simulations of clusters with fresh seeds, one after the other, in which every
+ * operation is checked.
  *
  * @module
  */
@@ -13,7 +14,9 @@ export interface CampaignRun {
   readonly seed: number;
   /** What it is, for who reads what was wrong. */
   readonly name: string;
-  /** Runs it; returns how many operations were answered and checked. @throws {Error} what is wrong */
+  /**
+   * Runs it; returns how many operations were answered and checked. @throws {Error} what is wrong
+   */
   readonly run: () => number | Promise<number>;
 }
 

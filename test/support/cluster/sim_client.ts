@@ -1,6 +1,7 @@
 /**
- * A client of a simulated cluster: one session, with a connection to each node that it needs. It has several requests of a key on their
- * way at one time, and sends again what was not answered, as one that uses the store does (docs/protocols/cluster_requests.md).
+ * A client of a simulated cluster: one session, with a connection to each node that it needs. It
+ * has several requests of a key on their way at one time, and sends again what was not answered, as
+ * one that uses the store does (docs/protocols/cluster_requests.md).
  *
  * @module
  */

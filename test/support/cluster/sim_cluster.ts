@@ -1,6 +1,6 @@
 /**
- * A cluster that is simulated: nodes, clients and what goes wrong, over a simulated engine, decided by a seed. What the clients see is
- * checked for linearizability.
+ * A cluster that is simulated: nodes, clients and what goes wrong, over a simulated engine, decided
+ * by a seed. What the clients see is checked for linearizability.
  *
  * @module
  */
@@ -49,7 +49,10 @@ export interface SimPlan {
   readonly largeBytes?: number;
   /** What messages of logs may have; servers take no longer ones. */
   readonly limits?: MessageLimits;
-  /** Whether each node shares values with a thread, which reads them all the time, also when the node stands still or is gone. */
+  /**
+   * Whether each node shares values with a thread, which reads them all the time, also when the
+   * node stands still or is gone.
+   */
   readonly shares?: boolean;
   /** More of what a node is made of. */
   readonly partsOf?: (node: number) => Partial<ClusterNodeOptions>;

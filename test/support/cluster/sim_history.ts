@@ -1,6 +1,7 @@
 /**
- * What the clients of a simulated cluster have seen, key by key, and whether that is right: it has an order, and the changes that one
- * client has had on their way to a key at one time were made in theirs.
+ * What the clients of a simulated cluster have seen, key by key, and whether that is right: it has
+ * an order, and the changes that one client has had on their way to a key at one time were made in
+ * theirs.
  *
  * @module
  */

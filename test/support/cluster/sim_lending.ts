@@ -1,7 +1,8 @@
 /**
- * A cluster of which everything is real but engine, wires and clocks: nodes that lend copies of keys, and threads with carriers that answer
- * reads from them. Nodes and threads stand still, are cut off, are killed; slots move. What the threads see is checked, and that no node
- * begins to serve a slot while a thread may still answer from a copy that was lent by who had it before.
+ * A cluster of which everything is real but engine, wires and clocks: nodes that lend copies of
+ * keys, and threads with carriers that answer reads from them. Nodes and threads stand still, are
+ * cut off, are killed; slots move. What the threads see is checked, and that no node begins to
+ * serve a slot while a thread may still answer from a copy that was lent by who had it before.
  *
  * @module
  */
@@ -300,7 +301,9 @@ class SimLending {
     }
   }
 
-  /** Has the owner of what the reader has a copy of do something, of which the reader hears late. */
+  /**
+   * Has the owner of what the reader has a copy of do something, of which the reader hears late.
+   */
   #holdReader(then: (lender: number) => void): void {
     const [reader] = this.#threads;
     const lent = this.keys.find((key) => reader!.mayAnswer(key));
@@ -325,7 +328,9 @@ function allMoves(to: number): [number, number][] {
   return Array.from({ length: SLOT_COUNT }, (_, slot) => [slot, to]);
 }
 
-/** An application thread: it issues some requests of a key, and the next ones when they have ended. */
+/**
+ * An application thread: it issues some requests of a key, and the next ones when they have ended.
+ */
 class SimThread {
   readonly process: SimProcess;
   readonly client: ClusterClient;

@@ -1,7 +1,8 @@
 /**
- * A replicated log engine that is simulated, and does everything that a real one may do (log_engine.ts): requests and answers that are
- * slow, lost or doubled, appends that time out and are stored much later, replicas that lag, changes of the leader in which conditions let
- * pass what they should not, connections that are cut.
+ * A replicated log engine that is simulated, and does everything that a real one may do
+ * (log_engine.ts): requests and answers that are slow, lost or doubled, appends that time out and
+ * are stored much later, replicas that lag, changes of the leader in which conditions let pass what
+ * they should not, connections that are cut.
  *
  * What is stored stays stored.
  *
@@ -71,7 +72,10 @@ export class SimEngine {
   readonly readLagMs: number[] = new Array<number>(REPLICA_COUNT).fill(0);
   /** By how much the followers of a stream are behind beside that. */
   readonly slowMs = new Map<string, number>();
-  /** Bytes that a message may have: what servers of NATS take by default, and less of a log in some tests. */
+  /**
+   * Bytes that a message may have: what servers of NATS take by default, and less of a log in some
+   * tests.
+   */
   messageBytesMax = 1024 * 1024;
   logBytesMax = Infinity;
   /** Those that were longer: the client of a server refuses them, whoever sends them. */
@@ -116,7 +120,10 @@ export class SimEngine {
     this.#streams.set(name, { messages: [], purgedTo: 0, storedAtMs: [], followers: [] });
   }
 
-  /** An append has reached the leader; returns undefined when nobody knows of a stream, or there is no leader. */
+  /**
+   * An append has reached the leader; returns undefined when nobody knows of a stream, or there is
+   * no leader.
+   */
   store(
     name: string,
     subject: string,
@@ -310,7 +317,10 @@ class SimConnection implements LogEngine {
     this.#ask(read, { status: "unknown" }, done);
   }
 
-  /** Sends a request; answers once, with what became of it or with what is said when nothing has come. */
+  /**
+   * Sends a request; answers once, with what became of it or with what is said when nothing has
+   * come.
+   */
   #ask<T>(execute: () => T | undefined, otherwise: T, done: (answer: T) => void): void {
     const { time, random, faults } = this.#engine;
     const process = this.#process;

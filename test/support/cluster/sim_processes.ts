@@ -1,5 +1,6 @@
 /**
- * Simulated time, and processes in it: each with clocks of its own, and each may stand still, or be killed.
+ * Simulated time, and processes in it: each with clocks of its own, and each may stand still, or be
+ * killed.
  *
  * Everything that happens is an event of one queue, so a run depends on its seed alone.
  *
@@ -80,9 +81,10 @@ const SLOW_MS_MAX = 5;
 /**
  * A process, or a machine with one process.
  *
- * What has waited while it stood still happens when it goes on: all in one turn of its event loop, as it
- * came; or in turns of their own, what has come from one place in its order, and those of different
- * places in any, with what happens elsewhere in between. Which of it is decided by chance.
+ * What has waited while it stood still happens when it goes on: all in one turn of its event loop,
+ * as it came; or in turns of their own, what has come from one place in its order, and those of
+ * different places in any, with what happens elsewhere in between. Which of it is decided by
+ * chance.
  */
 export class SimProcess implements ClusterClock {
   readonly time: SimTime;
@@ -155,7 +157,9 @@ export class SimProcess implements ClusterClock {
     else task();
   }
 
-  /** Stands still for a time; its monotonic clock, too, if it is a virtual machine that is frozen. */
+  /**
+   * Stands still for a time; its monotonic clock, too, if it is a virtual machine that is frozen.
+   */
   suspend(ms: number, isFrozen: boolean): void {
     if (this.#isSuspended || this.#isKilled) return;
     this.#isSuspended = true;

@@ -1,6 +1,7 @@
 /**
- * A program of one thread of a cluster, with the real carrier and connections, over nodes that are simulated: whatever happens to owners and
- * connections, each of its requests is applied once, and those of a key in the order in which they were issued.
+ * A program of one thread of a cluster, with the real carrier and connections, over nodes that are
+ * simulated: whatever happens to owners and connections, each of its requests is applied once, and
+ * those of a key in the order in which they were issued.
  *
  * @module
  */

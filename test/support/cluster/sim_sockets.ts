@@ -33,7 +33,9 @@ export class SimSocket extends EventEmitter {
   }
 }
 
-/** A connection: what a thread sends may come after it has ended, as it does from a socket's buffer. */
+/**
+ * A connection: what a thread sends may come after it has ended, as it does from a socket's buffer.
+ */
 export class SimConnection {
   readonly thread = new SimSocket();
   readonly node = new SimSocket();

@@ -1,9 +1,10 @@
 /**
- * An application thread of a cluster, with the real carrier and the real ends of its connections, and nodes that are simulated: slots change
- * their owners, connections are cut, requests come back, and what became of some is not known.
+ * An application thread of a cluster, with the real carrier and the real ends of its connections,
+ * and nodes that are simulated: slots change their owners, connections are cut, requests come back,
+ * and what became of some is not known.
  *
- * Nodes keep what docs/protocols/cluster.md says of them: they execute what was routed by the assignment by which they own a slot, and know
- * which requests were applied, by their names.
+ * Nodes keep what docs/protocols/cluster.md says of them: they execute what was routed by the
+ * assignment by which they own a slot, and know which requests were applied, by their names.
  *
  * @module
  */
@@ -96,7 +97,9 @@ export class SimThreads {
   readonly #random: Random;
   readonly #owners = new Int32Array(SLOT_COUNT).map((_, slot) => slot % NODES);
   readonly #assignedAt = new Float64Array(SLOT_COUNT).fill(1);
-  /** Where slots stay for long, what comes late by an earlier connection is still for their owners. */
+  /**
+   * Where slots stay for long, what comes late by an earlier connection is still for their owners.
+   */
   readonly #movedOnceIn: number;
   #sequence = 1;
   readonly #table: KeyTable;
@@ -314,7 +317,10 @@ export class SimThreads {
     });
   }
 
-  /** A slot gets another owner, or the same one again; what its owner has begun ends, or is not known. */
+  /**
+   * A slot gets another owner, or the same one again; what its owner has begun ends, or is not
+   * known.
+   */
   #move(slot: Slot): void {
     const owner = this.#owners[slot]!;
     const ofSlot = this.#held[owner]!.filter((held) => held.slot === slot);

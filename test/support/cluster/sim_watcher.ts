@@ -1,6 +1,6 @@
 /**
- * A thread that is told of the nodes of a simulated cluster, by an agent that follows the control stream: what it is told of failures, and
- * what it has to be told.
+ * A thread that is told of the nodes of a simulated cluster, by an agent that follows the control
+ * stream: what it is told of failures, and what it has to be told.
  *
  * @module
  */

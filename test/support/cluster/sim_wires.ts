@@ -1,6 +1,6 @@
 /**
- * Connections between simulated processes in simulated time: bytes come in their order, late, after a process has gone on that stood
- * still, or when the way is free again.
+ * Connections between simulated processes in simulated time: bytes come in their order, late, after
+ * a process has gone on that stood still, or when the way is free again.
  *
  * @module
  */

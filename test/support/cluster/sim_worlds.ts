@@ -75,7 +75,10 @@ export const CLUSTER_WORLDS: readonly SimWorldKind[] = [
   },
 ];
 
-/** Nodes that keep their index in the engine: pages and caches are tiny, and all is written all the time. */
+/**
+ * Nodes that keep their index in the engine: pages and caches are tiny, and all is written all the
+ * time.
+ */
 export const INDEX_WORLDS: readonly SimWorldKind[] = [
   {
     name: "what clients see is linearizable, while values and index are in the engine",
@@ -180,7 +183,10 @@ const ANY_CROWDS = [
   { clientCount: 24, keyCount: 120 },
 ] as const;
 
-/** A simulation of anything: what the others have of nodes, faults, indexes and times, in any mixture. */
+/**
+ * A simulation of anything: what the others have of nodes, faults, indexes and times, in any
+ * mixture.
+ */
 export function anyPlan(random: Random): Omit<SimPlan, "seed"> {
   const nemeses = NEMESES.filter(() => random.below(2) === 0);
   const index = {

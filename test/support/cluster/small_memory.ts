@@ -1,6 +1,6 @@
 /**
- * Stores of a cluster whose nodes have next to no memory: most reads go to the servers, the index is written all the time, and all that is
- * not needed is cleaned away as soon as may be.
+ * Stores of a cluster whose nodes have next to no memory: most reads go to the servers, the index
+ * is written all the time, and all that is not needed is cleaned away as soon as may be.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * A log engine that does what a test tells it: appends are kept until the test says what has become of them.
+ * A log engine that does what a test tells it: appends are kept until the test says what has become
+ * of them.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Processes with a store of a cluster, which do what they are told and say what came of it, one thing
- * after the other.
+ * Processes with a store of a cluster, which do what they are told and say what came of it, one
+ * thing after the other.
  *
  * @module
  */

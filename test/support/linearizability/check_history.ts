@@ -27,8 +27,8 @@ export interface Violation {
   /** The first operation that returned something for which there was no reason. */
   readonly operation: Operation;
   /**
-   * The operations that were called before it returned, since the key was last quiet, by the time of the call; only
-   * the last of them when there are many. The history up to here has no order.
+   * The operations that were called before it returned, since the key was last quiet, by the time
+   * of the call; only the last of them when there are many. The history up to here has no order.
    */
   readonly window: readonly Operation[];
   /** How many operations since the key was quiet are not shown. */

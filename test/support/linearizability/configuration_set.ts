@@ -1,12 +1,14 @@
 /**
  * The configurations in which a key may be at one moment, each once.
  *
- * A configuration is a state of the key, and what has become of every operation in progress. Each of these has a slot, a bit in two masks:
- * neither bit is set while the operation still has to take effect; `done` when it has; `optional` when it may take effect or not.
+ * A configuration is a state of the key, and what has become of every operation in progress. Each
+ * of these has a slot, a bit in two masks: neither bit is set while the operation still has to take
+ * effect; `done` when it has; `optional` when it may take effect or not.
  *
- * One configuration makes another redundant when it has the same state and can go on in every way in which the
- * other can. An optional operation can do what one in any other condition can. And an operation that only reads is better done than
- * not: what it does to the state, if it is there still to be done, only makes it harder for others.
+ * One configuration makes another redundant when it has the same state and can go on in every way
+ * in which the other can. An optional operation can do what one in any other condition can. And an
+ * operation that only reads is better done than not: what it does to the state, if it is there
+ * still to be done, only makes it harder for others.
  *
  * Where keys are evicted, one in which the key is there can go on in every way in which the same
  * one can without it.
@@ -17,8 +19,8 @@ import { register } from "./key_register.ts";
 import { ABSENT } from "./operation.ts";
 
 /**
- * More are a sign of a history that the checker is not made for, such as dozens of operations in progress all the time,
- * and take time that grows with their square.
+ * More are a sign of a history that the checker is not made for, such as dozens of operations in
+ * progress all the time, and take time that grows with their square.
  */
 export const CONFIGURATIONS_MAX = 20_000;
 
@@ -78,7 +80,8 @@ export class ConfigurationSet {
   }
 
   /**
-   * Adds the configuration of the register and the masks at the end, unless one that is there makes it redundant.
+   * Adds the configuration of the register and the masks at the end, unless one that is there makes
+   * it redundant.
    *
    * @param reading slots of operations that only read
    */
@@ -88,7 +91,10 @@ export class ConfigurationSet {
     this.store(this.count++, done, optional);
   }
 
-  /** The same, and removes those that the added one makes redundant; their places are taken by others. */
+  /**
+   * The same, and removes those that the added one makes redundant; their places are taken by
+   * others.
+   */
   addAndRemove(done: Int32Array, optional: Int32Array, reading: Int32Array): void {
     if (this.#isRedundant(done, optional, reading)) return;
     for (let at = this.count - 1; at >= 0; at--) {

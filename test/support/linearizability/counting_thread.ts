@@ -1,6 +1,6 @@
 /**
- * A thread that counts together with others: key 0 with an atomic addition, key 1 with a load and a store, between which
- * the others' counts are lost.
+ * A thread that counts together with others: key 0 with an atomic addition, key 1 with a load and a
+ * store, between which the others' counts are lost.
  *
  * @module
  */
@@ -20,7 +20,9 @@ interface CountingData {
 
 /** A thread that started first waits so long for the other: both must count at the same time. */
 const START_WAIT_MS_MAX = 10_000;
-/** Every how many counts the slow counter takes a nap between load and store, in which others count. */
+/**
+ * Every how many counts the slow counter takes a nap between load and store, in which others count.
+ */
 const NAP_EVERY = 1000;
 
 const { tape, clockWord, counters, started } = workerData as CountingData;

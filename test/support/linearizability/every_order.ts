@@ -1,9 +1,11 @@
 /**
- * The definition of linearizability, word for word: tries every order of the operations that agrees with real time, with
- * every choice of the pending ones. For a handful of operations, to judge the checker by.
+ * The definition of linearizability, word for word: tries every order of the operations that agrees
+ * with real time, with every choice of the pending ones. For a handful of operations, to judge the
+ * checker by.
  *
- * It shares nothing with the checker. Versions are not part of a state here: an order makes a list of writes, and what the operations
- * say about the versions of these writes is gathered and then has to fit.
+ * It shares nothing with the checker. Versions are not part of a state here: an order makes a list
+ * of writes, and what the operations say about the versions of these writes is gathered and then
+ * has to fit.
  *
  * @module
  */
@@ -96,7 +98,10 @@ function explainsOne(writes: Write[], operation: Step): boolean {
   }
 }
 
-/** Each write has at most one version, none that it was said not to have, and a larger one than those before. */
+/**
+ * Each write has at most one version, none that it was said not to have, and a larger one than
+ * those before.
+ */
 function areVersionsPossible(writes: readonly Write[]): boolean {
   let newest = -1;
   for (const { versions, otherVersions, value } of writes) {

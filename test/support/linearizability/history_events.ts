@@ -1,6 +1,6 @@
 /**
- * What has to be known of a history before the search walks through it: the order of its calls and returns, how much
- * happens at once, and what its values tell.
+ * What has to be known of a history before the search walks through it: the order of its calls and
+ * returns, how much happens at once, and what its values tell.
  *
  * @module
  */
@@ -15,13 +15,19 @@ export interface HistoryEvents {
   readonly returns: Int32Array;
   /** Operations in progress at once, at most. */
   readonly overlapMax: number;
-  /** Whether no value can be written twice, so that a value tells which write it is from, and has one version. */
+  /**
+   * Whether no value can be written twice, so that a value tells which write it is from, and has
+   * one version.
+   */
   readonly isUnique: boolean;
-  /** Whether the only changes are increments by more than 0, so that the value never becomes smaller. */
+  /**
+   * Whether the only changes are increments by more than 0, so that the value never becomes
+   * smaller.
+   */
   readonly isGrowing: boolean;
   /**
-   * For each pending operation the one called before it that nothing can tell from it, or -1; undefined when nothing
-   * is pending.
+   * For each pending operation the one called before it that nothing can tell from it, or -1;
+   * undefined when nothing is pending.
    */
   readonly twinBefore: Int32Array | undefined;
 }
@@ -83,9 +89,9 @@ function hasUniqueValues(history: KeyHistory): boolean {
 }
 
 /**
- * Groups pending operations by their effect: those of a group can take each other's place, so the search needs
- * to try only the first.
- * Where values are told apart by reads only, those that no read returned are as good as equal.
+ * Groups pending operations by their effect: those of a group can take each other's place, so the
+ * search needs to try only the first. Where values are told apart by reads only, those that no read
+ * returned are as good as equal.
  */
 function findTwins(
   history: KeyHistory,

@@ -1,9 +1,9 @@
 /**
  * What one thread does, recorded as it happens and without allocation.
  *
- * An operation is on the tape from before it begins, so what a thread was doing when it died is known, and pending. The
- * clock is read last when an operation begins and first when it has ended: an operation that looks longer than it was
- * overlaps more, and excuses more.
+ * An operation is on the tape from before it begins, so what a thread was doing when it died is
+ * known, and pending. The clock is read last when an operation begins and first when it has ended:
+ * an operation that looks longer than it was overlaps more, and excuses more.
  *
  * @module
  */
@@ -54,7 +54,8 @@ export class HistoryRecorder {
    * @param kind one of OperationKind
    * @param input the value that it writes, or the number that it adds
    * @param version what compareAndSet expects, ABSENT for null
-   * @returns the row, for {@linkcode end} or {@linkcode discard}; with neither the operation stays pending
+   * @returns the row, for {@linkcode end} or {@linkcode discard}; with neither the operation stays
+   *   pending
    * @throws {Error} when the tape is full
    */
   begin(kind: number, key: number, input = 0, version = 0): number {

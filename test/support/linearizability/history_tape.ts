@@ -1,9 +1,10 @@
 /**
- * Operations of one thread in shared columns, and how the tapes of many threads become one history for each key.
+ * Operations of one thread in shared columns, and how the tapes of many threads become one history
+ * for each key.
  *
- * A tape is made by the thread that will read it, so it is still there when the thread that writes it has died. A row is
- * complete before it is counted, and its output is written before the time of its return: a row that has no such time
- * is pending, whatever its output says.
+ * A tape is made by the thread that will read it, so it is still there when the thread that writes
+ * it has died. A row is complete before it is counted, and its output is written before the time of
+ * its return: a row that has no such time is pending, whatever its output says.
  *
  * @module
  */
@@ -50,7 +51,8 @@ export function makeTape(client: number, operationsMax = 1_000_000): HistoryTape
 export function* keyHistories(tapes: readonly HistoryTape[]): Generator<KeyHistory> {
   const rowCounts = tapes.map((tape) => Atomics.load(tape.rowCount, 0));
   const countOf = countKeys(tapes, rowCounts);
-  // Where the next operation of a key goes among all operations; in the end, where those of the key end.
+  // Where the next operation of a key goes among all operations; in the end, where those of the key
+  // end.
   const nextAt = new Int32Array(countOf.length);
   for (let key = 1; key < nextAt.length; key++) nextAt[key] = nextAt[key - 1] + countOf[key - 1];
   const total = countOf.reduce((sum, count) => sum + count, 0);

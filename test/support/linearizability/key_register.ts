@@ -1,21 +1,24 @@
 /**
- * What one key does when its operations come one after another: the specification that histories are checked against.
+ * What one key does when its operations come one after another: the specification that histories
+ * are checked against.
  *
- * The state is a value, or {@linkcode ABSENT}, and what is known about its version. The store tells versions to getEntry only, so
- * a write has no known version until a getEntry has returned it; from then on it has that one, and all later writes
- * have larger ones (I9). That takes a number and a flag: the newest version that is known, and whether it is that of the
- * current value or of an earlier one.
+ * The state is a value, or {@linkcode ABSENT}, and what is known about its version. The store tells
+ * versions to getEntry only, so a write has no known version until a getEntry has returned it; from
+ * then on it has that one, and all later writes have larger ones (I9). That takes a number and a
+ * flag: the newest version that is known, and whether it is that of the current value or of an
+ * earlier one.
  *
  * A touch writes the same value anew.
  *
  * A key of a store that evicts may become absent between any two operations, see {@linkcode evict}.
  * That is no write: the versions of later writes are larger than those before, as always.
  *
- * A client can expect only a version that getEntry has returned before, so a compareAndSet that expects a version newer than all
- * known ones has guessed. Then either answer may be right, and yes makes the version known.
+ * A client can expect only a version that getEntry has returned before, so a compareAndSet that
+ * expects a version newer than all known ones has guessed. Then either answer may be right, and yes
+ * makes the version known.
  *
- * The state is kept in three variables of the module instead of an object, and changed in place: the checker takes
- * millions of steps.
+ * The state is kept in three variables of the module instead of an object, and changed in place:
+ * the checker takes millions of steps.
  *
  * @module
  */

@@ -1,25 +1,29 @@
 /**
- * Searches an order in which the operations on a key may have taken effect: just-in-time linearization (Lowe, "Testing for
- * linearizability", 2017), breadth first.
+ * Searches an order in which the operations on a key may have taken effect: just-in-time
+ * linearization (Lowe, "Testing for linearizability", 2017), breadth first.
  *
- * The search walks through the calls and returns of a history by time, and keeps all configurations in which the key may be. An
- * operation takes effect as late as possible: when one returns and has not yet taken effect, it does so now, after any
- * others in progress that it may need; configurations in which that is impossible are dropped, and when none is left the history is
- * not linearizable. Walking breadth first keeps only what one moment needs: memory grows with what is in progress and not with
- * the history, there is nothing to go back to, and wherever the key is quiet only its possible states remain.
+ * The search walks through the calls and returns of a history by time, and keeps all configurations
+ * in which the key may be. An operation takes effect as late as possible: when one returns and has
+ * not yet taken effect, it does so now, after any others in progress that it may need;
+ * configurations in which that is impossible are dropped, and when none is left the history is not
+ * linearizable. Walking breadth first keeps only what one moment needs: memory grows with what is
+ * in progress and not with the history, there is nothing to go back to, and wherever the key is
+ * quiet only its possible states remain.
  *
  * Four facts keep the configurations few:
  *
- * 1. An operation that only reads takes effect as soon as the state is the one that it saw. It leaves the state as it is, so
- *    taking it out of the place where it comes later leaves an order that is as good. The same holds when a getEntry tells the
- *    version of a write, if its value tells the write.
- * 2. A put that was in progress when another put took effect, or a delete that found the key and does not tell what it found,
- *    may have taken effect just before, where nothing saw it. From then on it is optional: it may take effect later, or have done so. Pending
- *    operations are optional from the beginning.
- * 3. Before another operation a put is tried only where something in progress needs its value: if nothing sees it before the
- *    next put it is optional anyway.
- * 4. Of pending operations with the same effect only the first is tried, and where nothing but increments change the key
- *    it never comes back to a smaller number.
+ * 1. An operation that only reads takes effect as soon as the state is the one that it saw. It
+ *    leaves the state as it is, so taking it out of the place where it comes later leaves an order
+ *    that is as good. The same holds when a getEntry tells the version of a write, if its value
+ *    tells the write.
+ * 2. A put that was in progress when another put took effect, or a delete that found the key and
+ *    does not tell what it found, may have taken effect just before, where nothing saw it. From
+ *    then on it is optional: it may take effect later, or have done so. Pending operations are
+ *    optional from the beginning.
+ * 3. Before another operation a put is tried only where something in progress needs its value: if
+ *    nothing sees it before the next put it is optional anyway.
+ * 4. Of pending operations with the same effect only the first is tried, and where nothing but
+ *    increments change the key it never comes back to a smaller number.
  *
  * Where keys are evicted, each of them may become absent just before any operation takes effect,
  * and the search tries both. That is never of use to operations that do not see it, so it is not
@@ -41,7 +45,9 @@ import { clearBit, hasBit, OpenOperations, setBit } from "./open_operations.ts";
 export interface SearchFailure {
   /** The operation that could not have taken effect before it returned. */
   readonly operation: number;
-  /** The time of the last call before which nothing was in progress, apart from pending operations. */
+  /**
+   * The time of the last call before which nothing was in progress, apart from pending operations.
+   */
   readonly quietAt: number;
   /** Values that the key may have had just before, ABSENT among them. */
   readonly values: readonly number[];
@@ -60,13 +66,20 @@ class KeySearch {
   readonly #evicts: boolean;
   readonly #events: HistoryEvents;
   readonly #open: OpenOperations;
-  /** Slot of each operation in progress; -1 for pending ones that are known to have taken effect. */
+  /**
+   * Slot of each operation in progress; -1 for pending ones that are known to have taken effect.
+   */
   readonly #slotOf: Int32Array;
   #current: ConfigurationSet;
   #next: ConfigurationSet;
-  /** Configurations on the way to the return of an operation, in which it has not taken effect yet. */
+  /**
+   * Configurations on the way to the return of an operation, in which it has not taken effect yet.
+   */
   readonly #work: ConfigurationSet;
-  /** Slots of operations that are not puts and have not taken effect in the configuration being explored. */
+  /**
+   * Slots of operations that are not puts and have not taken effect in the configuration being
+   * explored.
+   */
   readonly #waiting: Int32Array;
   #waitingCount = 0;
   readonly #done: Int32Array;
@@ -127,7 +140,9 @@ class KeySearch {
     }
   }
 
-  /** An operation returns: replaces the configurations by those after it; false if there are none. */
+  /**
+   * An operation returns: replaces the configurations by those after it; false if there are none.
+   */
   #settle(operation: number, slot: number): boolean {
     this.#next.clear();
     this.#work.clear();
@@ -186,7 +201,10 @@ class KeySearch {
     return this.#evicts && evict() && this.#apply(operation, slot);
   }
 
-  /** Lets an operation take effect after the loaded configuration; false if its answer does not allow it. */
+  /**
+   * Lets an operation take effect after the loaded configuration; false if its answer does not
+   * allow it.
+   */
   #apply(operation: number, slot: number): boolean {
     const wasPresent = register.value !== ABSENT;
     if (!step(this.#history, operation)) return false;
@@ -207,7 +225,9 @@ class KeySearch {
     return true;
   }
 
-  /** Takes the returning operation out of the masks, and adds the configuration to those after it. */
+  /**
+   * Takes the returning operation out of the masks, and adds the configuration to those after it.
+   */
   #keep(slot: number): void {
     clearBit(this.#done, slot);
     clearBit(this.#optional, slot);

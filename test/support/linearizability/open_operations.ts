@@ -1,6 +1,6 @@
 /**
- * The operations in progress at one moment of a history, each in a slot of its own: a bit in the masks of a
- * configuration.
+ * The operations in progress at one moment of a history, each in a slot of its own: a bit in the
+ * masks of a configuration.
  *
  * @module
  */

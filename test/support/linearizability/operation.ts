@@ -1,13 +1,15 @@
 /**
- * Operations on one key as a client saw them: what it asked, what it was told, when it called and when it had the
- * answer.
+ * Operations on one key as a client saw them: what it asked, what it was told, when it called and
+ * when it had the answer.
  *
- * A value is a number. Usually it is the id of the put that wrote it, different for every put of a history, and stands for whatever
- * the put stored; in a history with increments it is the number that is stored.
+ * A value is a number. Usually it is the id of the put that wrote it, different for every put of a
+ * history, and stands for whatever the put stored; in a history with increments it is the number
+ * that is stored.
  *
- * An operation whose outcome nobody knows, because its client died or was told of an error that leaves it open, is pending:
- * it returns at Infinity, and may take effect at any time after its call, or never. One that was refused for certain has not
- * happened, and does not belong into a history.
+ * An operation whose outcome nobody knows, because its client died or was told of an error that
+ * leaves it open, is pending: it returns at Infinity, and may take effect at any time after its
+ * call, or never. One that was refused for certain has not happened, and does not belong into a
+ * history.
  *
  * @module
  */
@@ -33,8 +35,8 @@ const KIND_NAMES = [
 ];
 
 /**
- * No value: a read found no key, or compareAndSet expects none. Not a number that can be stored, and equal to itself,
- * which NaN is not.
+ * No value: a read found no key, or compareAndSet expects none. Not a number that can be stored,
+ * and equal to itself, which NaN is not.
  */
 export const ABSENT = -Infinity;
 
@@ -46,13 +48,14 @@ export interface Operation {
   /** The value that it writes, or the number that it adds; otherwise 0. */
   readonly input: number;
   /**
-   * The version that getEntry returned, or that compareAndSet or compareAndDelete expects, {@linkcode ABSENT} for null;
-   * otherwise 0.
+   * The version that getEntry returned, or that compareAndSet or compareAndDelete expects,
+   * {@linkcode ABSENT} for null; otherwise 0.
    */
   readonly version: number;
   /**
-   * The value that a read found, or getAndDelete took, or {@linkcode ABSENT}; the sum that increment returned; 1 for true or a
-   * version, 0 for false or undefined. Means nothing while the operation is pending.
+   * The value that a read found, or getAndDelete took, or {@linkcode ABSENT}; the sum that
+   * increment returned; 1 for true or a version, 0 for false or undefined. Means nothing while the
+   * operation is pending.
    */
   readonly output: number;
   /** Any clock that never runs backwards between threads. */

@@ -1,5 +1,6 @@
 /**
- * Small histories with random answers: as good as never what a store would do, but legal often enough to judge a checker by.
+ * Small histories with random answers: as good as never what a store would do, but legal often
+ * enough to judge a checker by.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Histories that are linearizable by construction: clients of a key that takes one operation at a time, each somewhere
- * between the operation's call and its return.
+ * Histories that are linearizable by construction: clients of a key that takes one operation at a
+ * time, each somewhere between the operation's call and its return.
  *
  * @module
  */

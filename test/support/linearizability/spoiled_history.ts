@@ -1,8 +1,9 @@
 /**
  * Ways to spoil a history that is linearizable, so that it is not any more.
  *
- * Each looks for operations that it can use, from a random place on, and says whether it found any. The result is a violation for certain:
- * the operations that prove it do not overlap, or no order could explain them.
+ * Each looks for operations that it can use, from a random place on, and says whether it found any.
+ * The result is a violation for certain: the operations that prove it do not overlap, or no order
+ * could explain them.
  *
  * @module
  */
@@ -11,7 +12,10 @@ import { ABSENT, type Operation, OperationKind } from "./operation.ts";
 
 const { GET, GET_ENTRY, PUT, COMPARE_AND_SET, INCREMENT, TAKE } = OperationKind;
 
-/** Changes the operations, which are in the order of their ends; false if there was nothing to change. */
+/**
+ * Changes the operations, which are in the order of their ends; false if there was nothing to
+ * change.
+ */
 export type Spoiler = (operations: Operation[], random: Random) => boolean;
 
 /** Smaller than half the distance of two versions. */

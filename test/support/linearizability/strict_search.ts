@@ -1,11 +1,13 @@
 /**
- * Whether a small history of operations on several keys is strictly serializable: there is an order of all operations in which
- * each acts on all of its keys at once, answers as it did, and comes after those that had returned before it was called.
+ * Whether a small history of operations on several keys is strictly serializable: there is an order
+ * of all operations in which each acts on all of its keys at once, answers as it did, and comes
+ * after those that had returned before it was called.
  *
- * A search through all orders, after Wing and Gong (1993), which does not come to the same operations with the same contents twice
- * (Lowe, 2017). For some twenty operations.
+ * A search through all orders, after Wing and Gong (1993), which does not come to the same
+ * operations with the same contents twice (Lowe, 2017). For some twenty operations.
  *
- * Every value is written once, so a commit that expects a version of a key is one that expects its value.
+ * Every value is written once, so a commit that expects a version of a key is one that expects its
+ * value.
  *
  * @module
  */

@@ -1,7 +1,9 @@
 /**
- * Operations as a person reads them: a line for each, by the time of the call, with a bar that shows what it overlaps.
+ * Operations as a person reads them: a line for each, by the time of the call, with a bar that
+ * shows what it overlaps.
  *
- * The bars are drawn over the order of events and not over time: which event comes first is all that counts.
+ * The bars are drawn over the order of events and not over time: which event comes first is all
+ * that counts.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * As much of tape's interface as `abstract-level/test` uses, on uvu: each test is a test of uvu, and assertions are counted.
+ * As much of tape's interface as `abstract-level/test` uses, on uvu: each test is a test of uvu,
+ * and assertions are counted.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * As much of Vitest's interface as `@keyv/test-suite` uses, on uvu: each test is a test of uvu, and assertions are counted.
+ * As much of Vitest's interface as `@keyv/test-suite` uses, on uvu: each test is a test of uvu, and
+ * assertions are counted.
  *
  * @module
  */

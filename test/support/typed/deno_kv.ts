@@ -1,6 +1,7 @@
 /// <reference lib="deno.unstable" />
 /**
- * A program that is typed against `Deno.Kv`, and is given a database of this package: Deno's type checker checks it, on Deno only.
+ * A program that is typed against `Deno.Kv`, and is given a database of this package: Deno's type
+ * checker checks it, on Deno only.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * A thread that attaches to a store and does what it is told, by messages; see ../attached_thread.ts.
+ * A thread that attaches to a store and does what it is told, by messages; see
+ * ../attached_thread.ts.
  *
  * @module
  */

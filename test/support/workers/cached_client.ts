@@ -1,5 +1,6 @@
 /**
- * A thread that reads and writes a few keys through a client cache, and records what it sees; see test/api/cached_threads.test.ts.
+ * A thread that reads and writes a few keys through a client cache, and records what it sees; see
+ * test/api/cached_threads.test.ts.
  *
  * @module
  */

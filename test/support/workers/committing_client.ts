@@ -1,7 +1,8 @@
 /**
- * A thread that attaches to a store, and makes atomic commits until it is told to stop: half of them add one to all of some
- * counters, the other half are transactions that move ones between accounts. In between it reads counters, one after the other:
- * each must be at least what the one before it was.
+ * A thread that attaches to a store, and makes atomic commits until it is told to stop: half of
+ * them add one to all of some counters, the other half are transactions that move ones between
+ * accounts. In between it reads counters, one after the other: each must be at least what the one
+ * before it was.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * A thread that attaches to a store, and makes a few operations on few keys in each of many rounds, at the same time as others;
- * it says what it was told, and when.
+ * A thread that attaches to a store, and makes a few operations on few keys in each of many rounds,
+ * at the same time as others; it says what it was told, and when.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * A thread that gets values by `getOrPut` and counts in shared memory what it loads; see ../../api/single_flight.test.ts.
+ * A thread that gets values by `getOrPut` and counts in shared memory what it loads; see
+ * ../../api/single_flight.test.ts.
  *
  * @module
  */
@@ -19,7 +20,9 @@ export interface LoadingClientData {
 
 /** What it is told. */
 export type LoadingOrder =
-  /** Gets keys of which few are popular, many at a time; each load takes up to so many milliseconds. */
+  /**
+   * Gets keys of which few are popular, many at a time; each load takes up to so many milliseconds.
+   */
   | { readonly kind: "run"; readonly calls: number; readonly atOnce: number; readonly ms: number }
   /** Gets one key, whose load takes so long and then fails, if it is to. */
   | { readonly kind: "get"; readonly key: string; readonly ms: number; readonly fails: boolean };

@@ -1,5 +1,6 @@
 /**
- * A thread that opens the pool at a path, or takes its lock and ends without releasing it; says how that went.
+ * A thread that opens the pool at a path, or takes its lock and ends without releasing it; says how
+ * that went.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * A thread that takes a lock again and again, and does under it what two threads must not do at once.
+ * A thread that takes a lock again and again, and does under it what two threads must not do at
+ * once.
  *
  * @module
  */

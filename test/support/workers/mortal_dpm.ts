@@ -1,6 +1,6 @@
 /**
- * DPM processors that work, and die in the middle of a task when they are told to: see ../faults.ts. Only accesses of tasks that
- * hold something count.
+ * DPM processors that work, and die in the middle of a task when they are told to: see
+ * ../faults.ts. Only accesses of tasks that hold something count.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * A gateway that ends by itself, once, when it is connected to for the second time: as one that runs out of memory does.
- * The next one takes its time until it listens.
+ * A gateway that ends by itself, once, when it is connected to for the second time: as one that
+ * runs out of memory does. The next one takes its time until it listens.
  *
  * @module
  */

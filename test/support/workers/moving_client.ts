@@ -1,6 +1,6 @@
 /**
- * A thread that attaches to a store, and moves ones from key to key until it is told to stop: it takes from one key, and then
- * gives to another.
+ * A thread that attaches to a store, and moves ones from key to key until it is told to stop: it
+ * takes from one key, and then gives to another.
  *
  * @module
  */

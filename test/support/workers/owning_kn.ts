@@ -1,5 +1,6 @@
 /**
- * A KN that does not start before all slots have owners: what has none looks as if it was the first KN's.
+ * A KN that does not start before all slots have owners: what has none looks as if it was the first
+ * KN's.
  *
  * @module
  */

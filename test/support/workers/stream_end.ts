@@ -1,5 +1,6 @@
 /**
- * A thread that sends back what comes by a connection, in pieces and sometimes late, and ends in one way or another.
+ * A thread that sends back what comes by a connection, in pieces and sometimes late, and ends in
+ * one way or another.
  *
  * @module
  */

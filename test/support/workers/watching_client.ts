@@ -1,5 +1,6 @@
 /**
- * A thread that watches keys of a store and reports what it sees; see test/api/watching_threads.test.ts.
+ * A thread that watches keys of a store and reports what it sees; see
+ * test/api/watching_threads.test.ts.
  *
  * @module
  */

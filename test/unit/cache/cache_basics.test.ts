@@ -1,5 +1,6 @@
 /**
- * What the caches promise whatever their policy, ageing and scan resistance, and the parts that they are made of.
+ * What the caches promise whatever their policy, ageing and scan resistance, and the parts that
+ * they are made of.
  *
  * @module
  */

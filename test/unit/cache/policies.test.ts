@@ -1,6 +1,6 @@
 /**
- * Every cache policy against a plain model of its rules, step by step, with tiny budgets: the same keys have the same entries, and the
- * bytes are those of the entries.
+ * Every cache policy against a plain model of its rules, step by step, with tiny budgets: the same
+ * keys have the same entries, and the bytes are those of the entries.
  *
  * @module
  */
@@ -25,7 +25,10 @@ import { Random, seeded } from "../../support/random.ts";
 
 /** Enough for counts to age twice. */
 const STEPS = 1500;
-/** From no entry at all to most of the keys. Each of them in every run: a cache that holds nothing does nothing wrong. */
+/**
+ * From no entry at all to most of the keys. Each of them in every run: a cache that holds nothing
+ * does nothing wrong.
+ */
 const BUDGETS_BYTES = [0, 60, 150, 500, 1000, 2000, 4000, 8000] as const;
 
 interface Pair {

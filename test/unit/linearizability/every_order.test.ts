@@ -1,5 +1,6 @@
 /**
- * The checker against the definition of linearizability: on small histories both must come to the same verdict.
+ * The checker against the definition of linearizability: on small histories both must come to the
+ * same verdict.
  *
  * @module
  */
@@ -43,7 +44,10 @@ function judgeMany(
   assert.ok(share > shareMin && share < 1 - shareMin, `${share} of them are linearizable`);
 }
 
-/** A history that has an order, with one answer to a read or an increment replaced by that to another. */
+/**
+ * A history that has an order, with one answer to a read or an increment replaced by that to
+ * another.
+ */
 function spoiledHistory(
   random: Random,
   kinds: readonly number[],

@@ -1,6 +1,6 @@
 /**
- * The checker on histories of thousands of operations: those of a key that does everything right, and the same with one thing
- * wrong.
+ * The checker on histories of thousands of operations: those of a key that does everything right,
+ * and the same with one thing wrong.
  *
  * @module
  */
@@ -171,7 +171,8 @@ test(
 test(
   "more operations in progress than a word has bits",
   () => {
-    // Always the same: with so many, a search may come to its bound, and some histories are left undecided.
+    // Always the same: with so many, a search may come to its bound, and some histories are left
+    // undecided.
     const random = new Random(1);
     const plan = { operationCount: 300, clientCount: 54, kinds: PUT_KINDS };
     const operations = simulateHistory(random, plan);

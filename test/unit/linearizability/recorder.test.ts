@@ -1,5 +1,6 @@
 /**
- * From what threads do to the histories of keys: the clock, the tapes, and the check of everything on them.
+ * From what threads do to the histories of keys: the clock, the tapes, and the check of everything
+ * on them.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * The checker of operations on several keys: it accepts histories that come from an order, and refuses those for which there is
- * none, a torn commit among them.
+ * The checker of operations on several keys: it accepts histories that come from an order, and
+ * refuses those for which there is none, a torn commit among them.
  *
  * @module
  */

@@ -1,10 +1,11 @@
 /**
- * Clover's data in the DPM: for every key a chain of versions, a shortcut that points somewhere into it, and what the metadata server
- * knows about it.
+ * Clover's data in the DPM: for every key a chain of versions, a shortcut that points somewhere
+ * into it, and what the metadata server knows about it.
  *
- * A version is a number, 0 the first. A chain is walked from an old version to the newest, one hop for each. The buffer of a version that
- * has been replaced is recycled in the background; what still points at it finds out, by the version in the buffer's header, once the
- * buffer has been written again.
+ * A version is a number, 0 the first. A chain is walked from an old version to the newest, one hop
+ * for each. The buffer of a version that has been replaced is recycled in the background; what
+ * still points at it finds out, by the version in the buffer's header, once the buffer has been
+ * written again.
  *
  * @module
  */
@@ -83,7 +84,9 @@ export class Chains {
     this.#recycled.push(replaced);
   }
 
-  /** Takes a free buffer, fresh ones first; whoever takes it overwrites it. False if there is none. */
+  /**
+   * Takes a free buffer, fresh ones first; whoever takes it overwrites it. False if there is none.
+   */
   allocate(): boolean {
     if (this.#freshCount > 0) {
       this.#freshCount -= 1;

@@ -1,24 +1,29 @@
 /**
- * Clover (Tsai, Shan, Zhang, "Disaggregating Persistent Memory and Controlling Them Remotely", ATC '20): every KN may read and write every
- * key, and caches where records are, not what they say. What it cached goes stale when another KN writes.
+ * Clover (Tsai, Shan, Zhang, "Disaggregating Persistent Memory and Controlling Them Remotely", ATC
+ * '20): every KN may read and write every key, and caches where records are, not what they say.
+ * What it cached goes stale when another KN writes.
  *
- * A model of its protocol, in virtual time, after the code that the authors of DINOMO measured (utsaslab/dinomo, src/kvs/clover, which is
- * WukLab/pDPM with other sizes):
+ * A model of its protocol, in virtual time, after the code that the authors of DINOMO measured
+ * (utsaslab/dinomo, src/kvs/clover, which is WukLab/pDPM with other sizes):
  *
- * - **read**: the cached version, or on a miss one asked for from the metadata server, is read whole, and the key's shortcut at the same
- *   time: one round trip (RT). If it is not the newest, the shortcut is followed if it points elsewhere, else the next version of the chain;
- *   one RT for each hop, and the whole record each time. If a buffer on the way has been recycled, the metadata server is asked
- *   (`mitsume_tool_pointer_chasing`).
- * - **update**: the new version is written to a free buffer (one RT), then linked behind the newest by a compare-and-swap on that (one RT).
- *   If the swap fails, the chain is walked as in a read, but by headers, and the swap tried again (`mitsume_tool_write`).
+ * - **read**: the cached version, or on a miss one asked for from the metadata server, is read
+ *   whole, and the key's shortcut at the same time: one round trip (RT). If it is not the newest,
+ *   the shortcut is followed if it points elsewhere, else the next version of the chain; one RT for
+ *   each hop, and the whole record each time. If a buffer on the way has been recycled, the
+ *   metadata server is asked (`mitsume_tool_pointer_chasing`).
+ * - **update**: the new version is written to a free buffer (one RT), then linked behind the newest
+ *   by a compare-and-swap on that (one RT). If the swap fails, the chain is walked as in a read,
+ *   but by headers, and the swap tried again (`mitsume_tool_write`).
  * - **insert**: the record is written (one RT), and the metadata server told (one RT).
  * - Free buffers come from the metadata server, 16 at a time.
- * - **background**: one thread of each KN takes up to 16 updates, moves their shortcuts (one RT), and tells the metadata server (one RT),
- *   whose workers enter them in its tables and whose collectors recycle the buffers, 64 at a time, after a sleep of two RTs.
+ * - **background**: one thread of each KN takes up to 16 updates, moves their shortcuts (one RT),
+ *   and tells the metadata server (one RT), whose workers enter them in its tables and whose
+ *   collectors recycle the buffers, 64 at a time, after a sleep of two RTs.
  *
- * Left out, all in Clover's favour: the barriers of its epochs, which come once in 254 reuses of a buffer; the port of the metadata server;
- * the cost of the compare-and-swap for the NIC over that of a write; replication. Its caches forget what was not used for longest instead of
- * what is oldest, and the shortcut takes the newest version of a batch instead of the first.
+ * Left out, all in Clover's favour: the barriers of its epochs, which come once in 254 reuses of a
+ * buffer; the port of the metadata server; the cost of the compare-and-swap for the NIC over that
+ * of a write; replication. Its caches forget what was not used for longest instead of what is
+ * oldest, and the shortcut takes the newest version of a batch instead of the first.
  *
  * @module
  */
@@ -37,9 +42,15 @@ import { ShortcutCache } from "./shortcut_cache.ts";
 /** Constants of include/clover/mitsume_parameter.h. */
 const BUFFERS_PER_REQUEST = 16;
 const UPDATES_PER_BATCH = 16;
-/** Of a free list that is found empty, until it is asked again (MITSUME_CLT_GET_ENTRY_RETRY_TIMEOUT). */
+/**
+ * Of a free list that is found empty, until it is asked again
+ * (MITSUME_CLT_GET_ENTRY_RETRY_TIMEOUT).
+ */
 const RETRY_US = 10;
-/** A pointer, which is all there is in a header without replication, or in a shortcut; what a compare-and-swap sends. */
+/**
+ * A pointer, which is all there is in a header without replication, or in a shortcut; what a
+ * compare-and-swap sends.
+ */
 const POINTER_BYTES = 8;
 const REQUEST_BYTES = 64;
 

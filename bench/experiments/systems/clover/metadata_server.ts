@@ -1,5 +1,6 @@
 /**
- * Clover's metadata server: workers that answer KNs, and collectors that recycle the buffers of replaced versions.
+ * Clover's metadata server: workers that answer KNs, and collectors that recycle the buffers of
+ * replaced versions.
  *
  * @module
  */
@@ -13,11 +14,15 @@ import type { Chains, Replaced } from "./chains.ts";
 const RECYCLED_PER_PASS = 64;
 
 /**
- * Accesses to memory, each of which depends on the one before and misses the processor's caches, in the server's tables. Counted in
- * src/kvs/clover/mitsume_con_thread.cc, with two for each find in a `std::unordered_map` (bucket, node).
+ * Accesses to memory, each of which depends on the one before and misses the processor's caches, in
+ * the server's tables. Counted in src/kvs/clover/mitsume_con_thread.cc, with two for each find in a
+ * `std::unordered_map` (bucket, node).
  */
 const ACCESSES = {
-  /** A replaced version: its new entry; a find in the table of current ones, and one among those out of order; the key's entry (3). */
+  /**
+   * A replaced version: its new entry; a find in the table of current ones, and one among those out
+   * of order; the key's entry (3).
+   */
   enter: 8,
   /** A buffer: its entry, and the end of the free list. */
   recycle: 2,

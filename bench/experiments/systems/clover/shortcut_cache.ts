@@ -1,13 +1,17 @@
 /**
- * A bounded map from keys to versions that forgets the one that has not been used for longest: what a KN of Clover caches. (The version
- * of Clover that the authors of DINOMO measured evicts in the order of insertion, which hits less.)
+ * A bounded map from keys to versions that forgets the one that has not been used for longest: what
+ * a KN of Clover caches. (The version of Clover that the authors of DINOMO measured evicts in the
+ * order of insertion, which hits less.)
  *
  * @module
  */
 
 const NONE = -1;
 
-/** A cache of a fixed number of entries: a ring of places, from the one used last to the one to be forgotten. */
+/**
+ * A cache of a fixed number of entries: a ring of places, from the one used last to the one to be
+ * forgotten.
+ */
 export class ShortcutCache {
   readonly #places = new Map<number, number>();
   readonly #keys: Int32Array;

@@ -1,6 +1,6 @@
 /**
- * Who holds the cells of keys that several KNs own, in virtual time. The real KNs lock them, too, but a step of theirs takes no virtual
- * time: another one would find every cell unlocked.
+ * Who holds the cells of keys that several KNs own, in virtual time. The real KNs lock them, too,
+ * but a step of theirs takes no virtual time: another one would find every cell unlocked.
  *
  * @module
  */

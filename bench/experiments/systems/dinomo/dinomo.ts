@@ -1,9 +1,11 @@
 /**
- * Dinomo in virtual time: the real KNs over one real pool, the real assignment and moves of slots; threads, links and DPM processors are
- * modelled. Each KN's log is merged by one DPM processor at a time, in order.
+ * Dinomo in virtual time: the real KNs over one real pool, the real assignment and moves of slots;
+ * threads, links and DPM processors are modelled. Each KN's log is merged by one DPM processor at a
+ * time, in order.
  *
- * A change of the set of KNs moves slots in groups: each is taken from its owner, then DPM processors merge what that one has logged,
- * then each is given to its new owner. To swap a slot's word costs the M-node one round trip, and one slot comes after the other.
+ * A change of the set of KNs moves slots in groups: each is taken from its owner, then DPM
+ * processors merge what that one has logged, then each is given to its new owner. To swap a slot's
+ * word costs the M-node one round trip, and one slot comes after the other.
  *
  * @module
  */
@@ -53,7 +55,10 @@ export interface DinomoOptions {
   readonly nodeCount: number;
   readonly keyCount: number;
   readonly valueBytes: number;
-  /** Records that will be written beside the first of each key, at most: there is room for all of them, and nothing is cleaned. */
+  /**
+   * Records that will be written beside the first of each key, at most: there is room for all of
+   * them, and nothing is cleaned.
+   */
   readonly writeCountMax: number;
   readonly cache: CacheOfNode;
   /** Which keys are in this pool. @default all */
@@ -194,7 +199,10 @@ export class Dinomo implements ElasticSystem {
     yield* this.#rebalance();
   }
 
-  /** What it takes to move slots that have been taken, beside merging; nothing here, as there is nothing to copy. */
+  /**
+   * What it takes to move slots that have been taken, beside merging; nothing here, as there is
+   * nothing to copy.
+   */
   protected *copy(_slots: readonly Slot[], _to: readonly NodeId[]): Process {}
 
   /** The link of a KN, its clients' and the DPM's. */

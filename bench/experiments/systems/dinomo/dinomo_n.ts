@@ -1,11 +1,13 @@
 /**
- * Dinomo-N, the shared-nothing variant of the paper's evaluation: every KN has a part of the DPM to itself, so that a slot that gets another
- * owner has to be copied there.
+ * Dinomo-N, the shared-nothing variant of the paper's evaluation: every KN has a part of the DPM to
+ * itself, so that a slot that gets another owner has to be copied there.
  *
- * All else is Dinomo's. A slot is copied by its new owner: it reads the records from the DPM, writes them back into its own part, and the
- * DPM's processors put them into the index. That is favourable: the copy runs at the speed of the links, which it shares with requests, in
- * one stream for each slot of a group, all at the same time; it takes no time of a KN's threads; and only what is just being copied cannot
- * be used meanwhile. (Data that a KN that has failed had to itself are read from the DPM, like all others.)
+ * All else is Dinomo's. A slot is copied by its new owner: it reads the records from the DPM,
+ * writes them back into its own part, and the DPM's processors put them into the index. That is
+ * favourable: the copy runs at the speed of the links, which it shares with requests, in one stream
+ * for each slot of a group, all at the same time; it takes no time of a KN's threads; and only what
+ * is just being copied cannot be used meanwhile. (Data that a KN that has failed had to itself are
+ * read from the DPM, like all others.)
  *
  * @module
  */
@@ -28,8 +30,8 @@ export class DinomoN extends Dinomo {
   readonly #recordBytes: number;
 
   /**
-   * @param dataBytes the data that slots are copied of. The keys that are there stand for more: what a copy takes depends on how much
-   *   there is, all else does not
+   * @param dataBytes the data that slots are copied of. The keys that are there stand for more:
+   *   what a copy takes depends on how much there is, all else does not
    */
   constructor(simulation: Simulation, fabric: Fabric, options: DinomoOptions, dataBytes: number) {
     super(simulation, fabric, options);

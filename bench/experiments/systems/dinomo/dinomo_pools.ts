@@ -1,10 +1,10 @@
 /**
- * Dinomo with more KNs than one pool has room for: several pools in the memory of one DPM, behind its link and its processors. Each has a
- * part of the keys, by their hashes, and a part of the KNs.
+ * Dinomo with more KNs than one pool has room for: several pools in the memory of one DPM, behind
+ * its link and its processors. Each has a part of the keys, by their hashes, and a part of the KNs.
  *
- * That takes nothing away from what KNs compete for. They meet at the link and at the processors, which are common to all; a KN shares
- * neither slots nor log with others, whether they are of its pool or not. Only slots cannot go from a pool to another, and in a steady
- * state none moves.
+ * That takes nothing away from what KNs compete for. They meet at the link and at the processors,
+ * which are common to all; a KN shares neither slots nor log with others, whether they are of its
+ * pool or not. Only slots cannot go from a pool to another, and in a steady state none moves.
  *
  * @module
  */

@@ -1,9 +1,10 @@
 /**
- * The M-node's part in selective replication, in virtual time: it counts which keys are used, lets the store's own policy judge each
- * window (`judge` of lib/mnode/autoscale_policy.ts), and has keys shared by the store's own `KeyReplication`.
+ * The M-node's part in selective replication, in virtual time: it counts which keys are used, lets
+ * the store's own policy judge each window (`judge` of lib/mnode/autoscale_policy.ts), and has keys
+ * shared by the store's own `KeyReplication`.
  *
- * Keys are counted exactly, and the 64 most used are told: what the store's sketches estimate. To give a key other owners takes no virtual
- * time here; it happens a few times during the warm-up.
+ * Keys are counted exactly, and the 64 most used are told: what the store's sketches estimate. To
+ * give a key other owners takes no virtual time here; it happens a few times during the warm-up.
  *
  * @module
  */
@@ -48,7 +49,10 @@ export interface KeySharingOptions {
   readonly policy: SharingPolicy;
   /** KNs that run; each has the agent block of its number. */
   readonly nodes: () => readonly NodeId[];
-  /** Of each of them, the time for which its threads have been busy, as a share of all their time, since the last call. */
+  /**
+   * Of each of them, the time for which its threads have been busy, as a share of all their time,
+   * since the last call.
+   */
   readonly occupancies: () => readonly NodeOccupancy[];
   readonly assignedTo: (slot: Slot) => NodeId;
 }

@@ -1,6 +1,7 @@
 /**
- * The real KN: `FarNode`, its cache, its log and the merger of that, as the store runs them in the far placement, and a client's end of its
- * ring. Nothing here knows of virtual time; what a step would cost is told by the counters of the verbs.
+ * The real KN: `FarNode`, its cache, its log and the merger of that, as the store runs them in the
+ * far placement, and a client's end of its ring. Nothing here knows of virtual time; what a step
+ * would cost is told by the counters of the verbs.
  *
  * @module
  */
@@ -19,7 +20,9 @@ import { COSTS } from "../../model/costs.ts";
 import type { Operation } from "../system.ts";
 import { type KeyNumbers, recordBytesOf, RequestSender } from "./request_sender.ts";
 
-/** Counters of verbs that are round trips which read, and that are round trips which write or send. */
+/**
+ * Counters of verbs that are round trips which read, and that are round trips which write or send.
+ */
 const READS = [VerbCounter.READS] as const;
 const WRITES = [
   VerbCounter.WRITES,
@@ -38,8 +41,8 @@ const CPU = [
 ] as const;
 
 /**
- * What a lookup costs beyond that when the key's cell has to be read: not measured. It is as much as finding a record by its shortcut costs
- * beyond finding it in the cache.
+ * What a lookup costs beyond that when the key's cell has to be read: not measured. It is as much
+ * as finding a record by its shortcut costs beyond finding it in the cache.
  */
 const CELL_READ_US = COSTS.shortcutReadUs.value - COSTS.valueReadUs.value;
 

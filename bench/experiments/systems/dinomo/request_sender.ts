@@ -1,6 +1,7 @@
 /**
- * A client's end of the ring to one KN: writes real requests into it, and takes the answers. Every value says which key it is of, and a
- * read that finds another one's is an error: an experiment with a store that loses or mixes up values would show nothing.
+ * A client's end of the ring to one KN: writes real requests into it, and takes the answers. Every
+ * value says which key it is of, and a read that finds another one's is an error: an experiment
+ * with a store that loses or mixes up values would show nothing.
  *
  * @module
  */
@@ -33,7 +34,10 @@ import { OperationKind } from "../../workload/mix.ts";
 import type { Operation } from "../system.ts";
 
 const KEY_BYTES = 8;
-/** Room for as many requests with values as a step takes, four times over: padding at the end included. */
+/**
+ * Room for as many requests with values as a step takes, four times over: padding at the end
+ * included.
+ */
 const RING_REQUESTS = 4 * BATCH_REQUESTS_MAX;
 /** Of a record: header, key, and what rounding adds. */
 const RECORD_BYTES_EXTRA = 48;
@@ -63,7 +67,10 @@ export class KeyNumbers {
     return (this.encoder.encode(this.#bytes) >>> SLOT_SHIFT) as Slot;
   }
 
-  /** Encodes a key; returns the word by which its requests are routed: that of its cell, if several KNs own it, or of its slot. */
+  /**
+   * Encodes a key; returns the word by which its requests are routed: that of its cell, if several
+   * KNs own it, or of its slot.
+   */
   route(key: number): OwnerWord {
     const owner = loadOwner(this.#pool, this.encode(key));
     const { hash, words, byteLength } = this.encoder;

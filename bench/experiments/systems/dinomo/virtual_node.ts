@@ -1,18 +1,21 @@
 /**
  * One KN in virtual time: threads around a real `FarNode`.
  *
- * The `FarNode` has one cache and one log. Its work is shared by threads, each of which serves a share of the slots: requests for them wait
- * in its queue. A thread that is free takes what waits, up to what a `FarNode` takes from a ring at once, lets the `FarNode` execute it in
- * one step, and is then busy for as long as the step would take: the processor's time by what the lookups came to, then one round trip
- * after the other by what the verbs have counted. The answers leave at the end of the step.
+ * The `FarNode` has one cache and one log. Its work is shared by threads, each of which serves a
+ * share of the slots: requests for them wait in its queue. A thread that is free takes what waits,
+ * up to what a `FarNode` takes from a ring at once, lets the `FarNode` execute it in one step, and
+ * is then busy for as long as the step would take: the processor's time by what the lookups came
+ * to, then one round trip after the other by what the verbs have counted. The answers leave at the
+ * end of the step.
  *
- * A key that several KNs own is served by all threads of each of them. (So it is in the reference implementation when all KNs own it:
- * "local replication", src/monitor/slo_policy.cpp of utsaslab/dinomo.) A write of it needs the key's cell (cell_locks.ts). Such writes wait by themselves; when a thread finds the
- * cell unlocked, it takes those of one key, in a step of their own, so that the cell is held no longer than that. Otherwise it
- * goes on with other requests.
+ * A key that several KNs own is served by all threads of each of them. (So it is in the reference
+ * implementation when all KNs own it: "local replication", src/monitor/slo_policy.cpp of
+ * utsaslab/dinomo.) A write of it needs the key's cell (cell_locks.ts). Such writes wait by
+ * themselves; when a thread finds the cell unlocked, it takes those of one key, in a step of their
+ * own, so that the cell is held no longer than that. Otherwise it goes on with other requests.
  *
- * A KN whose unmerged records have reached the limit waits for DPM processors to merge some. (`FarNode` would help them, as it can in one
- * process; across a network it could not.)
+ * A KN whose unmerged records have reached the limit waits for DPM processors to merge some.
+ * (`FarNode` would help them, as it can in one process; across a network it could not.)
  *
  * @module
  */
@@ -120,7 +123,9 @@ export class VirtualNode {
     for (const thread of this.threads) simulation.start(this.#work(thread));
   }
 
-  /** Has a request executed; returns the answer's status. `isShared`: of a key that several KNs own. */
+  /**
+   * Has a request executed; returns the answer's status. `isShared`: of a key that several KNs own.
+   */
   *execute(operation: Operation, slot: number, isShared: boolean): Task<number> {
     const thread = this.#threadOf(isShared ? this.#sharedCount++ : slot);
     const client = this.#simulation.current;

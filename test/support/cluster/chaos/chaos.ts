@@ -1,6 +1,6 @@
 /**
- * Three servers of NATS and some processes that are a cluster, all of which are killed, stopped, and cut off from each other, again and again;
- * every operation that was answered is checked.
+ * Three servers of NATS and some processes that are a cluster, all of which are killed, stopped,
+ * and cut off from each other, again and again; every operation that was answered is checked.
  *
  * @module
  */
@@ -71,7 +71,10 @@ export interface ClusterChaosTally {
   /** Processes that were told of an operation that it may or may not have been done. */
   readonly gone: string[];
   readonly wrong: string[];
-  /** Times without an answer after each fault, in milliseconds: the longest one of all processes that were there. */
+  /**
+   * Times without an answer after each fault, in milliseconds: the longest one of all processes
+   * that were there.
+   */
   readonly gapsMs: Map<Fault, number[]>;
 }
 
@@ -79,7 +82,10 @@ const NAME = "chaos";
 const LEASE_MS = 1000;
 const CHILD_MS_MAX = 24 * 3_600_000;
 const END_MS_MAX = 60_000;
-/** After a fault all processes have to get answers again within this time; elections of the engine take long. */
+/**
+ * After a fault all processes have to get answers again within this time; elections of the engine
+ * take long.
+ */
 const CALM_MS_MAX = 60_000;
 
 interface Member {

@@ -1,7 +1,8 @@
 /**
  * What the processes of a cluster have said, and what there has to be after that.
  *
- * What a process had begun and was not told when it was killed is the only thing that may have been done or not.
+ * What a process had begun and was not told when it was killed is the only thing that may have been
+ * done or not.
  *
  * @module
  */
@@ -29,7 +30,10 @@ export interface LedgerCounts {
 
 const OPERATIONS_PER_PUT = 2 * UNIQUE_COUNT;
 
-/** Compares what is stored, and what was read and written, with what is possible; returns what is wrong. */
+/**
+ * Compares what is stored, and what was read and written, with what is possible; returns what is
+ * wrong.
+ */
 export async function checkLedger(
   witnesses: readonly Witness[],
   store: Store<number>,
@@ -160,8 +164,8 @@ function checkRegisters(
 }
 
 /**
- * Numbers moments one by one. Of a millisecond calls come first: what is within it is taken for concurrent, as clocks of
- * processes say no more.
+ * Numbers moments one by one. Of a millisecond calls come first: what is within it is taken for
+ * concurrent, as clocks of processes say no more.
  */
 function inOrder(operations: readonly Operation[]): Operation[] {
   const moments = operations.flatMap((operation, row) => [

@@ -1,8 +1,9 @@
 /**
- * A network in which each process reaches each node by a proxy of its own, so that single pairs can be cut off from each other.
+ * A network in which each process reaches each node by a proxy of its own, so that single pairs can
+ * be cut off from each other.
  *
- * All nodes say that they are at 127.0.0.1. A process connects to the same ports of another address of loopback
- * (../../loopback.ts), where there are proxies for it alone.
+ * All nodes say that they are at 127.0.0.1. A process connects to the same ports of another address
+ * of loopback (../../loopback.ts), where there are proxies for it alone.
  *
  * @module
  */
