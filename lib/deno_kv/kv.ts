@@ -8,7 +8,7 @@ import { describe, StoreClosedError } from "../core/errors.ts";
 import { countDone } from "../platform/loop_turn.ts";
 import { open } from "../store/open.ts";
 import type { Store } from "../store/store.ts";
-import { putsAtOnce } from "../store/store_nature.ts";
+import { assertStore, putsAtOnce } from "../store/store_nature.ts";
 import { assertExpireIn, AtomicOperation, type KvCommitResult, lifetimeOf } from "./kv_atomic.ts";
 import { entryMaybeOf, type KvEntryMaybe } from "./kv_entry.ts";
 import { type KvConsistencyLevel, KvListIterator, type KvListOptions } from "./kv_list.ts";
@@ -228,6 +228,7 @@ export class Kv implements Disposable {
  * @param source a store (host or attached) that is opened with `ordered: true` and `keys: "mixed"`;
  *   or the path of a directory, for a database whose changes survive a crash of the process; or
  *   nothing, or ":memory:", for one in memory
+ * @throws {InvalidArgumentError} when it is an object, and no store
  *
  * @example
  * ```ts
@@ -243,7 +244,10 @@ export class Kv implements Disposable {
  * ```
  */
 export async function openKv(source?: string | KvStore): Promise<Kv> {
-  if (typeof source === "object") return new Kv(source, false);
+  if (typeof source === "object") {
+    assertStore(source, "namespace");
+    return new Kv(source, false);
+  }
   const options = { ordered: true, keys: "mixed" } as const;
   const isInMemory = source === undefined || source === ":memory:";
   const store = isInMemory ? await open(options) : await open({ ...options, path: source });

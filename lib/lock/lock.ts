@@ -24,6 +24,7 @@ import { epochMs, monotonicMs, sleep, startTimer, type Timer } from "../platform
 import { Serial } from "../core/serial.ts";
 import { untilAborted } from "../store/arguments/abort.ts";
 import type { Namespace } from "../store/operations/store_operations.ts";
+import { assertStore } from "../store/store_nature.ts";
 import { LockLostError, LockTimeoutError } from "./lock_errors.ts";
 import {
   type AcquireOptions,
@@ -251,7 +252,7 @@ export class Lock {
  *   "json"; the lock is the key `lock:` followed by its name. One that evicts is not for locks: it
  *   may drop the record of one that is held.
  * @returns the lock, or undefined if it is held
- * @throws {InvalidArgumentError} when an option is not what it must be
+ * @throws {InvalidArgumentError} when `store` is no store, or an option is not what it must be
  */
 export async function tryAcquireLock(
   store: LockStore,
@@ -266,7 +267,7 @@ export async function tryAcquireLock(
  *
  * @param store as for {@linkcode tryAcquireLock}
  * @throws {LockTimeoutError} when it was held all the time
- * @throws {InvalidArgumentError} when an option is not what it must be
+ * @throws {InvalidArgumentError} when `store` is no store, or an option is not what it must be
  *
  * @example
  * ```ts
@@ -300,6 +301,7 @@ export async function readLock(store: LockStore, name: string): Promise<LockHold
 }
 
 function recordsOf(store: LockStore): LockRecords {
+  assertStore(store, "namespace");
   return store.namespace(PREFIX) as LockRecords;
 }
 

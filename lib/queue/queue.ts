@@ -10,6 +10,7 @@ import { randomUUID } from "node:crypto";
 import { describe, InvalidArgumentError } from "../core/errors.ts";
 import { epochMs } from "../platform/runtime.ts";
 import { Serial } from "../core/serial.ts";
+import { assertStore } from "../store/store_nature.ts";
 import { Consumer, type Taken } from "./consumer.ts";
 import { deleteRecord, type Job, type JobPlace } from "./job.ts";
 import {
@@ -115,9 +116,11 @@ export class Queue<T> {
    *   "json"; jobs are the keys that begin with `queue:` and the name. One that evicts is not for
    *   queues: it may drop jobs.
    * @param name without a colon
-   * @throws {InvalidArgumentError} when the name or an option is not what it must be
+   * @throws {InvalidArgumentError} when `store` is no store, or the name or an option is not what it
+   *   must be
    */
   constructor(store: QueueStore, name: string, options?: QueueOptions) {
+    assertStore(store, "namespace");
     if (typeof name !== "string" || name === "" || name.includes(SEPARATOR)) {
       throw new InvalidArgumentError(
         `name must be a string that is not empty and has no colon, got ${describe(name)}`,

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { HostOnlyError } from "../core/errors.ts";
+import { describe, HostOnlyError, InvalidArgumentError } from "../core/errors.ts";
 import type { Durability } from "../pool/durability.ts";
 import type { StoreStats } from "./figures/stats.ts";
 
@@ -14,6 +14,14 @@ export interface StoreNature {
   readonly level: Durability;
   /** Whether its placement is near. */
   readonly isNear: boolean;
+}
+
+/** Checks that a module was given a store, or a namespace of one: by a method that it uses. */
+export function assertStore(store: unknown, method: string): void {
+  if (typeof (store as Record<string, unknown> | null | undefined)?.[method] === "function") return;
+  throw new InvalidArgumentError(
+    `store must be what open or attach has returned, or a namespace of it, got ${describe(store)}`,
+  );
 }
 
 /** The nature of a store, in any thread; undefined for a namespace, which does not tell. */

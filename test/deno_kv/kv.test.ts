@@ -10,7 +10,7 @@ import { setTimeout } from "node:timers/promises";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { type Kv, KvU64, openKv } from "../../lib/deno_kv/mod.ts";
-import { open } from "../../mod.ts";
+import { InvalidArgumentError, open } from "../../mod.ts";
 import { findRuntime, PROJECT_ROOT } from "../../scripts/runtimes.ts";
 import { errorOf } from "../support/errors.ts";
 import { runKvProgram, type TestedKv } from "../support/kv_program.ts";
@@ -223,6 +223,14 @@ test("several databases of one store have the same keys, and it is not closed wi
   assert.is((await other.get(["a"])).value, 2);
   await other.close();
   assert.is(store.count, 1);
+});
+
+test("what is no store is refused", async () => {
+  for (const none of [null, {}]) {
+    const error = await errorOf(() => openKv(none as never));
+    assert.instance(error, InvalidArgumentError);
+    assert.match((error as Error).message, /store must be what/);
+  }
 });
 
 test("what makes no sense is refused with a TypeError", async () => {

@@ -251,6 +251,9 @@ test("options that are none, or not what they must be, are refused", async () =>
   );
   const lock = await acquireLock(store, "a", { leaseMs: undefined, owner: undefined });
   await assertRejects(() => lock.extend(1), { ...INVALID, says: /leaseMs must be/ });
+  for (const take of [acquireLock, tryAcquireLock, readLock]) {
+    await assertRejects(() => take({} as never, "a"), { ...INVALID, says: /store must be what/ });
+  }
 });
 
 test.run();

@@ -537,6 +537,9 @@ test("names and options that are none, or not what they must be, are refused", a
   for (const name of ["", "a:b", 5]) {
     assertThrows(() => new Queue(store, name as string), { ...INVALID, says: /name must be/ });
   }
+  for (const none of [undefined, null, {}, "store"]) {
+    assertThrows(() => new Queue(none as never, "a"), { ...INVALID, says: /store must be what/ });
+  }
   const bad: [object, RegExp][] = [
     [{ leaseMs: 1 }, /leaseMs must be from 10/],
     [{ attempts: 0 }, /attempts must be a whole number from 1/],
