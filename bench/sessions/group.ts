@@ -8,9 +8,8 @@
  */
 import type { RepetitionFigures } from "../measure/repetition.ts";
 import { median } from "../measure/statistics.ts";
-import type { Plan } from "../options.ts";
+import type { Plan, SectionId } from "../options.ts";
 import type { Dataset } from "../peers/peer.ts";
-import type { SectionId } from "../options.ts";
 import type { Omission, Row } from "../report/results.ts";
 import type { Workload } from "../workloads/workload.ts";
 import type { PeerDescription, Session } from "./session.ts";

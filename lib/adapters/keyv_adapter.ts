@@ -6,8 +6,8 @@
 import { countDone } from "../platform/loop_turn.ts";
 import type { PutOptions } from "../store/arguments/method_options.ts";
 import { assertOptions } from "../store/arguments/option_names.ts";
-import { putsAtOnce } from "../store/store_nature.ts";
 import type { StoreOperations } from "../store/operations/store_operations.ts";
+import { putsAtOnce } from "../store/store_nature.ts";
 import { assertPrefix, type KeyvDinomoOptions } from "./adapter_options.ts";
 import { type StoreOrOptions, StoreSource } from "./store_source.ts";
 

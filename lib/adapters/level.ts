@@ -26,8 +26,8 @@ import { AbstractIterator, AbstractLevel } from "abstract-level";
 import { Buffer } from "node:buffer";
 import { describe, InvalidArgumentError } from "../core/errors.ts";
 import { joinBytes, toBytes } from "../store/arguments/prefixed_keys.ts";
-import { natureOf } from "../store/store_nature.ts";
 import type { StoreOperations } from "../store/operations/store_operations.ts";
+import { natureOf } from "../store/store_nature.ts";
 import { type StoreOrOptions, StoreSource } from "./store_source.ts";
 
 export type { AnyStore, StoreOrOptions } from "./store_source.ts";

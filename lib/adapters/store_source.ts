@@ -8,9 +8,9 @@ import { describe, InvalidArgumentError, StoreClosedError } from "../core/errors
 import type { Key } from "../core/key_encoder.ts";
 import type { KeyTypes } from "../core/key_types.ts";
 import { open } from "../store/open.ts";
+import type { StoreOperations } from "../store/operations/store_operations.ts";
 import type { OpenOptions } from "../store/options/options.ts";
 import type { Store } from "../store/store.ts";
-import type { StoreOperations } from "../store/operations/store_operations.ts";
 
 /** A store or a namespace of one, whatever its keys and values are. */
 export interface AnyStore {

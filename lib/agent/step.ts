@@ -8,8 +8,8 @@
  *
  * @module
  */
-import { sleepSync } from "../platform/sleep_sync.ts";
 import type { LogWriter } from "../log/log_writer.ts";
+import { sleepSync } from "../platform/sleep_sync.ts";
 import { enterExecutor, Executor, leaveExecutor } from "./executor.ts";
 import { AGENT_EXECUTOR, AGENT_STEPS } from "../pool/control_layout.ts";
 import { Gate } from "../pool/gate.ts";

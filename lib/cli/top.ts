@@ -4,8 +4,8 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { epochMs, monotonicMs, sleep } from "../platform/runtime.ts";
 import type { LiveClient } from "../live/live_client.ts";
+import { epochMs, monotonicMs, sleep } from "../platform/runtime.ts";
 import type { StoreStats } from "../store/figures/stats.ts";
 import type { Command } from "./command.ts";
 import { ExitCode } from "./exit_codes.ts";

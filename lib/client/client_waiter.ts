@@ -15,10 +15,10 @@
  *
  * @module
  */
+import type { Spinner } from "../node/idle_strategy.ts";
 import { LoopTurn } from "../platform/loop_turn.ts";
 import { runMicrotask, runNextTurn, startTimer } from "../platform/runtime.ts";
 import { sleepSync } from "../platform/sleep_sync.ts";
-import type { Spinner } from "../node/idle_strategy.ts";
 import type { RequestProducer } from "../rings/request_producer.ts";
 import { COMPLETION_TAIL } from "../rings/ring_layout.ts";
 

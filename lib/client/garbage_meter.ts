@@ -14,7 +14,6 @@
  *
  * @module
  */
-import type { GarbageCollector } from "../platform/garbage_collector.ts";
 import {
   DECODED_FACTOR,
   GARBAGE_BYTES_MAX,
@@ -23,6 +22,7 @@ import {
   GROWTH_SHARE,
   OPERATION_GARBAGE_BYTES,
 } from "../core/limits.ts";
+import type { GarbageCollector } from "../platform/garbage_collector.ts";
 
 /**
  * Shared buffers that stores of this thread have let go since the last full collection for them.

@@ -27,8 +27,8 @@
  * @module
  */
 import type { KeyEncoder } from "../core/key_encoder.ts";
-import { epochMs } from "../platform/runtime.ts";
 import { keyEquals, RECORD_META } from "../log/record_layout.ts";
+import { epochMs } from "../platform/runtime.ts";
 import { type DerivationWords, TIMES_MAX } from "../rings/derivation_words.ts";
 import { Operation, REQUEST_OPERATION, REQUEST_RECORD } from "../rings/ring_layout.ts";
 import type { Lane } from "./carrier.ts";

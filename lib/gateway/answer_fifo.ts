@@ -17,12 +17,12 @@ import { randomBytes } from "node:crypto";
 import { closeSync, constants, openSync, readdirSync, readSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { threadId } from "node:worker_threads";
-import { isGranted } from "../platform/deno_permissions.ts";
 import { HostOnlyError, UnavailableError } from "../core/errors.ts";
+import { systemCodeOf } from "../core/system_code.ts";
+import { isGranted } from "../platform/deno_permissions.ts";
 import { process } from "../platform/process.ts";
 import { monotonicMs } from "../platform/runtime.ts";
 import { sleepSync } from "../platform/sleep_sync.ts";
-import { systemCodeOf } from "../core/system_code.ts";
 import { isFifoName } from "./line_frames.ts";
 
 /** How long to read again and again before the first nap. */

@@ -8,9 +8,9 @@
  */
 import type { Server } from "node:net";
 import { GATEWAY_CLOSE_MS_MAX, GATEWAY_CONNECTIONS_MAX, HELLO_MS_MAX } from "../core/limits.ts";
+import { listenAt, type SocketPlace } from "../persistence/socket_place.ts";
 import { monotonicMs, startTimer, type Timer } from "../platform/runtime.ts";
 import { settlesWithin } from "../platform/settles_within.ts";
-import { listenAt, type SocketPlace } from "../persistence/socket_place.ts";
 import { GatewayConnection, type GatewayParts } from "./gateway_connection.ts";
 
 /** Takes connections. */

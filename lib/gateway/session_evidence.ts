@@ -11,9 +11,9 @@
  */
 import { assert } from "../core/assert.ts";
 import { UnavailableError } from "../core/errors.ts";
-import { epochMs } from "../platform/runtime.ts";
 import { RECORD_META, valueWord } from "../log/record_layout.ts";
 import { type LedgerEntry, NO_PLACE, SessionLedger } from "../log/session_ledger.ts";
+import { epochMs } from "../platform/runtime.ts";
 import { durabilityError, durabilityWord } from "../pool/durability.ts";
 import type { Pool } from "../pool/pool.ts";
 import { DERIVATION_BYTES, DerivationWords } from "../rings/derivation_words.ts";

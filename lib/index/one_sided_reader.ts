@@ -42,7 +42,6 @@ import {
 import { copyWords } from "../core/copy_words.ts";
 import type { EncodedKey, KeyEncoder, StoredKey } from "../core/key_encoder.ts";
 import { SLOT_SHIFT } from "../core/limits.ts";
-import { fence } from "../platform/memory_order.ts";
 import { scratchBytes } from "../core/scratch_bytes.ts";
 import {
   keyEquals,
@@ -56,6 +55,7 @@ import {
   recordVersion,
   valueWord,
 } from "../log/record_layout.ts";
+import { fence } from "../platform/memory_order.ts";
 import { GENERATIONS, SLOT_META, SLOT_WORDS } from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";
 import { evicts } from "../pool/when_full.ts";

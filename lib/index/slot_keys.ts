@@ -11,7 +11,6 @@ import {
   type Slot,
 } from "../core/brands.ts";
 import type { StoredKey } from "../core/key_encoder.ts";
-import { fence } from "../platform/memory_order.ts";
 import {
   FLAG_BINARY_KEY,
   metaKeyBytes,
@@ -21,6 +20,7 @@ import {
   RECORD_REPLACES,
   RecordKind,
 } from "../log/record_layout.ts";
+import { fence } from "../platform/memory_order.ts";
 import { GENERATIONS, SLOT_META } from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";
 import { BUCKET_OVERFLOW, bucketRegion, bucketWord, PAIR_WORDS } from "./bucket_layout.ts";

@@ -6,8 +6,8 @@
 import type { ClusterPicture } from "../core/cluster_figures.ts";
 import type { Key } from "../core/key_encoder.ts";
 import { epochMs } from "../platform/runtime.ts";
-import type { PoolPicture } from "../store/figures/pool_picture.ts";
 import { nodeCountMax } from "../store/arguments/pool_sizes.ts";
+import type { PoolPicture } from "../store/figures/pool_picture.ts";
 import type { StoreStats } from "../store/figures/stats.ts";
 import { controlsOf, type Store } from "../store/store.ts";
 

@@ -21,8 +21,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import { inspect } from "node:util";
 import { isDinomoError } from "../core/any_error.ts";
-import type { Key } from "../core/key_encoder.ts";
 import { describe, InvalidArgumentError } from "../core/errors.ts";
+import type { Key } from "../core/key_encoder.ts";
 import { keyOfText, textOfKey } from "../core/key_text.ts";
 import { controlsOf, Store } from "../store/store.ts";
 import { sampleOf } from "./inspected_sample.ts";

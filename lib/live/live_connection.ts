@@ -10,8 +10,8 @@
 import type { Socket } from "node:net";
 import { isDinomoError } from "../core/any_error.ts";
 import { LIVE_ANSWER_BYTES_MAX, LIVE_IDLE_MS_MAX, LIVE_REQUEST_BYTES_MAX } from "../core/limits.ts";
-import { monotonicMs } from "../platform/runtime.ts";
 import { decodeMessage, encodeMessage } from "../gateway/json_frames.ts";
+import { monotonicMs } from "../platform/runtime.ts";
 import { type Frame, FrameError, FrameReader } from "../wire/frame.ts";
 import { type LiveFailure, type LiveRequest, MessageKind } from "./live_messages.ts";
 

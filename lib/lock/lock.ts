@@ -19,12 +19,12 @@
  */
 import { randomUUID } from "node:crypto";
 import { TooManyWatchersError, UnavailableError } from "../core/errors.ts";
-import { leaseLeftMs } from "./lease_left.ts";
-import { epochMs, monotonicMs, sleep, startTimer, type Timer } from "../platform/runtime.ts";
 import { Serial } from "../core/serial.ts";
+import { epochMs, monotonicMs, sleep, startTimer, type Timer } from "../platform/runtime.ts";
 import { untilAborted } from "../store/arguments/abort.ts";
 import type { Namespace } from "../store/operations/store_operations.ts";
 import { assertStore } from "../store/store_nature.ts";
+import { leaseLeftMs } from "./lease_left.ts";
 import { LockLostError, LockTimeoutError } from "./lock_errors.ts";
 import {
   type AcquireOptions,

@@ -10,8 +10,8 @@
  *
  * @module
  */
-import { trace, TRACED } from "../platform/debug.ts";
 import { NodeFailedError } from "../core/errors.ts";
+import { trace, TRACED } from "../platform/debug.ts";
 import { monotonicMs } from "../platform/runtime.ts";
 import { hasReleased, type RetiredNode, RetiredPhase } from "../recovery/retired_nodes.ts";
 import { NodeState, setNode } from "../routing/node_directory.ts";

@@ -4,9 +4,9 @@
  *
  * @module
  */
-import { startTimer, type Timer } from "../platform/runtime.ts";
 import { isCompactionDue } from "../dpm/compaction.ts";
 import type { DpmProcessors } from "../dpm/dpm_processors.ts";
+import { startTimer, type Timer } from "../platform/runtime.ts";
 import { DurabilityFailure, durabilityFailure } from "../pool/durability.ts";
 import { PauseWatch } from "../pool/gate.ts";
 import { isFar } from "../pool/placement.ts";

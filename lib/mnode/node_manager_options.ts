@@ -3,10 +3,10 @@
  *
  * @module
  */
-import type { WorkerCode } from "../platform/worker_loader.ts";
 import type * as farParts from "../far/mnode/far_parts.ts";
 import type { FarSettings } from "../node/far_settings.ts";
 import type { StartedLog } from "../persistence/open_log.ts";
+import type { WorkerCode } from "../platform/worker_loader.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { RingRegion } from "../rings/ring_region.ts";
 import type { StatisticsRegion } from "../statistics/statistics_region.ts";

@@ -6,9 +6,9 @@
  */
 import type { NodeId, Slot } from "../core/brands.ts";
 import type { NodeFailedError } from "../core/errors.ts";
-import { epochMs, monotonicMs } from "../platform/runtime.ts";
 import type { FarMoves } from "../far/mnode/far_moves.ts";
 import type { KeyReplication } from "../far/mnode/key_replication.ts";
+import { epochMs, monotonicMs } from "../platform/runtime.ts";
 import { GATE_NODE_COUNT } from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";
 import { RetiredNodes } from "../recovery/retired_nodes.ts";

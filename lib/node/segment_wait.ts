@@ -8,10 +8,10 @@
  * @module
  */
 import { SYSTEM_CALL_MS_MAX } from "../core/limits.ts";
-import { monotonicMs } from "../platform/runtime.ts";
-import { sleepSync } from "../platform/sleep_sync.ts";
 import type { Checkpointer } from "../persistence/checkpointer.ts";
 import type { LogFile } from "../persistence/log_file.ts";
+import { monotonicMs } from "../platform/runtime.ts";
+import { sleepSync } from "../platform/sleep_sync.ts";
 import type { SegmentTable } from "../pool/segment_table.ts";
 import type { SpaceBudget } from "../pool/space_budget.ts";
 

@@ -14,9 +14,9 @@
  */
 import { type BucketId, NO_ADDRESS, NO_BUCKET, type PoolAddress } from "../core/brands.ts";
 import { SLOT_SHIFT } from "../core/limits.ts";
-import { NEEDS_FENCE } from "../platform/memory_order.ts";
 import { BUCKET_OVERFLOW, bucketRegion, bucketWord, PAIR_WORDS } from "../index/bucket_layout.ts";
 import { bucketAt, bucketIndex } from "../index/slot_extents.ts";
+import { NEEDS_FENCE } from "../platform/memory_order.ts";
 import { GENERATIONS, SLOT_META, SLOT_WORDS } from "../pool/control_layout.ts";
 import { REGION_BUCKETS_LOG2, REGION_UNITS_LOG2 } from "../pool/geometry.ts";
 import type { Pool } from "../pool/pool.ts";

@@ -6,10 +6,10 @@
  */
 import { type BucketId, NO_ADDRESS, NO_BUCKET, type PoolAddress } from "../core/brands.ts";
 import { ADDRESS_UNIT_BYTES, SLOT_SHIFT } from "../core/limits.ts";
-import { fence } from "../platform/memory_order.ts";
 import { BUCKET_OVERFLOW, bucketRegion, bucketWord, PAIR_WORDS } from "../index/bucket_layout.ts";
 import { bucketAt, bucketIndex } from "../index/slot_extents.ts";
 import { possibleRecordBytes, RECORD_HASH, RecordKind } from "../log/record_layout.ts";
+import { fence } from "../platform/memory_order.ts";
 import {
   AGENT_COMMIT_END,
   AGENT_COMMIT_FIRST,

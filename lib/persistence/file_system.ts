@@ -8,8 +8,8 @@
  * @module
  */
 import * as fs from "node:fs";
-import { isGranted } from "../platform/deno_permissions.ts";
 import { systemCodeOf, systemError } from "../core/system_code.ts";
+import { isGranted } from "../platform/deno_permissions.ts";
 
 /** What is known about a path, or about an open file. */
 export interface FileInfo {

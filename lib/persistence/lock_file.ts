@@ -42,8 +42,8 @@
  */
 import { join } from "node:path";
 import { PoolLockedError } from "../core/errors.ts";
-import { epochMs } from "../platform/runtime.ts";
 import { systemCodeOf } from "../core/system_code.ts";
+import { epochMs } from "../platform/runtime.ts";
 import { thisThread } from "../platform/thread_identity.ts";
 import {
   type FileSystem,

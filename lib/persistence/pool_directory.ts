@@ -4,8 +4,8 @@
  * @module
  */
 import { dirname } from "node:path";
-import { isGranted } from "../platform/deno_permissions.ts";
 import { PathError } from "../core/errors.ts";
+import { isGranted } from "../platform/deno_permissions.ts";
 import type { FileSystem } from "./file_system.ts";
 import { withPathError } from "./path_error.ts";
 

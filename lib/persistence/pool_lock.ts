@@ -26,10 +26,10 @@
  *
  * @module
  */
+import { isDiskFull } from "../core/system_code.ts";
 import { process } from "../platform/process.ts";
 import { fillRandomly } from "../platform/random_bytes.ts";
 import { epochMs, monotonicMs, sleep } from "../platform/runtime.ts";
-import { isDiskFull } from "../core/system_code.ts";
 import { thisThread } from "../platform/thread_identity.ts";
 import { type FileSystem, nodeFileSystem } from "./file_system.ts";
 import type { HeldDirectory } from "./held_files.ts";

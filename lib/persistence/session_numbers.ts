@@ -21,11 +21,11 @@
  * @module
  */
 import { join } from "node:path";
-import { crc32 } from "../platform/crc32.ts";
 import { SESSIONS_RESERVED } from "../core/limits.ts";
 import { systemCodeOf } from "../core/system_code.ts";
 import { SESSION_MAX } from "../log/record_layout.ts";
 import type { SessionLedger } from "../log/session_ledger.ts";
+import { crc32 } from "../platform/crc32.ts";
 import { type FileSystem, fillFile, readFully, writeFully } from "./file_system.ts";
 import { SESSIONS_FILE } from "./pool_directory.ts";
 

@@ -14,9 +14,9 @@
  */
 import { InvalidOptionError } from "../core/errors.ts";
 import { SEGMENT_COUNT_MIN } from "../core/limits.ts";
-import { epochMs } from "../platform/runtime.ts";
 import { formatBytes } from "../core/units.ts";
 import { EVICTING_SEGMENTS_MIN } from "../eviction/eviction_policy.ts";
+import { epochMs } from "../platform/runtime.ts";
 import { allocatePool } from "../pool/allocate_pool.ts";
 import { HEADER_KEY_TYPES } from "../pool/control_layout.ts";
 import type { Pool } from "../pool/pool.ts";

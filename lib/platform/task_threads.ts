@@ -9,9 +9,9 @@
  * @module
  */
 import type { Piscina } from "piscina";
+import { THREAD_RETRY_MS, THREAD_STARTS_URGENT_MAX } from "../core/limits.ts";
 import { BarePool } from "./bare_pool.ts";
 import { builtin } from "./builtin.ts";
-import { THREAD_RETRY_MS, THREAD_STARTS_URGENT_MAX } from "../core/limits.ts";
 import { PiscinaPool } from "./piscina_pool.ts";
 import { monotonicMs, sleep } from "./runtime.ts";
 import {

@@ -4,9 +4,9 @@
  * @module
  */
 import { describe } from "../core/errors.ts";
+import { Serial } from "../core/serial.ts";
 import { leaseLeftMs } from "../lock/lease_left.ts";
 import { epochMs } from "../platform/runtime.ts";
-import { Serial } from "../core/serial.ts";
 import {
   DEAD,
   type DeadRecord,

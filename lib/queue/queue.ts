@@ -8,8 +8,8 @@
  */
 import { randomUUID } from "node:crypto";
 import { describe, InvalidArgumentError } from "../core/errors.ts";
-import { epochMs } from "../platform/runtime.ts";
 import { Serial } from "../core/serial.ts";
+import { epochMs } from "../platform/runtime.ts";
 import { assertStore } from "../store/store_nature.ts";
 import { Consumer, type Taken } from "./consumer.ts";
 import { deleteRecord, type Job, type JobPlace } from "./job.ts";

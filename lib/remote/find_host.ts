@@ -9,7 +9,6 @@
  */
 import { PoolLockedError, UnavailableError } from "../core/errors.ts";
 import { HOST_WAIT_MS_MAX } from "../core/limits.ts";
-import { monotonicMs, sleep } from "../platform/runtime.ts";
 import type { Hello } from "../gateway/handshake.ts";
 import { HostConnection } from "../gateway/host_connection.ts";
 import { nodeFileSystem } from "../persistence/file_system.ts";
@@ -20,6 +19,7 @@ import {
   readLockHolder,
 } from "../persistence/lock_file.ts";
 import { isSameProcess, livenessOf, ownProcess } from "../persistence/process_identity.ts";
+import { monotonicMs, sleep } from "../platform/runtime.ts";
 
 /** Shortest and longest wait between two attempts to connect. */
 const ATTEMPT_MS_MIN = 2;

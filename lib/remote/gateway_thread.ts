@@ -7,11 +7,11 @@
 import { Worker } from "node:worker_threads";
 import { NodeFailedError, PathError } from "../core/errors.ts";
 import { GATEWAY_CLOSE_MS_MAX, THREAD_RETRY_MS, THREAD_START_MS_MAX } from "../core/limits.ts";
+import { clearPlace, GATEWAY, socketPlaceOf } from "../persistence/socket_place.ts";
 import { sleep } from "../platform/runtime.ts";
 import { settlesWithin } from "../platform/settles_within.ts";
 import { startUrlOf, type WorkerCode } from "../platform/worker_loader.ts";
 import { assertThreadFits, workerOptions } from "../platform/worker_options.ts";
-import { clearPlace, GATEWAY, socketPlaceOf } from "../persistence/socket_place.ts";
 import { type HostStore, serveHostCalls } from "./calls/host_calls.ts";
 import type { GatewayOrder, GatewayReport, GatewayStart } from "./gateway_shell.ts";
 

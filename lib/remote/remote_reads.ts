@@ -14,8 +14,8 @@ import type { Slot } from "../core/brands.ts";
 import { DecodeError } from "../core/errors.ts";
 import type { Key, KeyEncoder } from "../core/key_encoder.ts";
 import { SLOT_COUNT, SLOT_SHIFT } from "../core/limits.ts";
-import { loopTurn } from "../platform/loop_turn.ts";
 import { ReadCompletion, type ReadSource } from "../far/client/routed_reads.ts";
+import { loopTurn } from "../platform/loop_turn.ts";
 
 import type { ReadValue } from "../rings/response_ring.ts";
 import type { AbortOptions } from "../store/arguments/abort.ts";
@@ -28,18 +28,18 @@ import {
   unordered,
 } from "../store/arguments/arguments.ts";
 import { type Entry, entryOf } from "../store/arguments/entry.ts";
-import type { StoreLifetime } from "../store/parts/lifetime.ts";
 import type {
   IterationOptions,
   ReadManyOptions,
   ReadManySyncOptions,
   ReadOptions,
 } from "../store/arguments/method_options.ts";
+import type { PendingRead } from "../store/arguments/update_turn.ts";
+import type { StoreLifetime } from "../store/parts/lifetime.ts";
+import type { ReadParts } from "../store/parts/store_parts.ts";
 import type { StoreReads } from "../store/reads/reads.ts";
 import { RequestedReads } from "../store/reads/requested_reads.ts";
-import type { ReadParts } from "../store/parts/store_parts.ts";
 import type { TransactionReads } from "../store/reads/transaction_reads.ts";
-import type { PendingRead } from "../store/arguments/update_turn.ts";
 import { type IteratedReads, iterateEntries, iterateKeys } from "./calls/remote_iteration.ts";
 import { readAtOneMoment } from "./calls/remote_moment.ts";
 import type { RemoteScanParts } from "./calls/remote_scan.ts";

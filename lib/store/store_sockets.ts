@@ -9,8 +9,8 @@ import type { LiveServer } from "../live/live_server.ts";
 import type { CodecName } from "../persistence/checkpoint_layout.ts";
 import type { PoolLock } from "../persistence/pool_lock.ts";
 import type { ReadyHost } from "../remote/successor.ts";
-import type { StoreHandle } from "./parts/handle.ts";
 import type { ResolvedOptions } from "./options/resolved_options.ts";
+import type { StoreHandle } from "./parts/handle.ts";
 import { controlsOf, type Store } from "./store.ts";
 
 export type { ReadyHost };

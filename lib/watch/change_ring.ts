@@ -23,7 +23,6 @@
  */
 import type { PoolAddress } from "../core/brands.ts";
 import { COMPARED_PREFIX_BYTES_MAX } from "../core/limits.ts";
-import { sleepSync } from "../platform/sleep_sync.ts";
 import {
   FLAG_BINARY_KEY,
   metaKeyBytes,
@@ -32,6 +31,7 @@ import {
   RECORD_META,
   RECORD_VERSION_LOW,
 } from "../log/record_layout.ts";
+import { sleepSync } from "../platform/sleep_sync.ts";
 import type { Pool } from "../pool/pool.ts";
 import {
   PLACE_LOST,

@@ -6,6 +6,7 @@
  */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { EXPIRY_MS_MAX } from "../../lib/core/limits.ts";
 import {
   InvalidArgumentError,
   InvalidKeyError,
@@ -18,7 +19,6 @@ import {
   ValueTooLargeError,
 } from "../../mod.ts";
 import { assertRefusal, errorOf, type Refusal } from "../support/errors.ts";
-import { EXPIRY_MS_MAX } from "../../lib/core/limits.ts";
 import { contentsOf } from "../support/store_suite.ts";
 
 const SIZES = { capacity: "1MiB", segmentBytes: "16KiB" } as const;

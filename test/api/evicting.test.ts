@@ -8,8 +8,8 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { attach, InvalidOptionError, open, type Store, ValueTooLargeError } from "../../mod.ts";
 import { errorOf } from "../support/errors.ts";
-import { type Random, seeded } from "../support/random.ts";
 import { copyAsKilled } from "../support/killed_copy.ts";
+import { type Random, seeded } from "../support/random.ts";
 import { temporaryPath } from "../support/temporary.ts";
 
 /** As small as a cache can be. */

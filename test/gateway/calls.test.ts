@@ -14,9 +14,9 @@ import {
   UnavailableError,
 } from "../../lib/core/errors.ts";
 import { CALL_BYTES_MAX, CALL_CREDIT_BYTES, CALL_CREDITS_MAX } from "../../lib/core/limits.ts";
-import { nextTurn } from "../../lib/platform/runtime.ts";
 import { systemError } from "../../lib/core/system_code.ts";
 import { encodeFailure } from "../../lib/gateway/carried_errors.ts";
+import { nextTurn } from "../../lib/platform/runtime.ts";
 import { CallClient } from "../../lib/wire/call_client.ts";
 import { CallFrame, encodeCall } from "../../lib/wire/call_frames.ts";
 import { CallServer } from "../../lib/wire/call_server.ts";

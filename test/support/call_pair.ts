@@ -4,8 +4,8 @@
  *
  * @module
  */
-import { runNextTurn } from "../../lib/platform/runtime.ts";
 import { decodeFailure, encodeFailure } from "../../lib/gateway/carried_errors.ts";
+import { runNextTurn } from "../../lib/platform/runtime.ts";
 import { CallClient } from "../../lib/wire/call_client.ts";
 import { CallServer } from "../../lib/wire/call_server.ts";
 import { FrameReader } from "../../lib/wire/frame.ts";

@@ -3,11 +3,11 @@
  *
  * @module
  */
-import { sleepSync } from "../../lib/platform/sleep_sync.ts";
 import { Cleaner } from "../../lib/dpm/cleaner.ts";
 import { IndexSpace } from "../../lib/index/index_space.ts";
 import { SlotTable } from "../../lib/index/slot_table.ts";
 import { LogWriter } from "../../lib/log/log_writer.ts";
+import { sleepSync } from "../../lib/platform/sleep_sync.ts";
 import { AGENT_DPM } from "../../lib/pool/control_layout.ts";
 import { Pool, type PoolHandle } from "../../lib/pool/pool.ts";
 import { SegmentTable } from "../../lib/pool/segment_table.ts";

@@ -4,8 +4,8 @@
  *
  * @module
  */
-import { sleepSync } from "../../lib/platform/sleep_sync.ts";
 import { indexBytes } from "../../lib/index/index_space.ts";
+import { sleepSync } from "../../lib/platform/sleep_sync.ts";
 import { Pool, type PoolHandle } from "../../lib/pool/pool.ts";
 import { opponent } from "./outcome_race.ts";
 import { mixBelow } from "./outcome_random.ts";

@@ -5,10 +5,10 @@
  */
 import type { Slot } from "../../core/brands.ts";
 import type { TlsIdentity } from "../../core/cluster_identity.ts";
-import { startTimer } from "../../platform/runtime.ts";
 import { decodeFailure } from "../../gateway/carried_errors.ts";
 import { Numbered } from "../../gateway/numbered.ts";
 import { Parcel } from "../../gateway/parcel.ts";
+import { startTimer } from "../../platform/runtime.ts";
 import { CallClient } from "../../wire/call_client.ts";
 import { encodeRouted, type RoutedRequest } from "../network/cluster_frames.ts";
 import { type Connect, type LinkFailure, NodeLink } from "../network/node_link.ts";

@@ -6,9 +6,9 @@
  * @module
  */
 import type { Socket } from "node:net";
+import { TurningWait } from "../../gateway/turning_wait.ts";
 import { processorCount } from "../../platform/processor_count.ts";
 import { monotonicMs, runNextTurn } from "../../platform/runtime.ts";
-import { TurningWait } from "../../gateway/turning_wait.ts";
 import { LOOK_MS } from "../../wire/wait_choice.ts";
 import type { ByteStream } from "./byte_stream.ts";
 

@@ -6,10 +6,10 @@
  */
 import type { Key, KeyEncoder } from "../../core/key_encoder.ts";
 import { loopTurn } from "../../platform/loop_turn.ts";
-import type { IndexedKeys } from "../../store/reads/indexed_keys.ts";
 import type { KeyRange } from "../../store/arguments/key_range.ts";
-import type { StoreLifetime } from "../../store/parts/lifetime.ts";
 import type { IterationSyncOptions } from "../../store/arguments/method_options.ts";
+import type { StoreLifetime } from "../../store/parts/lifetime.ts";
+import type { IndexedKeys } from "../../store/reads/indexed_keys.ts";
 import type { LogMerge } from "./log_merge.ts";
 
 /** Passes through keys for one thread. */

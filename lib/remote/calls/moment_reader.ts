@@ -7,8 +7,8 @@ import { InvalidArgumentError } from "../../core/errors.ts";
 import { KeyEncoder, keyOf } from "../../core/key_encoder.ts";
 import { CONSISTENT_KEYS_MAX, MOMENT_BYTES_MAX, PAGE_BYTES } from "../../core/limits.ts";
 import { loopTurn } from "../../platform/loop_turn.ts";
-import { lookUntilFound, NearMoment } from "../../store/reads/consistent_reads.ts";
 import type { DirectPool } from "../../store/parts/used_pool.ts";
+import { lookUntilFound, NearMoment } from "../../store/reads/consistent_reads.ts";
 import { decodeEntries, EntryListWriter } from "../../wire/entry_list.ts";
 
 /**

@@ -11,8 +11,8 @@ import type { Client } from "../../client/client.ts";
 import { type Batch, BatchCompletion } from "../../client/completions.ts";
 import type { Key } from "../../core/key_encoder.ts";
 import { loopTurn } from "../../platform/loop_turn.ts";
-import { assertEntry, expiryOf, iterable, mustSyncOf, ownKey } from "./arguments.ts";
 import type { StoreLifetime } from "../parts/lifetime.ts";
+import { assertEntry, expiryOf, iterable, mustSyncOf, ownKey } from "./arguments.ts";
 import type { PutEntry, PutOptions } from "./method_options.ts";
 
 /**

@@ -31,11 +31,11 @@ import type {
   CommitOptions,
   EntryLifetime,
 } from "../arguments/commit_options.ts";
-import type { CommitDraft, CommitWrites } from "./commit_writes.ts";
 import type { Entry } from "../arguments/entry.ts";
 import type { StoreLifetime } from "../parts/lifetime.ts";
 import type { StoreReads } from "../reads/reads.ts";
 import type { KeyRead, TransactionReads } from "../reads/transaction_reads.ts";
+import type { CommitDraft, CommitWrites } from "./commit_writes.ts";
 
 /** Longest wait before the second run; it doubles with each run, up to so many milliseconds. */
 const BACKOFF_MS_MIN = 0.25;

@@ -11,10 +11,10 @@
  *
  * @module
  */
-import { monotonicMs } from "../../platform/runtime.ts";
 import { neededCount } from "../../dpm/compaction.ts";
 import type { DpmProcessors } from "../../dpm/dpm_processors.ts";
 import type { NodeManager } from "../../mnode/node_manager.ts";
+import { monotonicMs } from "../../platform/runtime.ts";
 import { isLogged } from "../../pool/durability.ts";
 import type { Pool } from "../../pool/pool.ts";
 import { SegmentTable } from "../../pool/segment_table.ts";

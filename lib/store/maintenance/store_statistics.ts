@@ -4,10 +4,10 @@
  *
  * @module
  */
-import { monotonicMs, startTimer, type Timer } from "../../platform/runtime.ts";
 import { type AutoscaleDecision, Autoscaler, decisionLine } from "../../mnode/autoscaler.ts";
 import type { KeyActuator, NodeActuator } from "../../mnode/autoscaler.ts";
 import { StatisticsCollector, type StatisticsWindow } from "../../mnode/statistics_collector.ts";
+import { monotonicMs, startTimer, type Timer } from "../../platform/runtime.ts";
 import type { Pool } from "../../pool/pool.ts";
 import type { StatisticsRegion } from "../../statistics/statistics_region.ts";
 import type { ResolvedAutoscale } from "../options/autoscale_options.ts";

@@ -5,8 +5,8 @@
  */
 import type { CodecOption } from "../../codec/codec.ts";
 import { TooManyClientsError } from "../../core/errors.ts";
-import { thisThread } from "../../platform/thread_identity.ts";
 import type { LogFile } from "../../persistence/log_file.ts";
+import { thisThread } from "../../platform/thread_identity.ts";
 import { Pool } from "../../pool/pool.ts";
 import { attachedRing } from "../../rings/ring_region.ts";
 import {
@@ -16,8 +16,8 @@ import {
   StoreState,
   storeState,
 } from "../../routing/client_registry.ts";
-import { type ClientParts, makeClientParts } from "./client_parts.ts";
 import { closedByHost, localMonitor, type SharedParts } from "../parts/handle.ts";
+import { type ClientParts, makeClientParts } from "./client_parts.ts";
 import { HostWatch } from "./host_watch.ts";
 
 /** How a thread uses a store. */

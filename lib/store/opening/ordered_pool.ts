@@ -9,13 +9,13 @@
 import type { PoolAddress, Slot } from "../../core/brands.ts";
 import { PoolFullError } from "../../core/errors.ts";
 import { SLOT_COUNT } from "../../core/limits.ts";
-import { loopTurn } from "../../platform/loop_turn.ts";
 import { IndexSpace } from "../../index/index_space.ts";
 import { keysOfSlots } from "../../index/key_count.ts";
 import { SlotTable } from "../../index/slot_table.ts";
 import { KeySort } from "../../ordered/key_sort.ts";
 import { addOrderedIndex } from "../../ordered/ordered_index.ts";
 import { TreeLoader } from "../../ordered/tree_loader.ts";
+import { loopTurn } from "../../platform/loop_turn.ts";
 import { AGENT_HOST } from "../../pool/control_layout.ts";
 import type { Pool } from "../../pool/pool.ts";
 import type { Progress } from "./opening_progress.ts";

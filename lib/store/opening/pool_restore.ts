@@ -17,13 +17,13 @@ import {
   InvalidValueError,
   ValueTooLargeError,
 } from "../../core/errors.ts";
-import { garbageCollector } from "../../platform/garbage_collector.ts";
 import type { Key } from "../../core/key_encoder.ts";
+import { keysOfSlots } from "../../index/key_count.ts";
+import type { RestoredPool } from "../../persistence/snapshot_reader.ts";
+import { garbageCollector } from "../../platform/garbage_collector.ts";
 import { processorCount } from "../../platform/processor_count.ts";
 import { monotonicMs } from "../../platform/runtime.ts";
 import { OWN_WORKERS } from "../../platform/worker_loader.ts";
-import { keysOfSlots } from "../../index/key_count.ts";
-import type { RestoredPool } from "../../persistence/snapshot_reader.ts";
 import type { RestoreOptions, RestoreReport } from "../arguments/copy_options.ts";
 import type { KeysOptions, PutOptions } from "../arguments/method_options.ts";
 import { entriesOf, type PoolEntry, valueReader } from "./pool_entries.ts";

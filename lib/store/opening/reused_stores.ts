@@ -13,8 +13,8 @@
  */
 import { InvalidOptionError } from "../../core/errors.ts";
 import { OwnWorker } from "../../platform/worker_loader.ts";
-import { codecName } from "./client_parts.ts";
 import type { ResolvedOptions } from "../options/resolved_options.ts";
+import { codecName } from "./client_parts.ts";
 
 /** Changes with {@linkcode ReusedStore}. */
 const STORES = Symbol.for("dinomo: reused stores, 1");

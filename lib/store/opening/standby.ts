@@ -7,14 +7,14 @@
  * @module
  */
 import { PoolLockedError } from "../../core/errors.ts";
-import { monotonicMs, sleep } from "../../platform/runtime.ts";
-import { resultOf, type TaskFailure } from "../../platform/task_failure.ts";
-import { TaskThreads } from "../../platform/task_threads.ts";
-import type { WorkerCode } from "../../platform/worker_loader.ts";
 import type { StandbyPlace, StandbyTask, TakenOverPool } from "../../dpm/standby_tasks.ts";
 import type { HeldDirectory } from "../../persistence/held_files.ts";
 import type { StandbyReport } from "../../persistence/pool_standby.ts";
 import type { RestoredPool } from "../../persistence/snapshot_reader.ts";
+import { monotonicMs, sleep } from "../../platform/runtime.ts";
+import { resultOf, type TaskFailure } from "../../platform/task_failure.ts";
+import { TaskThreads } from "../../platform/task_threads.ts";
+import type { WorkerCode } from "../../platform/worker_loader.ts";
 import { Pool } from "../../pool/pool.ts";
 import type { ResolvedStandby } from "../options/standby_options.ts";
 

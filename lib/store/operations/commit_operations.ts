@@ -5,10 +5,10 @@
  */
 import type { Key } from "../../core/key_encoder.ts";
 import { assertRun } from "../arguments/arguments.ts";
-import { AtomicCommit } from "../commits/atomic_commit.ts";
 import type { CommitOptions } from "../arguments/commit_options.ts";
-import type { KeyAccess } from "./key_access.ts";
+import { AtomicCommit } from "../commits/atomic_commit.ts";
 import { runTransaction, type Transaction } from "../commits/transaction.ts";
+import type { KeyAccess } from "./key_access.ts";
 import { WatchOperations } from "./watch_operations.ts";
 
 /**

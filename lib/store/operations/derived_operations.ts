@@ -4,14 +4,14 @@
  * @module
  */
 import type { Key } from "../../core/key_encoder.ts";
-import type { DerivedWrites } from "../writes/derived_writes.ts";
 import type { Entry } from "../arguments/entry.ts";
-import type { KeyAccess } from "./key_access.ts";
 import type {
   BoundedIncrementOptions,
   IncrementOptions,
   TouchOptions,
 } from "../arguments/method_options.ts";
+import type { DerivedWrites } from "../writes/derived_writes.ts";
+import type { KeyAccess } from "./key_access.ts";
 import { ReadOperations } from "./read_operations.ts";
 
 /** Where the type of the values stands for what only some of them have. */

@@ -12,19 +12,16 @@ import { isBytes, type Key } from "../../core/key_encoder.ts";
 import { KEY_TYPE_NUMBERS } from "../../core/key_types.ts";
 import { KEY_BYTES_MAX } from "../../core/limits.ts";
 import { assertKeysOptions, assertPaths } from "../arguments/arguments.ts";
-import { CommitWrites } from "../commits/commit_writes.ts";
-import { DerivedWrites } from "../writes/derived_writes.ts";
 import { isLimited } from "../arguments/key_range.ts";
-import { KeyWatch } from "../watches/key_watch.ts";
-import type { StoreLifetime } from "../parts/lifetime.ts";
 import type { KeysOptions, RangeOptions } from "../arguments/method_options.ts";
 import { joinKeys, PrefixedKeyEncoder, toBytes } from "../arguments/prefixed_keys.ts";
-import type { StoreReads } from "../reads/reads.ts";
-import { PrefixWatch } from "../watches/prefix_watch.ts";
-import { SingleFlight } from "../writes/single_flight.ts";
-import type { OperationParts } from "../parts/store_parts.ts";
-import { SyncBatches } from "../writes/sync_batches.ts";
+import { CommitWrites } from "../commits/commit_writes.ts";
 import type { TransactionParts } from "../commits/transaction.ts";
+import type { StoreLifetime } from "../parts/lifetime.ts";
+import type { OperationParts } from "../parts/store_parts.ts";
+import type { StoreReads } from "../reads/reads.ts";
+import { KeyWatch } from "../watches/key_watch.ts";
+import { PrefixWatch } from "../watches/prefix_watch.ts";
 import {
   assertWatchOptions,
   watchedKeysOf,
@@ -32,6 +29,9 @@ import {
   type WatchFilter,
   type WatchOptions,
 } from "../watches/watch_options.ts";
+import { DerivedWrites } from "../writes/derived_writes.ts";
+import { SingleFlight } from "../writes/single_flight.ts";
+import { SyncBatches } from "../writes/sync_batches.ts";
 import { StoreWrites } from "../writes/writes.ts";
 
 /** Keys that are deleted together when a namespace is cleared. */

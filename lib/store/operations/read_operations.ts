@@ -12,7 +12,6 @@ import {
 } from "../arguments/abort.ts";
 import { assertEndOptions, assertKeysOptions } from "../arguments/arguments.ts";
 import type { Entry } from "../arguments/entry.ts";
-import type { KeyAccess } from "./key_access.ts";
 import type {
   EndOptions,
   EndSyncOptions,
@@ -24,6 +23,7 @@ import type {
   ReadManySyncOptions,
 } from "../arguments/method_options.ts";
 import type { StoreReads } from "../reads/reads.ts";
+import type { KeyAccess } from "./key_access.ts";
 
 /**
  * The operations that read the keys and values of a {@linkcode Store}.

@@ -6,9 +6,6 @@
 import { InvalidArgumentError } from "../../core/errors.ts";
 import type { Key } from "../../core/key_encoder.ts";
 import { abortable, abortableWork, type AbortOptions } from "../arguments/abort.ts";
-import { CommitOperations } from "./commit_operations.ts";
-import type { HoldsValues } from "./derived_operations.ts";
-import type { KeyAccess } from "./key_access.ts";
 import type { LoadContext, LoadOptions } from "../arguments/load_options.ts";
 import type {
   KeysOptions,
@@ -17,10 +14,13 @@ import type {
   PutOptions,
   RangeOptions,
 } from "../arguments/method_options.ts";
-import { type PathOf, type Picked, PickedView } from "./picked_view.ts";
-import type { SyncBatches } from "../writes/sync_batches.ts";
 import type { Changed } from "../arguments/update_turn.ts";
+import type { SyncBatches } from "../writes/sync_batches.ts";
 import type { StoreWrites } from "../writes/writes.ts";
+import { CommitOperations } from "./commit_operations.ts";
+import type { HoldsValues } from "./derived_operations.ts";
+import type { KeyAccess } from "./key_access.ts";
+import { type PathOf, type Picked, PickedView } from "./picked_view.ts";
 
 const DELETE_RULE = "delete must be called with a key alone, got more: " +
   "compareAndDelete(key, version) deletes a key that has not changed";

@@ -4,11 +4,11 @@
  * @module
  */
 import type { Key } from "../../core/key_encoder.ts";
-import { DerivedOperations } from "./derived_operations.ts";
-import type { KeyAccess } from "./key_access.ts";
 import type { WatchedEntries } from "../watches/key_watch.ts";
 import type { KeyChange } from "../watches/prefix_watch.ts";
 import type { WatchOptions } from "../watches/watch_options.ts";
+import { DerivedOperations } from "./derived_operations.ts";
+import type { KeyAccess } from "./key_access.ts";
 
 /**
  * The operations by which a thread learns of changes.

@@ -4,7 +4,6 @@
  * @module
  */
 import type { Channel } from "node:diagnostics_channel";
-import { builtin } from "../../platform/builtin.ts";
 import { describe, InvalidArgumentError } from "../../core/errors.ts";
 import type { AutoscaleDecision } from "../../mnode/autoscaler.ts";
 import type {
@@ -13,6 +12,7 @@ import type {
   ScaleReport,
   ThreadFailure,
 } from "../../mnode/node_manager.ts";
+import { builtin } from "../../platform/builtin.ts";
 
 /** What each kind of event tells, by the event's type. */
 export interface StoreEventDetails {

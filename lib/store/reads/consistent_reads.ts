@@ -31,9 +31,9 @@
 import { UnavailableError, ValueTooLargeError } from "../../core/errors.ts";
 import type { Key, KeyEncoder } from "../../core/key_encoder.ts";
 import { UNAVAILABLE_AFTER_MS } from "../../core/limits.ts";
+import type { OneSidedReader } from "../../index/one_sided_reader.ts";
 import { monotonicMs, nextTurn } from "../../platform/runtime.ts";
 import { sleepSync } from "../../platform/sleep_sync.ts";
-import type { OneSidedReader } from "../../index/one_sided_reader.ts";
 import { AGENT_READER } from "../../pool/control_layout.ts";
 import { PauseLostError, PauseTimeoutError, whilePaused } from "../../pool/gate.ts";
 import type { Pool } from "../../pool/pool.ts";

@@ -10,8 +10,8 @@
 import type { Slot } from "../../core/brands.ts";
 import type { Key, KeyEncoder } from "../../core/key_encoder.ts";
 import { SLOT_SHIFT } from "../../core/limits.ts";
-import { loopTurn } from "../../platform/loop_turn.ts";
 import { NO_VALUES } from "../../ordered/found_key.ts";
+import { loopTurn } from "../../platform/loop_turn.ts";
 import type { KeyRange } from "../arguments/key_range.ts";
 import { type AheadMaker, ItemsAhead } from "./items_ahead.ts";
 import { type KeyWalk, NO_KEYS } from "./key_walk.ts";

@@ -7,13 +7,13 @@
 import type { Slot } from "../../core/brands.ts";
 import type { Key, KeyEncoder } from "../../core/key_encoder.ts";
 import type { AbortOptions } from "../arguments/abort.ts";
+import type { Entry } from "../arguments/entry.ts";
 import type {
   IterationOptions,
   IterationSyncOptions,
   ReadManyOptions,
   ReadManySyncOptions,
 } from "../arguments/method_options.ts";
-import type { Entry } from "../arguments/entry.ts";
 import type { ReadParts } from "../parts/store_parts.ts";
 import type { TransactionReads } from "./transaction_reads.ts";
 import type { PendingRead } from "../arguments/update_turn.ts";

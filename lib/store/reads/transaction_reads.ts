@@ -9,10 +9,10 @@ import type { Key, KeyEncoder } from "../../core/key_encoder.ts";
 import { SLOT_SHIFT } from "../../core/limits.ts";
 import type { OneSidedReader } from "../../index/one_sided_reader.ts";
 import type { Pool } from "../../pool/pool.ts";
-import { type AbsenceMark, markAbsence, wasAbsent } from "./absence.ts";
 import type { Entry } from "../arguments/entry.ts";
 import type { StoreLifetime } from "../parts/lifetime.ts";
 import type { DirectPool } from "../parts/used_pool.ts";
+import { type AbsenceMark, markAbsence, wasAbsent } from "./absence.ts";
 
 /** A key that a transaction has read. */
 export interface KeyRead<V> {

@@ -18,8 +18,8 @@ import {
 } from "../../routing/client_registry.ts";
 import { startsWith } from "../../watch/prefixes.ts";
 import { WatchPlace } from "../../watch/watch_place.ts";
-import type { StoreLifetime } from "../parts/lifetime.ts";
 import type { HubWatch, WatchSource } from "../../watch/watch_source.ts";
+import type { StoreLifetime } from "../parts/lifetime.ts";
 
 /**
  * For how long after a change a thread looks for the next one in every turn of its event loop:

@@ -14,8 +14,8 @@ import type { OperationCounters } from "../../pool/operation_counters.ts";
 import { DERIVATION_BYTES, DerivationWords } from "../../rings/derivation_words.ts";
 import { Operation } from "../../rings/ring_layout.ts";
 import { askToAdd, mustSyncOf, touchExpiryOf } from "../arguments/arguments.ts";
-import type { BoundedIncrementOptions, TouchOptions } from "../arguments/method_options.ts";
 import { type Entry, entryOf } from "../arguments/entry.ts";
+import type { BoundedIncrementOptions, TouchOptions } from "../arguments/method_options.ts";
 import type { StoreLifetime } from "../parts/lifetime.ts";
 import type { OperationParts } from "../parts/store_parts.ts";
 

@@ -14,10 +14,10 @@ import type { OperationCounters } from "../../pool/operation_counters.ts";
 import { Condition } from "../../rings/ring_layout.ts";
 import { iterable } from "../arguments/arguments.ts";
 import { EntryOptions, type IssueItem, issueItem } from "../arguments/batches.ts";
-import type { StoreLifetime } from "../parts/lifetime.ts";
 import type { PutEntry, PutOptions } from "../arguments/method_options.ts";
-import type { StoreReads } from "../reads/reads.ts";
+import type { StoreLifetime } from "../parts/lifetime.ts";
 import type { OperationParts } from "../parts/store_parts.ts";
+import type { StoreReads } from "../reads/reads.ts";
 
 /** Such changes by one thread. */
 export class SyncBatches<V> {

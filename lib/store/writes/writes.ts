@@ -37,8 +37,8 @@ import {
 import { EntryOptions, issueBatch, type IssueItem } from "../arguments/batches.ts";
 import type { PutEntry, PutManyOptions, PutOptions } from "../arguments/method_options.ts";
 import type { StoreLifetime } from "../parts/lifetime.ts";
-import type { StoreReads } from "../reads/reads.ts";
 import type { OperationParts } from "../parts/store_parts.ts";
+import type { StoreReads } from "../reads/reads.ts";
 import { SyncUpdate } from "./sync_update.ts";
 import {
   type Changed,

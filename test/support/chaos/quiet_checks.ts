@@ -24,8 +24,8 @@ import { activeNodes } from "../../../lib/routing/node_directory.ts";
 import { holderOf, loadOwner, slotOwner } from "../../../lib/routing/ownership.ts";
 import { open, type OpenOptions, PoolFullError, type Store } from "../../../mod.ts";
 import { EXPIRING_PREFIX } from "./own_keys.ts";
-import { checkPool } from "../sim_pool_check.ts";
 import { copyAsKilled } from "../killed_copy.ts";
+import { checkPool } from "../sim_pool_check.ts";
 
 /** How long it may take until nothing is left of what has failed. */
 const QUIET_MS_MAX = 15_000;

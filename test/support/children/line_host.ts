@@ -8,10 +8,10 @@
 import { createServer } from "node:net";
 import { join } from "node:path";
 import process from "node:process";
-import { sleepSync } from "../../../lib/platform/sleep_sync.ts";
 import { FifoWriter } from "../../../lib/gateway/fifo_writer.ts";
 import { GatewayLine } from "../../../lib/gateway/gateway_line.ts";
 import { RequestFrame } from "../../../lib/gateway/request_frames.ts";
+import { sleepSync } from "../../../lib/platform/sleep_sync.ts";
 import { encodeFrame } from "../../../lib/wire/frame.ts";
 import { say } from "../child.ts";
 
