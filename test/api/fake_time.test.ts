@@ -68,7 +68,7 @@ async function runChild(child: FakeTimeArguments) {
 /** What of time only one module may use. */
 const FORBIDDEN =
   /\b(?:queueMicrotask|set(?:Timeout|Interval|Immediate)|clear(?:Timeout|Interval|Immediate)|nextTick|hrtime|performance|Date\.now)\b|new Date\(\)|node:timers|node:perf_hooks/;
-const RUNTIME_MODULE = join("lib", "core", "runtime.ts");
+const RUNTIME_MODULE = join("lib", "platform", "runtime.ts");
 /** Text that a browser runs, whose time nobody fakes. */
 const BROWSER_SCRIPT = join("lib", "inspector", "page_script.ts");
 const MAY_USE: ReadonlySet<string> = new Set([RUNTIME_MODULE, BROWSER_SCRIPT]);
