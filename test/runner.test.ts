@@ -177,11 +177,11 @@ test("files take turns through the runtimes, and run on all where these differ",
   });
 });
 
-test("what runs everywhere is there, and is a small part", () => {
+test("what runs everywhere is there, and is the smaller part", () => {
   const files = findTestFiles(PROJECT_ROOT, []);
   for (const path of EVERYWHERE) assert.ok(files.some((file) => file.startsWith(path)), path);
   const found = files.filter((file) => EVERYWHERE.some((path) => file.startsWith(path)));
-  assert.ok(found.length < files.length / 8, `${found.length} of ${files.length} files`);
+  assert.ok(found.length < files.length / 3, `${found.length} of ${files.length} files`);
 });
 
 test("what shares a process is run in few of them, each file as often as alone", () => {
@@ -195,7 +195,7 @@ test("what shares a process is run in few of them, each file as often as alone",
   for (const { files } of jobs) {
     assert.ok(files.length === 1 || files.every(sharesProcess), files.join());
   }
-  assert.ok(jobs.length < planned.length * 0.6, `${jobs.length} processes`);
+  assert.ok(jobs.length < planned.length * 0.5, `${jobs.length} processes`);
 });
 
 test("what shares a process comes first", () => {

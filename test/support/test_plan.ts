@@ -6,9 +6,10 @@
 import type { Runtime } from "../../scripts/runtimes.ts";
 
 /**
- * Where the runtimes differ: how they start threads, let them wait and end them, what of theirs is
- * imported, timers, files and sockets, values and texts. A run tries these on each runtime. Two
- * simulations are among them whose seeds the runtimes share, so that a run has as many as it can.
+ * What a run tries on each runtime: units, and frames between processes, which take little time; and
+ * where the runtimes differ: how they start threads, let them wait and end them, what of theirs is
+ * imported, timers, files and sockets, values and texts. Two simulations are among them whose seeds
+ * the runtimes share, so that a run has as many as it can.
  */
 export const EVERYWHERE: readonly string[] = [
   "test/api/closing.test.ts",
@@ -20,22 +21,14 @@ export const EVERYWHERE: readonly string[] = [
   "test/cluster/index_simulation.test.ts",
   "test/cluster/nats_server.test.ts",
   "test/cluster/node_server.test.ts",
-  "test/gateway/lines.test.ts",
+  "test/gateway/",
   "test/imports.test.ts",
   "test/live/server.test.ts",
+  "test/metrics/",
   "test/persistence/full_disk.test.ts",
   "test/persistence/held_files.test.ts",
   "test/persistence/paths.test.ts",
-  "test/unit/errors.test.ts",
-  "test/unit/key_encoder.test.ts",
-  "test/unit/msgpack_",
-  "test/unit/native_texts.test.ts",
-  "test/unit/plain_codecs.test.ts",
-  "test/unit/runtime_modules.test.ts",
-  "test/unit/tagged_json.test.ts",
-  "test/unit/thread_",
-  "test/unit/wait",
-  "test/unit/worker_",
+  "test/unit/",
   "test/values_table.test.ts",
 ];
 
