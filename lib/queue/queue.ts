@@ -116,8 +116,8 @@ export class Queue<T> {
    *   "json"; jobs are the keys that begin with `queue:` and the name. One that evicts is not for
    *   queues: it may drop jobs.
    * @param name without a colon
-   * @throws {InvalidArgumentError} when `store` is no store, or the name or an option is not what it
-   *   must be
+   * @throws {InvalidArgumentError} when `store` is no store, or the name or an option is not what
+   *   it must be
    */
   constructor(store: QueueStore, name: string, options?: QueueOptions) {
     assertStore(store, "namespace");

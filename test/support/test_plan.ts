@@ -6,10 +6,10 @@
 import type { Runtime } from "../../scripts/runtimes.ts";
 
 /**
- * What a run tries on each runtime: units, and frames between processes, which take little time; and
- * where the runtimes differ: how they start threads, let them wait and end them, what of theirs is
- * imported, timers, files and sockets, values and texts. Two simulations are among them whose seeds
- * the runtimes share, so that a run has as many as it can.
+ * What a run tries on each runtime: units, and frames between processes, which take little time;
+ * and where the runtimes differ: how they start threads, let them wait and end them, what of theirs
+ * is imported, timers, files and sockets, values and texts. Two simulations are among them whose
+ * seeds the runtimes share, so that a run has as many as it can.
  */
 export const EVERYWHERE: readonly string[] = [
   "test/api/closing.test.ts",
