@@ -1,23 +1,16 @@
 /**
- * The README and the pages of docs/: links lead somewhere, and the examples that a newcomer tries
- * print what they say, on the runtime that runs this. (examples_of_pages.test.ts checks the types
- * of all.)
+ * The README and the pages of docs/: each can be reached, and links lead somewhere. (Their examples
+ * are tried by examples_of_documentation.test.ts.)
  *
  * @module
  */
-import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync } from "node:fs";
-import { rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
-import process from "node:process";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { PROJECT_ROOT } from "../scripts/runtimes.ts";
-import { currentRuntime, runProgram } from "./support/program.ts";
-import { anchorsOf, linksOf, plainOutput, snippetsOf } from "./support/snippets.ts";
+import { anchorsOf, linksOf } from "./support/snippets.ts";
 
-/** What a newcomer reads first, and tries. */
-const TRIED = ["README.md", "docs/cookbook.md"];
 /** So many lines are read; a longer README is not. */
 const README_LINES_MAX = 200;
 
@@ -56,50 +49,6 @@ for (const page of pages) {
     });
     assert.equal(dead, []);
   });
-}
-
-for (const page of TRIED) {
-  const snippets = snippetsOf(read(page));
-  mkdirSync(join(PROJECT_ROOT, "dist"), { recursive: true });
-  // In the project's folder, where "dinomo" is this package.
-  const folder = mkdtempSync(join(PROJECT_ROOT, "dist", "snippets-"));
-  const compiled = join(PROJECT_ROOT, "dist", relative(PROJECT_ROOT, folder));
-  process.once("exit", () => {
-    for (const each of [folder, compiled]) rmSync(each, { recursive: true, force: true });
-  });
-  const files = snippets.map(({ line, source }) => {
-    const file = join(folder, `line_${line}.ts`);
-    writeFileSync(file, `${source}\nexport {};\n`);
-    return file;
-  });
-
-  test(`${page} has examples that say what they print`, () => {
-    assert.ok(snippets.length >= 3);
-    if (currentRuntime() === "node") compile(files);
-  });
-
-  for (const [i, { line, expected }] of snippets.entries()) {
-    test(`${page}, line ${line}`, async () => {
-      const { stdout, stderr, exitCode } = await runProgram(relative(PROJECT_ROOT, files[i]!));
-      assert.is(stderr, "");
-      assert.is(exitCode, 0);
-      const printed = plainOutput(stdout);
-      for (const text of expected) assert.ok(printed.includes(text), `${text} in ${stdout}`);
-    });
-  }
-}
-
-/** Makes JavaScript of the examples, where {@linkcode runProgram} looks for it on Node. */
-function compile(files: readonly string[]): void {
-  const tsc = join(PROJECT_ROOT, "node_modules", "typescript", "bin", "tsc");
-  const places = ["--rootDir", PROJECT_ROOT, "--outDir", join(PROJECT_ROOT, "dist")];
-  const options = ["--noCheck", "--target", "es2022", "--module", "nodenext", "--noResolve"];
-  const args = [tsc, ...places, ...options, "--ignoreConfig", ...files];
-  const { status, stdout } = spawnSync(process.execPath, args, {
-    encoding: "utf8",
-    cwd: PROJECT_ROOT,
-  });
-  assert.is(status, 0, stdout);
 }
 
 test.run();

@@ -76,7 +76,7 @@ export interface LockHolder {
  *
  * await using store = await open({ capacity: "64MiB" });
  * await using lock = await acquireLock(store, "report", { leaseMs: 5_000 });
- * console.log(lock.isHeld, lock.token); // true, and a number that the next holder's is larger than
+ * console.log(lock.isHeld, lock.token); // true 1: the next holder has a larger one
  * ```
  */
 export class Lock {

@@ -30,7 +30,7 @@ import type { Store } from "./store.ts";
  *
  * await using store = await open({ capacity: "64MiB", codec: "binary" });
  * await store.put("pixel", Uint8Array.of(255, 0, 0));
- * console.log(store.getSync("pixel")); // Uint8Array [255, 0, 0]
+ * console.log(store.getSync("pixel")); // Uint8Array(3) [255, 0, 0]
  * ```
  */
 export function open<Types extends KeyTypes = "string">(

@@ -265,7 +265,8 @@ export class Store<V, K extends Key = string> extends StoreOperations<V, K> {
    * for (let i = 0; i < 1000; i++) await store.put(`key ${i}`, "x".repeat(1000));
    * await store.clear();
    * const { memoryBytes, fileBytes } = await store.compact();
-   * console.log(memoryBytes, fileBytes); // about a million on Bun, and 0 as there is no file
+   * // About a million on Bun, and 0, as there is no file.
+   * console.log(memoryBytes, fileBytes);
    * ```
    */
   async compact(): Promise<CompactReport> {

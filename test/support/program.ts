@@ -19,17 +19,20 @@ export interface ProgramEnd {
  * Runs `file`, a source relative to the project's folder, and waits for its end.
  *
  * @param environment variables in addition to this process's own
+ * @param timeoutMs after which it is ended, without an exit code; 0 for no limit
  */
 export async function runProgram(
   file: string,
   args: readonly string[] = [],
   environment: Readonly<Record<string, string>> = {},
+  timeoutMs = 0,
 ): Promise<ProgramEnd> {
   const command = runtimeCommand(currentRuntime(), file);
   const child = spawn(process.execPath, [...command.args, ...args], {
     cwd: PROJECT_ROOT,
     env: { ...process.env, ...environment },
     stdio: ["ignore", "pipe", "pipe"],
+    timeout: timeoutMs,
   });
   let stdout = "";
   let stderr = "";

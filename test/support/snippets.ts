@@ -1,23 +1,31 @@
 /**
- * The examples of a page: programs, and what their comments say that they print.
+ * The examples of a page, or of docstrings: programs, and what their comments say that they print.
  *
  * A comment behind `console.log(...)` is what the line prints, on any runtime: these differ in
- * quotes and line breaks, which do not count. What follows a colon or ", then" is for people.
+ * quotes and line breaks, which do not count. What follows a colon, a semicolon or ", then" is for
+ * people, and what follows the last bracket of an array or an object.
  *
  * @module
  */
 
-/** One example of a page. */
+/** One example. */
 export interface Snippet {
-  /** The line of the page that it begins at, counted from 1. */
+  /** The line of the file that it begins at, counted from 1. */
   readonly line: number;
   readonly source: string;
   /** What it prints, as far as its comments say, in the form of {@linkcode plainOutput}. */
   readonly expected: readonly string[];
 }
 
-const SNIPPET = /^```ts\n([\s\S]*?)^```$/gm;
+const SNIPPET = /^```(?:ts|js)\n([\s\S]*?)^```$/gm;
+/** What a docstring has in front of each of its lines. */
+const STAR = /^ *\* ?/gm;
 const PRINTED = /console\.log\(.*\);.*?\/\/ (.+)$/gm;
+
+/** The programs in the docstrings of a module; see {@linkcode snippetsOf}. */
+export function docstringSnippetsOf(source: string): Snippet[] {
+  return snippetsOf(source.replace(STAR, ""));
+}
 
 /** The programs of a page in Markdown; those marked `ignore` are not meant to run. */
 export function snippetsOf(markdown: string): Snippet[] {
@@ -27,8 +35,8 @@ export function snippetsOf(markdown: string): Snippet[] {
       line: markdown.slice(0, match.index).split("\n").length,
       source,
       expected: Array.from(source.matchAll(PRINTED), ([, comment]) => {
-        const isStructure = /^[{[]/.test(comment!);
-        return plainOutput(isStructure ? comment! : comment!.split(/: |, then /)[0]!);
+        const structure = /^[{[].*[}\]]/.exec(comment!)?.[0];
+        return plainOutput(structure ?? comment!.split(/[:;] |, then /)[0]!);
       }),
     };
   });

@@ -159,8 +159,8 @@ export abstract class ReadOperations<V, K extends Key = string> {
    * import { open } from "dinomo";
    *
    * await using store = await open<number>({ capacity: "64MiB" });
-   * await store.putMany([["a", 1], ["b", 2]]);
-   * console.log(Object.fromEntries(store.entriesSync())); // { a: 1, b: 2 }
+   * await store.put("a", 1);
+   * console.log([...store.entriesSync()]); // [["a", 1]]
    * ```
    */
   entriesSync(options?: IterationSyncOptions): IterableIterator<[K, V]> {
