@@ -59,8 +59,7 @@ export async function restoreInParallel(
 ): Promise<void> {
   const { pool, source } = restore;
   const { bytesMin = BYTES_MIN } = options;
-  const storedBytes = pool.geometry.segmentBytes * source.segmentCount;
-  if (options.threadCount < 2 || storedBytes < bytesMin) return restoreAlone(restore);
+  if (options.threadCount < 2 || restore.storedBytes < bytesMin) return restoreAlone(restore);
   const { workerCode, threadCount } = options;
   const threads = new TaskThreads<RestoreTask, unknown>({
     workerCode,

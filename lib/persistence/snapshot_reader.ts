@@ -206,14 +206,20 @@ export class PoolRestore {
     return fits ? this : undefined;
   }
 
+  /** Bytes of the segments that the image may have: those behind its end are free. */
+  get storedBytes(): number {
+    const { segmentCount, imagePath } = this.source;
+    const imageBytes = this.#files.info(imagePath)?.size ?? 0;
+    return Math.min(segmentCount * this.pool.geometry.segmentBytes, imageBytes);
+  }
+
   /** Reads all segments. */
   load(): void {
     const { onProgress } = this.#options;
-    const { segmentCount, imagePath } = this.source;
-    // Segments behind the end of the image are free, and take no time.
-    const imageBytes = this.#files.info(imagePath)?.size ?? 0;
-    const storedCount = Math.ceil(imageBytes / this.pool.geometry.segmentBytes);
-    const readCount = Math.min(segmentCount, Math.max(1, storedCount));
+    const { segmentCount } = this.source;
+    // Free segments take no time.
+    const storedCount = Math.ceil(this.storedBytes / this.pool.geometry.segmentBytes);
+    const readCount = Math.max(1, storedCount);
     const step = Math.ceil(readCount / PROGRESS_STEPS);
     for (let from = 0; from < segmentCount; from += step) {
       onProgress?.(Math.min(1, from / readCount));

@@ -38,14 +38,19 @@ async function writePool(): Promise<string> {
   return copy;
 }
 
-async function restored(path: string, shares: number[] = []): Promise<RestoredPool> {
+/** @param shares takes what the threads report; nothing is added if there are none */
+async function restored(
+  path: string,
+  shares: number[] = [],
+  bytesMin = 0,
+): Promise<RestoredPool> {
   const requested = { codec: "binary", capacityBytes: undefined, segmentBytes: undefined } as const;
   const restore = new PoolRestore(nodeFileSystem, path, requested, {});
   await restoreInParallel(restore, {
     workerCode: OWN_WORKERS.dpm,
     threadCount: 2,
     onProgress: (share) => shares.push(share),
-    bytesMin: 0,
+    bytesMin,
   });
   return restore.finish();
 }
@@ -58,6 +63,18 @@ test("has the same contents", async () => {
     assert.equal(read(`key ${i}`), expected, `key ${i}`);
   }
   assert.ok(shares.length > 4 && Math.max(...shares) === 0.5, shares.join());
+});
+
+test("starts no threads for a large pool with little in it", async () => {
+  const path = temporaryPath();
+  const bytesMin = 16 * 2 ** 20;
+  const store = await open({ path, capacity: bytesMin, codec: "binary" });
+  await store.put("key", valueOf(0));
+  await store.close();
+  const shares: number[] = [];
+  const read = readerOf((await restored(path, shares, bytesMin)).pool);
+  assert.equal(read("key"), valueOf(0));
+  assert.equal(shares, []);
 });
 
 test("damage in a segment is reported with its place", async () => {
