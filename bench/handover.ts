@@ -24,11 +24,14 @@ const { values } = parseArgs({
 
 const { coreCount, loadAverage } = describeEnvironment();
 console.log(`${coreCount} processors, load ${loadAverage.toFixed(1)}, ${values.keys} keys`);
-const keyCount = Number(values.keys);
+const plan = {
+  ends: ["closed", "killed"],
+  keyCount: Number(values.keys),
+  changedKeys: 200,
+  servedMs: 2500,
+} as const;
 const figures: Handover[] = [];
 for (const runtime of values.runtime.split(",") as Runtime[]) {
-  figures.push(
-    ...await measureHandovers({ runtime, keyCount, changedKeys: 200, servedMs: 2500 }),
-  );
+  figures.push(...await measureHandovers({ runtime, ...plan }));
 }
 console.log(formatHandovers(figures));

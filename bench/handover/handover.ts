@@ -19,6 +19,8 @@ import type { HandoverRole, HandoverWay } from "./process.ts";
 /** How much is measured. */
 export interface HandoverPlan {
   readonly runtime: Runtime;
+  /** How old processes end. */
+  readonly ends: readonly Handover["end"][];
   /** Keys in the pool, each with 100 bytes. */
   readonly keyCount: number;
   /** Keys that the old process changes at once, about a hundred times a second. */
@@ -47,7 +49,7 @@ export async function measureHandovers(plan: HandoverPlan): Promise<Handover[]> 
   const folder = mkdtempSync(join(tmpdir(), "dinomo-handover-"));
   try {
     const figures: Handover[] = [];
-    for (const end of ["closed", "killed"] as const) {
+    for (const end of plan.ends) {
       for (const processes of [false, true]) {
         for (const way of ["standby", "opens after"] as const) {
           const path = join(folder, processes ? "shared" : "pool");

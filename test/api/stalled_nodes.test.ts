@@ -24,8 +24,10 @@ import {
   type Store,
   UnavailableError,
 } from "../../mod.ts";
+import { runtimeShare } from "../support/campaign.ts";
 import { errorOf } from "../support/errors.ts";
 import { Fault, FaultOrders, Hang } from "../support/faults.ts";
+import { SEED } from "../support/random.ts";
 import { until } from "../support/store_suite.ts";
 import { temporaryPath } from "../support/temporary.ts";
 
@@ -40,8 +42,10 @@ const SIZES = {
 } as const;
 const KEY_COUNT = 100;
 const HELD_KEY = "key 0";
-/** How the stores differ. */
-const VARIANTS: readonly (readonly [string, OpenOptions<number>])[] = [
+/** How the stores differ, of which a run tries one. */
+const VARIANTS: readonly (readonly [string, OpenOptions<number>])[] = runtimeShare<
+  [string, OpenOptions<number>]
+>([
   ["in memory", {}],
   ["logged", { durability: "os" }],
   [
@@ -54,7 +58,7 @@ const VARIANTS: readonly (readonly [string, OpenOptions<number>])[] = [
       backlog: "64KiB",
     },
   ],
-];
+], SEED);
 /** Codes of the errors by which something is refused while a KN is stalled. */
 const REFUSALS: readonly unknown[] = [
   "DINOMO_UNAVAILABLE",
