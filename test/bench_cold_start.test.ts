@@ -11,11 +11,12 @@ import { THIS_RUNTIME } from "../scripts/runtimes.ts";
 
 test("the import, the first put and the whole process are timed, beside LMDB's", () => {
   const figures = measureColdStarts({ runtimes: [THIS_RUNTIME], sampleCount: 1 });
-  assert.equal(figures.map(({ program }) => program), ["Dinomo", "Dinomo, path", "LMDB"]);
+  const programs = ["Dinomo", "Dinomo, path", "Dinomo, again", "LMDB"];
+  assert.equal(figures.map(({ program }) => program), programs);
   for (const { program, importMs, firstPutMs } of figures) {
     assert.ok(importMs > 0 && firstPutMs > 0, program);
   }
-  assert.is(formatColdStarts(figures).split("\n").length, 5);
+  assert.is(formatColdStarts(figures).split("\n").length, 6);
 });
 
 test.run();

@@ -1,6 +1,7 @@
 /**
  * How long a program waits that has just been started: for the import of the library as it is
- * published, and for a first value in a store, beside LMDB.
+ * published, and for a first value in a store, beside LMDB: in memory, with a new directory, and
+ * again with the files of a process that has ended, and the default capacity.
  *
  * Each sample is a process of its own, which times itself from before the import; the programs take
  * turns, and medians count. Beside that stands how long the whole process took, less what one took
@@ -35,15 +36,34 @@ export interface ColdStart {
 }
 
 const NOTHING = "nothing";
+/** The program that writes the files that others find. */
+const FILL = "fill";
+/** Keys in these files. */
+const FILLED_KEYS = 2000;
 
-/** What each program imports, how it opens a store. */
-const PROGRAMS: ReadonlyMap<string, { from: string; open: string }> = new Map([
+/** What a program imports, how it opens a store, and whether it finds files with keys. */
+interface Program {
+  readonly from: string;
+  readonly open: string;
+  readonly isFilled?: boolean;
+}
+
+const PROGRAMS: ReadonlyMap<string, Program> = new Map([
   ["Dinomo", { from: "dinomo", open: `library.open({ capacity: "64MiB" })` }],
   ["Dinomo, path", { from: "dinomo", open: `library.open({ capacity: "64MiB", path })` }],
+  ["Dinomo, again", { from: "dinomo", open: "library.open({ path })", isFilled: true }],
   ["LMDB", { from: "lmdb", open: "library.open({ path })" }],
 ]);
 
-function sourceOf({ from, open }: { from: string; open: string }): string {
+const FILL_SOURCE = `
+import { open } from "dinomo";
+const store = await open({ path: process.argv[2] });
+for (let i = 0; i < ${FILLED_KEYS}; i++) void store.put("user:" + i, { name: "Ada", visits: i });
+await store.close();
+console.log(JSON.stringify([0, 0, 0]));
+`;
+
+function sourceOf({ from, open }: Program): string {
   return `
 const path = process.argv[2];
 const times = [performance.now()];
@@ -62,11 +82,12 @@ export function measureColdStarts({ runtimes, sampleCount }: ColdStartPlan): Col
   const folder = mkdtempSync(join(tmpdir(), "dinomo-cold-start-"));
   try {
     writePrograms(folder);
+    runOnce(folder, "node", FILL, filledPath(folder));
     const samples = new Map<string, Sample[]>();
     for (let i = -1; i < sampleCount; i++) {
       for (const runtime of runtimes) {
         for (const program of [NOTHING, ...PROGRAMS.keys()]) {
-          const sample = runOnce(folder, runtime, program);
+          const sample = sampleOf(folder, runtime, program);
           const name = `${runtime} ${program}`;
           if (i >= 0) samples.set(name, [...samples.get(name) ?? [], sample]);
         }
@@ -103,13 +124,27 @@ function writePrograms(folder: string): void {
   symlinkSync(join(PROJECT_ROOT, "node_modules/lmdb"), join(modules, "lmdb"));
   writeFileSync(join(folder, "package.json"), JSON.stringify({ type: "module" }));
   writeFileSync(join(folder, `${NOTHING}.js`), "console.log(JSON.stringify([0, 0, 0]));");
+  writeFileSync(join(folder, `${FILL}.js`), FILL_SOURCE);
   for (const [name, program] of PROGRAMS) {
     writeFileSync(join(folder, `${name}.js`), sourceOf(program));
   }
 }
 
-function runOnce(folder: string, runtime: Runtime, program: string): Sample {
+function filledPath(folder: string): string {
+  return join(folder, "filled");
+}
+
+function sampleOf(folder: string, runtime: Runtime, program: string): Sample {
   const path = join(folder, "pool");
+  if (PROGRAMS.get(program)?.isFilled) cpSync(filledPath(folder), path, { recursive: true });
+  try {
+    return runOnce(folder, runtime, program, path);
+  } finally {
+    rmSync(path, { recursive: true, force: true });
+  }
+}
+
+function runOnce(folder: string, runtime: Runtime, program: string, path: string): Sample {
   const words = [...(runtime === "deno" ? ["run", "-A"] : []), `${program}.js`, path];
   const startMs = performance.now();
   const { stdout, stderr } = spawnSync(findRuntime(runtime), words, {
@@ -118,7 +153,6 @@ function runOnce(folder: string, runtime: Runtime, program: string): Sample {
     timeout: 60_000,
   });
   const processMs = performance.now() - startMs;
-  rmSync(path, { recursive: true, force: true });
   if (stdout === "") throw new Error(`${program} on ${runtime}: ${stderr}`);
   const [start, imported, put] = JSON.parse(stdout) as [number, number, number];
   return { importMs: imported - start, firstPutMs: put - imported, processMs };
@@ -127,13 +161,13 @@ function runOnce(folder: string, runtime: Runtime, program: string): Sample {
 /** The figures as a table. */
 export function formatColdStarts(figures: readonly ColdStart[]): string {
   const rows = figures.map(({ runtime, program, importMs, firstPutMs, processMs }) =>
-    `| ${runtime.padEnd(7)} | ${program.padEnd(12)} | ${
+    `| ${runtime.padEnd(7)} | ${program.padEnd(13)} | ${
       [importMs, firstPutMs, processMs].map((ms) => ms.toFixed(1).padStart(10)).join(" | ")
     } |`
   );
   return [
-    "| runtime | program      |  import ms | open, put |    process |",
-    "| ------- | ------------ | ---------- | ---------- | ---------- |",
+    "| runtime | program       |  import ms |  open, put |    process |",
+    "| ------- | ------------- | ---------- | ---------- | ---------- |",
     ...rows,
   ].join("\n");
 }
