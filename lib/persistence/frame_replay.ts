@@ -148,7 +148,9 @@ export class FrameReplay {
    */
   run(): void {
     this.#loaded = [];
-    for (let segment = 0; segment < this.#storedCount; segment++) this.#load(segment as SegmentId);
+    for (let segment = 0, end = this.#imageCount(); segment < end; segment++) {
+      this.#load(segment as SegmentId);
+    }
     for (const { segment, start, end } of this.#loaded) this.#replaySegment(segment, start, end);
     this.#finish();
   }
@@ -165,7 +167,7 @@ export class FrameReplay {
     const before = this.#records;
     const frames = new FramesAhead(this.#pool, this.#files, this.file);
     const parts: SegmentPart[] = [];
-    for (let i = 0; i < this.#storedCount; i++) {
+    for (let i = 0, end = this.#imageCount(); i < end; i++) {
       const part = frames.read(i as SegmentId, loaded);
       if (part !== undefined) parts.push(part);
     }
@@ -177,6 +179,12 @@ export class FrameReplay {
       loaded.noteRead(segment, end, crc);
     }
     return this.#records - before;
+  }
+
+  /** Segments that the file reaches: nothing has ever been written to others. */
+  #imageCount(): number {
+    const imageBytes = this.#files.infoOf(this.file).size;
+    return Math.min(this.#storedCount, Math.ceil(imageBytes / this.#pool.geometry.segmentBytes));
   }
 
   #load(segment: SegmentId): void {

@@ -217,13 +217,12 @@ export class PoolRestore {
   load(): void {
     const { onProgress } = this.#options;
     const { segmentCount } = this.source;
-    // Free segments take no time.
     const storedCount = Math.ceil(this.storedBytes / this.pool.geometry.segmentBytes);
-    const readCount = Math.max(1, storedCount);
-    const step = Math.ceil(readCount / PROGRESS_STEPS);
-    for (let from = 0; from < segmentCount; from += step) {
-      onProgress?.(Math.min(1, from / readCount));
-      const to = Math.min(segmentCount, from + step);
+    const step = Math.ceil(storedCount / PROGRESS_STEPS);
+    for (let from = 0, to = 0; from < segmentCount; from = to) {
+      onProgress?.(from < storedCount ? from / storedCount : 1);
+      // Those that are free take no time, nor an opening of the file for each step.
+      to = from < storedCount ? Math.min(storedCount, from + step) : segmentCount;
       loadSegments(this.pool, this.#files, this.source, from, to, this.loaded);
     }
   }
