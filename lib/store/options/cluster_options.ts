@@ -19,7 +19,8 @@ import { bytesWithin, requireThat, wholeNumber } from "./option_rules.ts";
 export interface ClusterOptions {
   /**
    * Addresses of servers of NATS with JetStream, version 2.12 or newer, such as
-   * `"nats://10.0.0.1:4222"`: one or more of them; the others are found.
+   * `"nats://10.0.0.1:4222"`: one or more of them; the others are found. Users and passwords are in
+   * `nats`.
    */
   servers: readonly string[];
   /**
