@@ -28,6 +28,7 @@ import {
   unordered,
 } from "../store/arguments/arguments.ts";
 import { type Entry, entryOf } from "../store/arguments/entry.ts";
+import { rangeOf } from "../store/arguments/key_range.ts";
 import type {
   IterationOptions,
   ReadManyOptions,
@@ -342,11 +343,10 @@ export class RemoteReads<V> implements StoreReads<V> {
     const { calls, isOrdered } = this.#source;
     return {
       calls,
-      isOrdered,
+      rangeOf: (options) => rangeOf(options, this.#prefix, isOrdered),
       client: this.#client,
       queues: this.#queues,
       lifetime: this.#lifetime,
-      prefix: this.#prefix,
       keyOf: (stored) => this.#key.keyOf(stored),
     };
   }

@@ -65,7 +65,11 @@ async function refused(options: OpenOptions): Promise<string> {
 test("options are checked before anything is done", async () => {
   const given = { servers: ["nats://127.0.0.1:1"], name: "shop" };
   const of = (wrong: object) => refused({ cluster: { ...given, ...wrong } as ClusterOptions });
-  assert.match(await of({ servers: [] }), "cluster.servers must be a list of addresses");
+  for (const servers of [[], [""], ["a b"], ["one:4222,two:4222"], ["nats://ann:pw1@one"]]) {
+    const said = await of({ servers });
+    assert.match(said, "cluster.servers must be a list of addresses");
+    assert.not.match(said, "pw1");
+  }
   assert.match(await of({ name: "a.b" }), "cluster.name must be 1 to 64 letters");
   assert.match(await of({ node: -1 }), "cluster.node must be");
   assert.match(await of({ replicas: 2 }), "cluster.replicas must be 1, 3 or 5");
@@ -79,8 +83,8 @@ test("options are checked before anything is done", async () => {
     assert.match(await of({ cache }), "cluster.cache must be", String(cache));
   }
   const short = await of({ secret: "0123" });
-  assert.match(short, "cluster.secret must have at least 16 characters");
-  assert.not.match(short, "0123");
+  assert.match(short, /cluster\.secret must have at least 16 characters, got 4$/);
+  assert.match(await of({ secret: 123_456 }), /characters, got what is no string$/);
   for (const beside of [{ path: "./data" }, { nodes: 2 }, { cache: "1MiB" }, { ordered: true }]) {
     const [name] = Object.keys(beside);
     const said = await refused({ cluster: given, ...beside } as OpenOptions);
@@ -95,6 +99,15 @@ test("servers that cannot be reached are told", async () => {
   } catch (error) {
     assert.instance(error, UnavailableError);
     assert.match((error as Error).message, "cluster.servers must name a server of NATS");
+  }
+});
+
+test("an address that is none is an option that is wrong", async () => {
+  for (const server of ["nats://", "ws://127.0.0.1:1", "127.0.0.1:99999"]) {
+    assert.match(
+      await refused({ cluster: { servers: [server], name: "shop" } }),
+      "cluster.servers",
+    );
   }
 });
 
@@ -324,6 +337,10 @@ test("what a cluster does not have is refused", async () => {
     () => store.transaction((tx) => tx.get("a")),
     () => store.getMany(["a"], { consistent: true }),
     () => store.first(),
+    ...[{ gt: "a" }, { gte: "a" }, { lt: "a" }, { lte: "a" }, { reverse: true }].map(
+      (range) => () => store.keys(range).next(),
+    ),
+    () => store.namespace("a").countKeys({ lt: "a" } as object),
   ];
   for (const method of others) {
     try {

@@ -285,6 +285,7 @@ test("servers of NATS are shown a user, a token or credentials, and are known by
     ],
     ['authorization { token: "a token of theirs" }', { token: "a token of theirs" }, {}],
     [config, { credentials }, { credentials: makeNatsCredentials().credentials }],
+    [config, { credentials }, { credentials: "none that are any" }],
     [ofCertificates, { tls: { ca: good.ca, cert: good.cert, key: good.key } }, undefined],
   ] as const;
   for (const [text, nats, wrong] of rows) {

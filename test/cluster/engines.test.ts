@@ -166,6 +166,24 @@ for (const count of [1, 3] as const) {
   });
 
   if (count === 1) {
+    test("a server that answers late is connected to, later than one attempt takes", async () => {
+      const proxy = await TcpProxy.start(Number(new URL(servers!.urls[0]!).port));
+      proxy.hold();
+      const connecting = connectJetStream({
+        servers: [`127.0.0.1:${proxy.port}`],
+        name: "late",
+        replicas: 1,
+        timeoutMs: 100,
+      });
+      try {
+        await setTimeout(250);
+        proxy.release();
+        await (await connecting).close();
+      } finally {
+        proxy.close();
+      }
+    });
+
     test("a stream is led again after a lost connection for as long as that is wanted", async () => {
       await tryLeading(servers!.urls[0]!);
     });

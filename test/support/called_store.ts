@@ -15,6 +15,7 @@ import { encodeFailure } from "../../lib/gateway/carried_errors.ts";
 import type { StoreHandle } from "../../lib/store/parts/handle.ts";
 import { StoreLifetime } from "../../lib/store/parts/lifetime.ts";
 import { LocalPool } from "../../lib/store/local_pool.ts";
+import { rangeOf } from "../../lib/store/arguments/key_range.ts";
 import type { IterationOptions } from "../../lib/store/arguments/method_options.ts";
 import { CallServer } from "../../lib/wire/call_server.ts";
 import { FrameReader } from "../../lib/wire/frame.ts";
@@ -102,8 +103,7 @@ export class CalledStore {
       client: client as RemoteScanParts["client"],
       queues: { count: 0 } as RemoteScanParts["queues"],
       lifetime: this.lifetime,
-      prefix: new Uint8Array(0),
-      isOrdered: this.isOrdered,
+      rangeOf: (options) => rangeOf(options, new Uint8Array(0), this.isOrdered),
       keyOf,
       ...changes,
     };

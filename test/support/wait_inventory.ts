@@ -20,9 +20,13 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
   {
     ends: "The client of the engine gives up after timeoutMs",
     places: {
-      "jetstream.ts connectJetStream": 6,
+      "jetstream.ts connectJetStream": 4,
       "nats_access.ts connectionOptionsOf": 1,
     },
+  },
+  {
+    ends: "FIRST_MS_MAX; the client of the engine gives up each attempt after timeoutMs",
+    places: { "jetstream.ts connectFirst": 4 },
   },
   {
     ends: "This end closes the connection, at once: what waits for it or listens to it ends then",

@@ -14,7 +14,8 @@ import { listenTcp } from "../network/node_server.ts";
  * Connects to the servers.
  *
  * @throws {UnavailableError} when none can be reached
- * @throws {InvalidOptionError} when they refuse this process, or packages are missing
+ * @throws {InvalidOptionError} when they refuse this process, an address is none, or packages are
+ *   missing
  */
 export async function connectEngine(options: JetStreamOptions): Promise<ServedEngine> {
   const { servers } = options;
@@ -24,17 +25,22 @@ export async function connectEngine(options: JetStreamOptions): Promise<ServedEn
     if (isMissing(cause)) throw notInstalled(cause);
     if (isRefusal(cause)) {
       throw new InvalidOptionError(
-        `cluster.nats must be what the servers of NATS take, who say: ${String(cause)}`,
+        `cluster.nats must be what the servers of NATS take: ${String(cause)}`,
         { cause },
       );
     }
-    throw new UnavailableError(
-      `cluster.servers must name a server of NATS that can be reached, got ${
-        JSON.stringify(servers)
-      }: ${String(cause)}`,
-      { cause },
-    );
+    const message = `cluster.servers must name a server of NATS that can be reached, got ${
+      JSON.stringify(servers)
+    }: ${String(cause)}`;
+    throw isNoAddress(cause)
+      ? new InvalidOptionError(message, { cause })
+      : new UnavailableError(message, { cause });
   }
+}
+
+/** Whether the client of NATS could not even try: it throws what the parser of URLs does. */
+function isNoAddress(cause: unknown): boolean {
+  return cause instanceof TypeError || (cause as Error).name === "InvalidArgumentError";
 }
 
 /** Whether a package could not be found. */

@@ -57,6 +57,11 @@ export interface JetStreamOptions {
 }
 
 const TIMEOUT_MS_DEFAULT = 1000;
+/**
+ * The first connection is tried for so long: a machine on which all else begins, too, may take
+ * longer to make one than is waited for when one was lost, and another server may be there.
+ */
+const FIRST_MS_MAX = 10_000;
 /** It is waited for so long until the server of this connection leads a stream. */
 const LEADING_MS_MAX = 500;
 /** A server that was gone has caught up in so many milliseconds, or others lead the logs. */
@@ -94,10 +99,22 @@ export interface ServedEngine extends LogEngine {
 
 /** Connects to the servers, and goes on trying when they are gone later. */
 export async function connectJetStream(options: JetStreamOptions): Promise<ServedEngine> {
-  const { servers, nats = NO_ACCESS, timeoutMs = TIMEOUT_MS_DEFAULT } = options;
-  const { connect } = await import("@nats-io/transport-node");
+  const { timeoutMs = TIMEOUT_MS_DEFAULT } = options;
   const { jetstream, jetstreamManager } = await import("@nats-io/jetstream");
-  const connection = await connect({
+  const connection = await connectFirst({ ...options, timeoutMs });
+  const manager = await jetstreamManager(connection, { timeout: timeoutMs, checkAPI: false });
+  const longMs = timeoutMs + MESSAGE_BYTES_MAX / BYTES_PER_MS;
+  const patient = await jetstreamManager(connection, { timeout: longMs, checkAPI: false });
+  const client = jetstream(connection, { timeout: timeoutMs });
+  return new JetStreamEngine(connection, client, { manager, patient }, options);
+}
+
+/** Connects; again when nobody has answered in time. */
+async function connectFirst(
+  { servers, nats = NO_ACCESS, timeoutMs }: JetStreamOptions & { readonly timeoutMs: number },
+): Promise<NatsConnection> {
+  const { connect } = await import("@nats-io/transport-node");
+  const options = {
     ...await connectionOptionsOf(nats),
     servers: [...servers],
     maxReconnectAttempts: -1,
@@ -105,12 +122,15 @@ export async function connectJetStream(options: JetStreamOptions): Promise<Serve
     reconnectJitter: 0,
     timeout: timeoutMs,
     pingInterval: PULL_MS,
-  });
-  const manager = await jetstreamManager(connection, { timeout: timeoutMs, checkAPI: false });
-  const longMs = timeoutMs + MESSAGE_BYTES_MAX / BYTES_PER_MS;
-  const patient = await jetstreamManager(connection, { timeout: longMs, checkAPI: false });
-  const client = jetstream(connection, { timeout: timeoutMs });
-  return new JetStreamEngine(connection, client, { manager, patient }, options);
+  };
+  const deadlineMs = monotonicMs() + FIRST_MS_MAX;
+  for (;;) {
+    try {
+      return await connect(options);
+    } catch (error) {
+      if ((error as Error).name !== "TimeoutError" || monotonicMs() >= deadlineMs) throw error;
+    }
+  }
 }
 
 class JetStreamEngine implements ServedEngine {

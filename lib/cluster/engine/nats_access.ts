@@ -32,10 +32,10 @@ export async function connectionOptionsOf(access: NatsAccess): Promise<Connectio
   return options;
 }
 
-/** Whether servers have refused who connects. */
+/** Whether servers have refused who connects, or what it is to show them is nothing they take. */
 export function isRefusal(cause: unknown): boolean {
   const { name, message = "", cause: inner } = Object(cause) as Error;
   return /^(?:Authorization|UserAuthenticationExpired)Error$/.test(name) ||
-    /bad creds|invalid credentials|nkey/i.test(message) ||
+    /bad creds|invalid credentials|unable to parse credentials|nkey/i.test(message) ||
     (inner !== undefined && isRefusal(inner));
 }

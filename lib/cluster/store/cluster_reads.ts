@@ -8,11 +8,14 @@ import type { RemoteScanParts } from "../../remote/calls/remote_scan.ts";
 import { RemoteReads } from "../../remote/remote_reads.ts";
 import { isConsistent } from "../../store/arguments/arguments.ts";
 import type { Entry } from "../../store/arguments/entry.ts";
-import type { ReadManyOptions } from "../../store/arguments/method_options.ts";
+import { ORDERED_OPTIONS } from "../../store/arguments/key_range.ts";
+import type { RangeOptions, ReadManyOptions } from "../../store/arguments/method_options.ts";
 import type { ReadParts } from "../../store/parts/store_parts.ts";
 import type { ClusterClient } from "./cluster_client.ts";
 import { ClusterScan } from "./cluster_scan.ts";
 import { notBlocking, notInCluster } from "./refusals.ts";
+
+const NO_ORDER = "its keys have no order";
 
 /** Reads by one thread. */
 export class ClusterReads<V> extends RemoteReads<V> {
@@ -60,12 +63,25 @@ export class ClusterReads<V> extends RemoteReads<V> {
   }
 
   protected override scanParts(): RemoteScanParts {
-    return { ...super.scanParts(), calls: new ClusterScan(this.#client.carrier, this.#hashKey) };
+    const parts = super.scanParts();
+    return {
+      ...parts,
+      calls: new ClusterScan(this.#client.carrier, this.#hashKey),
+      rangeOf(options) {
+        assertNoOrder(options);
+        return parts.rangeOf(options);
+      },
+    };
   }
 
   override assertOrdered(method: string): never {
-    throw notInCluster(method, "its keys have no order");
+    throw notInCluster(method, NO_ORDER);
   }
+}
+
+function assertNoOrder(options: RangeOptions): void {
+  const name = ORDERED_OPTIONS.find((name) => options[name] !== undefined);
+  if (name !== undefined) throw notInCluster(`a method with ${name}`, NO_ORDER);
 }
 
 function assertNotConsistent(method: string, options: ReadManyOptions | undefined): void {

@@ -14,7 +14,7 @@ import type { KeyQueues } from "../../client/key_queues.ts";
 import type { Key, StoredKey } from "../../core/key_encoder.ts";
 import { loopTurn } from "../../platform/loop_turn.ts";
 import { assertIterationOptions } from "../../store/arguments/arguments.ts";
-import { isEmptyRange, type KeyRange, rangeOf } from "../../store/arguments/key_range.ts";
+import { isEmptyRange, type KeyRange } from "../../store/arguments/key_range.ts";
 import type { IterationOptions } from "../../store/arguments/method_options.ts";
 import type { StoreLifetime } from "../../store/parts/lifetime.ts";
 import type { PagePosition, PageRequest } from "./call_requests.ts";
@@ -28,9 +28,8 @@ export interface RemoteScanParts {
   readonly client: Client;
   readonly queues: KeyQueues;
   readonly lifetime: StoreLifetime;
-  /** Of the namespace; empty for all keys. */
-  readonly prefix: Uint8Array;
-  readonly isOrdered: boolean;
+  /** The range that options ask for. @throws {DinomoError} when the store has no such ranges */
+  readonly rangeOf: (options: IterationOptions) => KeyRange;
   /** A key as the application writes it. */
   readonly keyOf: (stored: StoredKey) => Key;
 }
@@ -62,9 +61,9 @@ export async function* scanRemotely<Item>(
   { withValues, make, read }: ScanItems<Item>,
 ): AsyncGenerator<Item, undefined> {
   const parts = partsNow();
-  const { client, queues, lifetime, keyOf } = parts;
+  const { client, queues, lifetime, keyOf, rangeOf } = parts;
   assertIterationOptions(options, false);
-  const range = rangeOf(options ?? {}, parts.prefix, parts.isOrdered);
+  const range = rangeOf(options ?? {});
   if (isEmptyRange(range)) return;
   await client.whenIssuedEnded();
   lifetime.assertOpen();

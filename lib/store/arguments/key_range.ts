@@ -26,7 +26,7 @@ export const RANGE_OPTIONS: readonly string[] = [
   "limit",
 ] satisfies (keyof RangeOptions)[];
 /** Those of them that need an order. */
-const ORDERED_OPTIONS = ["gt", "gte", "lt", "lte", "reverse"] as const;
+export const ORDERED_OPTIONS = ["gt", "gte", "lt", "lte", "reverse"] as const;
 /** Those of them that are bounds. */
 const BOUNDS = ["gt", "gte", "lt", "lte"] as const;
 

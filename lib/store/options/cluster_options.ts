@@ -19,7 +19,8 @@ import { bytesWithin, requireThat, wholeNumber } from "./option_rules.ts";
 export interface ClusterOptions {
   /**
    * Addresses of servers of NATS with JetStream, version 2.12 or newer, such as
-   * `"nats://10.0.0.1:4222"`: one or more of them; the others are found.
+   * `"nats://10.0.0.1:4222"`: one or more of them; the others are found. Users and passwords are in
+   * `nats`.
    */
   servers: readonly string[];
   /**
@@ -143,6 +144,8 @@ const BESIDE: readonly string[] = [
   "workers",
 ];
 const NAME = /^[A-Za-z0-9_-]{1,64}$/;
+/** One address, and nobody's name or password, which would be told with it. */
+const SERVER = /^[^\s,@]+$/;
 const LEASE_MS_MIN = 500;
 const CACHE_DEFAULT = "64MiB";
 const PORT_MAX = 65_535;
@@ -200,8 +203,13 @@ export function clusterOf(
 
 function serversOf(value: unknown): readonly string[] {
   const isList = Array.isArray(value) && value.length > 0 &&
-    value.every((server) => typeof server === "string" && server !== "");
-  requireThat(isList, "cluster.servers", "must be a list of addresses", value);
+    value.every((server) => typeof server === "string" && SERVER.test(server));
+  requireThat(
+    isList,
+    "cluster.servers",
+    "must be a list of addresses, without users and passwords, which cluster.nats has",
+    value,
+  );
   return [...value as string[]];
 }
 

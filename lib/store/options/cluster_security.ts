@@ -114,15 +114,12 @@ function hostAdvertised(advertise: unknown): string {
 
 function secretOf(value: unknown): string | undefined {
   if (value === undefined) return undefined;
-  const isLong = typeof value === "string" && value.length >= SECRET_CHARS_MIN;
+  if (typeof value === "string" && value.length >= SECRET_CHARS_MIN) return value;
   // It is not told, not even in part.
-  requireThat(
-    isLong,
-    "cluster.secret",
-    `must have at least ${SECRET_CHARS_MIN} characters`,
-    "another one",
+  const got = typeof value === "string" ? `${value.length}` : "what is no string";
+  throw new InvalidOptionError(
+    `cluster.secret must have at least ${SECRET_CHARS_MIN} characters, got ${got}`,
   );
-  return value as string;
 }
 
 function tlsOf(value: ClusterTlsOptions | undefined): TlsIdentity | undefined {
