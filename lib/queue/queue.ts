@@ -105,6 +105,7 @@ export class Queue<T> {
   /** Makes the ids of this producer differ from others', and sort as they were added. */
   readonly #producer = randomUUID().slice(0, 8);
   #addedCount = 0;
+  #isOrdered = false;
   /** Jobs are taken by one call after the other. */
   readonly #takes = new Serial();
   readonly #source: JobSource<T>;
@@ -137,15 +138,20 @@ export class Queue<T> {
    * Adds a job. Jobs are taken in the order in which they become due; of several producers, about.
    *
    * @returns its id, when it is as durable as the queue says
+   * @throws {InvalidArgumentError} when the store has no order; in a cluster `NotInClusterError`
    */
   async add(value: T, options?: AddOptions): Promise<string> {
     const [key, record, id] = this.#newJob(value, delayOf(options));
     const { durability } = this.#place.options;
-    await this.#records.put(key, record, { durability });
+    await this.#withOrder(this.#records.put(key, record, { durability }));
     return id;
   }
 
-  /** Adds many jobs; not all at one moment. Resolves to their ids. */
+  /**
+   * Adds many jobs; not all at one moment. Resolves to their ids.
+   *
+   * @throws {InvalidArgumentError} as {@linkcode add}
+   */
   async addMany(values: Iterable<T>, options?: AddOptions): Promise<string[]> {
     const delayMs = delayOf(options);
     const ids: string[] = [];
@@ -155,8 +161,21 @@ export class Queue<T> {
       return [key, record];
     });
     const { durability } = this.#place.options;
-    await this.#records.putMany(jobs, { durability });
+    await this.#withOrder(this.#records.putMany(jobs, { durability }));
     return ids;
+  }
+
+  /**
+   * Waits for what puts jobs, and sees that they can be taken, which needs an order. Both begin at
+   * once, so that a store that is closed waits for the jobs.
+   */
+  async #withOrder(put: Promise<unknown>): Promise<void> {
+    await Promise.all([put, this.#isOrdered ? undefined : this.#assertOrdered()]);
+  }
+
+  async #assertOrdered(): Promise<void> {
+    for await (const _ of this.#records.keys({ reverse: true, limit: 1 })) break;
+    this.#isOrdered = true;
   }
 
   /**

@@ -526,10 +526,15 @@ test("jobs and dead letters are there in the next life", async () => {
   }
 });
 
-test("a store without order is refused by what needs the order", async () => {
+test("a store without order is refused by what adds jobs, and by what takes them", async () => {
   await using store = await open({ capacity: "8MiB" });
   const queue = new Queue<number>(store, "a");
-  await assertRejects(() => queue.take(), { ...INVALID, says: /ordered: true/ });
+  const refusal = { ...INVALID, says: /ordered: true/ };
+  for (const _ of [1, 2]) {
+    await assertRejects(() => queue.add(1), refusal);
+    await assertRejects(() => queue.addMany([1, 2]), refusal);
+    await assertRejects(() => queue.take(), refusal);
+  }
 });
 
 test("names and options that are none, or not what they must be, are refused", async () => {
