@@ -135,6 +135,7 @@ test("refuses what it cannot be", () => {
       [{ path, standby: { refreshMs: 1 } }, /^standby\.refreshMs must be/],
       [{ path, standby: { onWarm: 1 } }, /^standby\.onWarm must be/],
       [{ path, standby: { signal: 1 } }, /^standby\.signal must be/],
+      [{ path, standby: { signal: { aborted: false } } }, /^standby\.signal must be/],
     ] as const
   ) assertThrows(() => resolveOptions(options as unknown as OpenOptions), { ...refused, says });
 });

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { describe, InvalidOptionError } from "../../core/errors.ts";
+import { isSignal } from "../arguments/abort.ts";
 import { requireThat, wholeNumber } from "./option_rules.ts";
 
 /**
@@ -75,11 +75,8 @@ export function standbyOf(
   requireThat(isWait, "standby.waitMs", "must be a number of milliseconds from 0 on", waitMs);
   const isCallback = onWarm === undefined || typeof onWarm === "function";
   requireThat(isCallback, "standby.onWarm", "must be a function", onWarm);
-  if (signal !== undefined && !(signal instanceof AbortSignal)) {
-    throw new InvalidOptionError(
-      `standby.signal must be an AbortSignal, got ${describe(signal)}`,
-    );
-  }
+  const canStop = signal === undefined || isSignal(signal);
+  requireThat(canStop, "standby.signal", "must be an AbortSignal", signal);
   return {
     waitMs,
     refreshMs: wholeNumber("standby.refreshMs", refreshMs, REFRESH_MS_MIN, REFRESH_MS_MAX),
