@@ -25,7 +25,8 @@ export interface StandbyOptions {
   refreshMs?: number | undefined;
   /**
    * Called once, when the files have been read for the first time: from now on the store is there
-   * soon after the other one has closed. Not called if the pool is free. @default none
+   * soon after the other one has closed. Not called if the pool is free. What it throws is an
+   * uncaught exception, and ends neither the waiting nor the reading. @default none
    */
   onWarm?: (() => void) | undefined;
   /** Ends the waiting when it is aborted: `open` rejects with its `reason`. @default none */
