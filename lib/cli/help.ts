@@ -19,6 +19,9 @@ Works on the pool in a directory. The first five commands reach a pool that a pr
 with the option inspect or processes; info and verify read any pool, and the others one that no
 process has open.
 
+Where the keys of a pool may be bytes, these are 0x and hexadecimal digits, and a string that
+looks like that has string: before it, such as string:0xab.
+
 Commands:
 ${rows(commands.map((command) => [usageOf(command), command.summary]))}
 ${rows([["help <command>", "says more about a command"]])}

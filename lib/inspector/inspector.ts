@@ -195,7 +195,8 @@ async function keysOf<V, K extends Key>(
   const keys: string[] = [];
   const signal = AbortSignal.timeout(SEARCH_MS_MAX);
   const found = store.keys({ prefix: keyFrom(store, prefix), limit: limit + 1, signal });
-  for await (const key of found) keys.push(textOfKey(key));
+  const types = controlsOf(store).keyTypes();
+  for await (const key of found) keys.push(textOfKey(key, types));
   return { keys: keys.slice(0, limit), isMore: keys.length > limit };
 }
 
