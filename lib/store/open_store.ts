@@ -353,7 +353,7 @@ async function startStore<V, K extends Key>(
           opening.loading?.stop();
           opening.statistics?.stop();
           // Under the pool's lock, which its next owner needs before it makes a socket there.
-          opening.live?.close();
+          await opening.live?.close();
           await opening.gateway?.close();
         },
         onClosed: onThreadExit(() => {
