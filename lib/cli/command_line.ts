@@ -4,6 +4,7 @@
  * @module
  */
 import { parseArgs } from "node:util";
+import { pathFrom, pathRule } from "../store/arguments/path_argument.ts";
 import { UsageError } from "./exit_codes.ts";
 
 /** The options of a command, by name: whether a value follows, and what `--help` says about it. */
@@ -28,7 +29,7 @@ const NO_OPERANDS: Operands = { usage: "", countMin: 0, countMax: 0 };
 
 /** What a command was called with. */
 export interface Invocation {
-  /** The pool's directory. */
+  /** The pool's directory, of what `open` takes as its path. */
   readonly path: string;
   /** What follows it. */
   readonly words: readonly string[];
@@ -69,23 +70,25 @@ export function readArguments(
 /**
  * Reads the arguments of a command that works on one pool.
  *
- * @throws {UsageError} as {@linkcode readArguments}, and unless there is exactly one path, and as
- *   many words behind it as the command takes
+ * @throws {UsageError} as {@linkcode readArguments}, and unless there is exactly one path, which
+ *   `open` would take, and as many words behind it as the command takes
  */
 export function readInvocation(
   args: readonly string[],
   rules: OptionRules,
   { usage, countMin, countMax }: Operands = NO_OPERANDS,
 ): Invocation {
-  const { words: [path, ...words], options } = readArguments(args, rules);
+  const { words: [given, ...words], options } = readArguments(args, rules);
   if (options.has("help")) return { path: "", words, options };
-  if (path === undefined || path === "" || words.length < countMin || words.length > countMax) {
-    const got = path === undefined
+  if (given === undefined || given === "" || words.length < countMin || words.length > countMax) {
+    const got = given === undefined
       ? "nothing"
-      : [path, ...words].map((word) => `"${word}"`).join(" ");
+      : [given, ...words].map((word) => `"${word}"`).join(" ");
     const behind = usage === "" ? "" : ` and ${usage}`;
     throw new UsageError(`arguments must be the path of one pool${behind}, got ${got}`);
   }
+  const path = pathFrom(given);
+  if (path === undefined) throw new UsageError(`path ${pathRule(given)}, got "${given}"`);
   return { path, words, options };
 }
 

@@ -20,9 +20,7 @@ export const getCommand: Command = {
 exit code 1 if the key is not there.
 
 Asks the process that has the pool open with the option inspect or processes. If none has it
-open, the files are read, into as much memory as an open store takes.
-
-A key of bytes is 0x and hexadecimal digits, unless the keys of the pool are strings.`,
+open, the files are read, into as much memory as an open store takes.`,
   operands: { usage: "<key>", countMin: 1, countMax: 1 },
   rules: { json: { help: "the line that dump writes: key, value, version, expiry" } },
   run: ({ path, words: [text], options }, terminal) =>

@@ -15,9 +15,12 @@ const LABEL_WIDTH = 26;
 export function generalHelp(commands: readonly Command[]): string {
   return `Usage: dinomo <command> <path> [options]
 
-Works on the pool in a directory. The first five commands reach a pool that a process has open
-with the option inspect or processes; info and verify read any pool, and the others one that no
-process has open.
+Works on the pool in a directory, given by its path or a file: URL. The first five commands
+reach a pool that a process has open with the option inspect or processes; info and verify
+read any pool, and the others one that no process has open.
+
+Where the keys of a pool may be bytes, these are 0x and hexadecimal digits, and a string that
+looks like that has string: before it, such as string:0xab.
 
 Commands:
 ${rows(commands.map((command) => [usageOf(command), command.summary]))}

@@ -6,6 +6,7 @@
 import { toTaggedJson } from "../codec/tagged_json.ts";
 import type { Key } from "../core/key_encoder.ts";
 import { keyOfText, textOfKey } from "../core/key_text.ts";
+import type { KeyTypes } from "../core/key_types.ts";
 import type { Command } from "./command.ts";
 import { wholeNumberOf } from "./command_line.ts";
 import { ExitCode } from "./exit_codes.ts";
@@ -21,8 +22,7 @@ export const keysCommand: Command = {
   summary: "prints the keys of a pool, or those with a prefix",
   details:
     `Prints a key on each line, in the order of the keys if the store is ordered, and in no order
-if it is not. Keys that are bytes are 0x and hexadecimal digits. On a terminal the control
-characters in keys are shown as in JSON.
+if it is not. On a terminal the control characters in keys are shown as in JSON.
 
 Asks the process that has the pool open with the option inspect or processes; keys that come
 or go meanwhile may be there or not. If none has it open, the files are read.`,
@@ -35,20 +35,21 @@ or go meanwhile may be there or not. If none has it open, the files are read.`,
     const limit = wholeNumberOf(options, "limit", Infinity);
     return withReader(path, async (reader) => {
       const shown = options.has("json")
-        ? toTaggedJson
+        ? (key: Key) => toTaggedJson(key)
         : terminal.isOutputInteractive
         ? visibleTextOfKey
         : textOfKey;
-      for await (const keys of reader.keys(keyOfText(prefix, reader.keyTypes), limit)) {
-        for (const key of keys) printLine(terminal, shown(key));
+      const { keyTypes } = reader;
+      for await (const keys of reader.keys(keyOfText(prefix, keyTypes), limit)) {
+        for (const key of keys) printLine(terminal, shown(key, keyTypes));
       }
       return ExitCode.FINE;
     });
   },
 };
 
-function visibleTextOfKey(key: Key): string {
-  return textOfKey(key).replace(
+function visibleTextOfKey(key: Key, types: KeyTypes | undefined): string {
+  return textOfKey(key, types).replace(
     CONTROL,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );

@@ -9,13 +9,15 @@ import { PathError, PoolLockedError } from "../core/errors.ts";
 import { type Key, KeyEncoder } from "../core/key_encoder.ts";
 import { type KeyTypes, keyTypesOf } from "../core/key_types.ts";
 import { OneSidedReader } from "../index/one_sided_reader.ts";
-import { LiveClient } from "../live/live_client.ts";
+import { LiveClient, LiveError } from "../live/live_client.ts";
 import { nodeFileSystem } from "../persistence/file_system.ts";
 import { assertPool } from "../persistence/pool_directory.ts";
 import { epochMs } from "../platform/runtime.ts";
 import { entriesOf, valueReader } from "../store/opening/pool_entries.ts";
+import { ExitCode } from "./exit_codes.ts";
 import { readClosedPool, restoreInMemory } from "./pool_access.ts";
 import { requireWhole } from "./pool_info.ts";
+import { printMessage, type Terminal } from "./terminal.ts";
 
 /** What a key has. */
 export interface ReadEntry {
@@ -55,6 +57,26 @@ export async function withHost<Result>(
     return await action(host);
   } finally {
     host.close();
+  }
+}
+
+/**
+ * Looks at the process that has a pool open, for as long as it has.
+ *
+ * @returns an exit code
+ * @throws {PathError} as {@linkcode withHost}, and when the process has ended without closing it
+ */
+export async function whileHostIsOpen(
+  path: string,
+  terminal: Terminal,
+  look: (host: LiveClient) => Promise<number>,
+): Promise<number> {
+  try {
+    return await withHost(path, look);
+  } catch (error) {
+    if (!(error instanceof LiveError && error.code === "DINOMO_CLOSED")) throw error;
+    printMessage(terminal, `the store at ${JSON.stringify(path)} has been closed`);
+    return ExitCode.FINE;
   }
 }
 

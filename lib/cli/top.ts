@@ -9,7 +9,7 @@ import { epochMs, monotonicMs, sleep } from "../platform/runtime.ts";
 import type { StoreStats } from "../store/figures/stats.ts";
 import type { Command } from "./command.ts";
 import { ExitCode } from "./exit_codes.ts";
-import { withHost } from "./pool_reader.ts";
+import { whileHostIsOpen, withHost } from "./pool_reader.ts";
 import { printLine, type Terminal } from "./terminal.ts";
 import { type Look, topFigures } from "./top_figures.ts";
 import { topLine, topTable } from "./top_text.ts";
@@ -27,15 +27,16 @@ once a second: a table on a terminal, and a line of name=value anywhere else. Th
 in a line are free/open/sealed/cleaning. Latencies and occupancies are known if the store
 was opened with the option statistics.
 
-The process must have the pool open with the option inspect or processes. Ends with it,
-or by Ctrl-C.`,
+The process must have the pool open with the option inspect or processes. Ends with exit
+code 0 when that closes the store, unless it was to look once, with 3 when it is killed, or
+by Ctrl-C.`,
   rules: {
     once: { help: "look for one second, print that, and end" },
     json: { help: "print JSON objects, one on each line" },
   },
-  run: ({ path, options }, terminal) =>
-    withHost(path, async (host) => {
-      const isOnce = options.has("once");
+  run: ({ path, options }, terminal) => {
+    const isOnce = options.has("once");
+    const show = async (host: LiveClient) => {
       const isJson = options.has("json");
       const { runtime, pid, path: directory } = host.description;
       const title = `${directory}   ${runtime}, process ${pid}`;
@@ -51,7 +52,9 @@ or by Ctrl-C.`,
         else drawnLines = draw(terminal, topTable(figures, title), drawnLines);
       } while (!isOnce);
       return ExitCode.FINE;
-    }),
+    };
+    return isOnce ? withHost(path, show) : whileHostIsOpen(path, terminal, show);
+  },
 };
 
 async function look(host: LiveClient): Promise<Look> {

@@ -12,7 +12,7 @@ import type { Command } from "./command.ts";
 import { wholeNumberOf } from "./command_line.ts";
 import { toDumpLine } from "./dump_line.ts";
 import { ExitCode, UsageError } from "./exit_codes.ts";
-import { type ReadEntry, withHost } from "./pool_reader.ts";
+import { type ReadEntry, whileHostIsOpen } from "./pool_reader.ts";
 import { printLine } from "./terminal.ts";
 
 /** Keys that one command watches. */
@@ -30,8 +30,8 @@ With --prefix it prints all changes of keys that begin with it, from now on:
   { "kind": "put" or "delete", "key": ..., "version": ... }
 and { "kind": "resync" } where some may be missing, and in the beginning.
 
-The process must have the pool open with the option inspect or processes. Ends with it,
-or by Ctrl-C.`,
+The process must have the pool open with the option inspect or processes. Ends with exit
+code 0 when that closes the store, with 3 when it is killed, or by Ctrl-C.`,
   operands: { usage: "[key...]", countMin: 0, countMax: KEYS_MAX },
   rules: {
     prefix: { value: "<text>", help: "changes of all keys that begin with this, instead of keys" },
@@ -43,7 +43,7 @@ or by Ctrl-C.`,
       throw new UsageError("watch must be given keys, or --prefix, and not both");
     }
     let linesLeft = wholeNumberOf(options, "count", Infinity);
-    return withHost(path, async (host) => {
+    return whileHostIsOpen(path, terminal, async (host) => {
       const { keys: types } = host.description;
       const lines = prefix === undefined
         ? linesOfKeys(host, words.map((word) => keyOfText(word, types)))

@@ -8,7 +8,7 @@ import { describe, StoreClosedError } from "../core/errors.ts";
 import { countDone } from "../platform/loop_turn.ts";
 import { open } from "../store/open.ts";
 import type { Store } from "../store/store.ts";
-import { assertStore, putsAtOnce } from "../store/store_nature.ts";
+import { assertStore, putsAtOnce, STORE_OR_NAMESPACE } from "../store/store_nature.ts";
 import { assertExpireIn, AtomicOperation, type KvCommitResult, lifetimeOf } from "./kv_atomic.ts";
 import { entryMaybeOf, type KvEntryMaybe } from "./kv_entry.ts";
 import { type KvConsistencyLevel, KvListIterator, type KvListOptions } from "./kv_list.ts";
@@ -245,7 +245,7 @@ export class Kv implements Disposable {
  */
 export async function openKv(source?: string | KvStore): Promise<Kv> {
   if (typeof source === "object") {
-    assertStore(source, "namespace");
+    assertStore(source, STORE_OR_NAMESPACE);
     return new Kv(source, false);
   }
   const options = { ordered: true, keys: "mixed" } as const;

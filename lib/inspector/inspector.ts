@@ -21,10 +21,10 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import { inspect } from "node:util";
 import { isDinomoError } from "../core/any_error.ts";
-import { describe, InvalidArgumentError } from "../core/errors.ts";
 import type { Key } from "../core/key_encoder.ts";
 import { keyOfText, textOfKey } from "../core/key_text.ts";
 import { controlsOf, Store } from "../store/store.ts";
+import { assertStore, type StoreRule } from "../store/store_nature.ts";
 import { sampleOf } from "./inspected_sample.ts";
 import { INSPECTOR_PAGE, PAGE_POLICY } from "./inspector_page.ts";
 import {
@@ -40,6 +40,12 @@ const KEYS_MAX = 1_000;
 const TEXT_MAX = 100_000;
 /** How long looking for keys may take: without order, each key of the store is looked at. */
 const SEARCH_MS_MAX = 5_000;
+
+/** A store itself, whose figures and keys it asks for inside the library. */
+const INSPECTED_STORE: StoreRule = {
+  isMet: (value) => value instanceof Store,
+  text: "what open has returned",
+};
 
 /** What a request is answered with. */
 interface Answer {
@@ -102,9 +108,7 @@ export async function serveInspector<V, K extends Key>(
   store: Store<V, K>,
   options?: InspectorOptions,
 ): Promise<Inspector> {
-  if (!(store instanceof Store)) {
-    throw new InvalidArgumentError(`store must be what open has returned, got ${describe(store)}`);
-  }
+  assertStore(store, INSPECTED_STORE);
   const resolved = inspectorOptionsOf(options);
   const { isOpen, readPicture } = controlsOf(store);
   if (isOpen()) await readPicture();
@@ -191,7 +195,8 @@ async function keysOf<V, K extends Key>(
   const keys: string[] = [];
   const signal = AbortSignal.timeout(SEARCH_MS_MAX);
   const found = store.keys({ prefix: keyFrom(store, prefix), limit: limit + 1, signal });
-  for await (const key of found) keys.push(textOfKey(key));
+  const types = controlsOf(store).keyTypes();
+  for await (const key of found) keys.push(textOfKey(key, types));
   return { keys: keys.slice(0, limit), isMore: keys.length > limit };
 }
 

@@ -18,6 +18,13 @@ import { type LiveFailure, type LiveRequest, MessageKind } from "./live_messages
 /** Answers a request by items; ends early when the signal is aborted. */
 export type Answer = (request: LiveRequest, signal: AbortSignal) => AsyncIterable<unknown>;
 
+/** What the last frame says of a store that is closed in good order. */
+const FAREWELL: LiveFailure = {
+  name: "StoreClosedError",
+  code: "DINOMO_CLOSED",
+  message: "the store must be open, and is being closed",
+};
+
 /** A connection, as long as it is open. */
 export class LiveConnection {
   readonly #socket: Socket;
@@ -54,6 +61,19 @@ export class LiveConnection {
     const request = requestOf(decodeMessage(frame));
     this.#isAnswering = true;
     void this.#respond(request);
+  }
+
+  /**
+   * Says that the store is being closed, in place of what is still to be answered, or before the
+   * next request; resolves when that has been sent, which the other side may hold up.
+   */
+  async sayFarewell(): Promise<void> {
+    this.#ended.abort();
+    const bytes = encodeMessage(MessageKind.FAILURE, FAREWELL);
+    await new Promise<void>((resolve) => {
+      this.#socket.once("close", resolve);
+      this.#socket.end(bytes, resolve);
+    });
   }
 
   /** Ends it. */

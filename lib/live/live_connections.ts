@@ -6,7 +6,11 @@
 import type { Socket } from "node:net";
 import { LIVE_CONNECTIONS_MAX, LIVE_IDLE_MS_MAX } from "../core/limits.ts";
 import { monotonicMs, startTimer, type Timer } from "../platform/runtime.ts";
+import { settlesWithin } from "../platform/settles_within.ts";
 import { type Answer, LiveConnection } from "./live_connection.ts";
+
+/** How long the end of a store waits for others to take what it says last. */
+const FAREWELL_MS_MAX = 500;
 
 /** Those that are open. */
 export class LiveConnections {
@@ -37,10 +41,13 @@ export class LiveConnections {
     return connection;
   }
 
-  /** Ends all of them, and takes no more. */
-  close(): void {
+  /** Takes no more, tells all that there are, and ends them. */
+  async close(): Promise<void> {
     this.#isOpen = false;
     this.#sweep.stop();
-    for (const connection of this.#connections) connection.close();
+    const connections = [...this.#connections];
+    const told = Promise.all(connections.map((connection) => connection.sayFarewell()));
+    await settlesWithin(told, FAREWELL_MS_MAX);
+    for (const connection of connections) connection.close();
   }
 }

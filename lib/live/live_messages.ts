@@ -1,8 +1,10 @@
 /**
  * What is said on the socket of an open store: requests, and what answers them.
  *
- * A connection carries one request at a time. It is answered by any number of items, and then by
- * an end, or by a failure in its place. Each message is a frame of JSON (gateway/json_frames.ts).
+ * A connection carries one request at a time. It is answered by any number of items, and then by an
+ * end, or by a failure in its place. A store that is closed says so by a failure with the code
+ * `DINOMO_CLOSED`, also where nothing was asked for; one whose process is killed says nothing. Each
+ * message is a frame of JSON (gateway/json_frames.ts).
  *
  * @module
  */

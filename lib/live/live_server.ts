@@ -40,11 +40,11 @@ export class LiveServer {
     this.#connections = connections;
   }
 
-  /** Ends all connections, and removes the socket; at once, and only once. */
-  close(): void {
+  /** Removes the socket at once, tells all connections, and ends them; only once. */
+  async close(): Promise<void> {
     this.#server.close();
-    this.#connections.close();
     clearPlace(this.#place, this.#directory);
+    await this.#connections.close();
   }
 }
 
@@ -64,7 +64,7 @@ export async function serveLive(
     const server = await listenAt(place, (socket) => void connections.take(socket));
     return new LiveServer(server, place, directory, connections);
   } catch (error) {
-    connections.close();
+    await connections.close();
     throw error;
   }
 }

@@ -23,7 +23,7 @@ import { Serial } from "../core/serial.ts";
 import { epochMs, monotonicMs, sleep, startTimer, type Timer } from "../platform/runtime.ts";
 import { untilAborted } from "../store/arguments/abort.ts";
 import type { Namespace } from "../store/operations/store_operations.ts";
-import { assertStore } from "../store/store_nature.ts";
+import { assertStore, STORE_OR_NAMESPACE } from "../store/store_nature.ts";
 import { leaseLeftMs } from "./lease_left.ts";
 import { LockLostError, LockTimeoutError } from "./lock_errors.ts";
 import {
@@ -301,7 +301,7 @@ export async function readLock(store: LockStore, name: string): Promise<LockHold
 }
 
 function recordsOf(store: LockStore): LockRecords {
-  assertStore(store, "namespace");
+  assertStore(store, STORE_OR_NAMESPACE);
   return store.namespace(PREFIX) as LockRecords;
 }
 

@@ -238,6 +238,25 @@ export class SessionLedger {
     if (place !== NO_PLACE) this.noteAt(place, address);
   }
 
+  /**
+   * The same for the thread that completes what an executor has left behind. That one may have
+   * noted the change, and answered it; then the session may end at any moment, and its place be
+   * another's. What has no entry has no answer, so its session keeps its place until this is done
+   * (docs/protocols/processes.md, "Places that are given again").
+   */
+  noteAgain(address: PoolAddress): void {
+    const words = this.#pool.wordsOf(address);
+    const at = this.#pool.wordAt(address);
+    const session = sessionOf(words[at + RECORD_CLIENT]);
+    const place = session === 0 ? NO_PLACE : this.placeOf(session);
+    if (place === NO_PLACE) return;
+    const number = words[at + RECORD_REQUEST_POSITION] >>> 0;
+    const entry = this.#read(place, session, number);
+    if (entry !== undefined && entry.number >= number) return;
+    // Looked at behind the entry, which may have been the next session's.
+    if (this.sessionAt(place).session === session) this.noteAt(place, address);
+  }
+
   /** The same for a record of the session that has a place. */
   noteAt(place: number, address: PoolAddress): void {
     const words = this.#pool.wordsOf(address);
@@ -292,8 +311,8 @@ export class SessionLedger {
     const at = ledgerEntryAt(words, place, number);
     const state = Atomics.load(words, at + ENTRY_STATE);
     const entry = {
-      session: words[at + ENTRY_SESSION],
-      number: words[at + ENTRY_NUMBER] >>> 0,
+      session: Atomics.load(words, at + ENTRY_SESSION),
+      number: Atomics.load(words, at + ENTRY_NUMBER) >>> 0,
       version: (state >>> 1) * 2 ** 32 + (words[at + ENTRY_VERSION_LOW] >>> 0),
       stored: this.#values[at / 2 + ENTRY_STORED_NUMBER],
       expiresAtMs: this.#values[at / 2 + ENTRY_EXPIRES_NUMBER],

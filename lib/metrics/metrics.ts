@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { describe, InvalidArgumentError } from "../core/errors.ts";
+import { assertStore, STORE_WITH_FIGURES } from "../store/store_nature.ts";
 import type { StoreStats } from "../store/figures/stats.ts";
 
 /** A store, in whichever thread. */
@@ -148,12 +148,6 @@ const ROWS: readonly Row[] = [
 /** All that may be measured. What a store does not have it has no metric of. */
 export const METRIC_DEFINITIONS: readonly MetricDefinition[] = ROWS.map(definitionOf);
 
-/** Checks that it is a store that figures can be asked of. */
-export function assertMeasured(store: unknown): asserts store is MeasuredStore {
-  if (typeof (store as Partial<MeasuredStore> | null | undefined)?.stats === "function") return;
-  throw new InvalidArgumentError(`store must be a store of this thread, got ${describe(store)}`);
-}
-
 /**
  * The figures of a store at this moment. They are those of `store.stats()`, which takes some tens
  * of microseconds. What only the thread that has opened the store knows is missing in the others.
@@ -172,7 +166,7 @@ export function assertMeasured(store: unknown): asserts store is MeasuredStore {
  * ```
  */
 export function metrics(store: MeasuredStore): Metric[] {
-  assertMeasured(store);
+  assertStore(store, STORE_WITH_FIGURES);
   const stats = store.stats();
   const measured: Metric[] = [];
   for (const row of ROWS) {

@@ -5,7 +5,8 @@
  *
  * @module
  */
-import { assertMeasured, type MeasuredStore, METRIC_DEFINITIONS, metrics } from "./metrics.ts";
+import { assertStore, STORE_WITH_FIGURES } from "../store/store_nature.ts";
+import { type MeasuredStore, METRIC_DEFINITIONS, metrics } from "./metrics.ts";
 
 /** What is used of a `Meter` of `@opentelemetry/api`. */
 export interface StoreMeter<Instrument> {
@@ -61,7 +62,7 @@ export function observeStore<Instrument>(
   store: MeasuredStore,
   attributes: Readonly<Record<string, string>> = {},
 ): () => void {
-  assertMeasured(store);
+  assertStore(store, STORE_WITH_FIGURES);
   const instruments = new Map(METRIC_DEFINITIONS.map(({ kind, name, description, unit }) => {
     const options = { description, unit };
     return [

@@ -33,13 +33,8 @@ import { epochMs, monotonicMs, sleep } from "../platform/runtime.ts";
 import { thisThread } from "../platform/thread_identity.ts";
 import { type FileSystem, nodeFileSystem } from "./file_system.ts";
 import type { HeldDirectory } from "./held_files.ts";
-import {
-  describeHolder,
-  lockedError,
-  LockFile,
-  type LockHolder,
-  readLockHolder,
-} from "./lock_file.ts";
+import { describeHolder, lockedError, LockFile, readLockHolder } from "./lock_file.ts";
+import type { LockHolder } from "./lock_holder.ts";
 import { withPathError } from "./path_error.ts";
 import { listen, type PoolSocket, socketName } from "./pool_socket.ts";
 import { ownProcess } from "./process_identity.ts";

@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { startTimer } from "../platform/runtime.ts";
+import { runNextTurn, startTimer } from "../platform/runtime.ts";
 import type { Job } from "./job.ts";
 import { type JobSource, JobStream } from "./job_stream.ts";
 import {
@@ -116,11 +116,8 @@ export class JobWorkers<T> {
   }
 
   #tell(error: unknown, job: Job<T>): void {
-    try {
-      this.#onError(error, job.id);
-    } catch {
-      // What it throws itself concerns no job.
-    }
+    // What it throws itself concerns no job.
+    runNextTurn(() => this.#onError(error, job.id));
   }
 }
 

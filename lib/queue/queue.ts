@@ -10,7 +10,7 @@ import { randomUUID } from "node:crypto";
 import { describe, InvalidArgumentError } from "../core/errors.ts";
 import { Serial } from "../core/serial.ts";
 import { epochMs } from "../platform/runtime.ts";
-import { assertStore } from "../store/store_nature.ts";
+import { assertStore, STORE_OR_NAMESPACE } from "../store/store_nature.ts";
 import { Consumer, type Taken } from "./consumer.ts";
 import { deleteRecord, type Job, type JobPlace } from "./job.ts";
 import {
@@ -121,7 +121,7 @@ export class Queue<T> {
    *   it must be
    */
   constructor(store: QueueStore, name: string, options?: QueueOptions) {
-    assertStore(store, "namespace");
+    assertStore(store, STORE_OR_NAMESPACE);
     if (typeof name !== "string" || name === "" || name.includes(SEPARATOR)) {
       throw new InvalidArgumentError(
         `name must be a string that is not empty and has no colon, got ${describe(name)}`,

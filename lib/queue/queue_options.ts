@@ -57,7 +57,10 @@ export interface JobsOptions extends AbortOptions {
 export interface ProcessOptions extends JobsOptions {
   /** How many jobs are worked on at once. @default 1 */
   concurrency?: number | undefined;
-  /** Told what a handler has thrown, or why a job could not be ended. @default nothing is told */
+  /**
+   * Told what a handler has thrown, or why a job could not be ended. What it throws itself is an
+   * uncaught exception. @default nothing is told
+   */
   onError?: ((error: unknown, jobId: string) => void) | undefined;
 }
 

@@ -335,12 +335,12 @@ export class StepRecovery {
     Atomics.store(words, at + COMPLETION_STATUS, packStatus(status, number));
   }
 
-  /** Notes that a change was made, or all that are shown together. */
+  /** Notes that a change was made, unless its executor has, or all that are shown together. */
   #note(address: PoolAddress, isCommit: boolean): void {
     const ledger = this.#ledger;
     if (ledger === undefined) return;
-    if (isCommit) this.#shown.forEach((record) => ledger.note(record));
-    else ledger.note(address);
+    if (isCommit) this.#shown.forEach((record) => ledger.noteAgain(record));
+    else ledger.noteAgain(address);
   }
 
   /** Makes the change that a record says; returns the status of its request. */

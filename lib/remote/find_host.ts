@@ -12,12 +12,8 @@ import { HOST_WAIT_MS_MAX } from "../core/limits.ts";
 import type { Hello } from "../gateway/handshake.ts";
 import { HostConnection } from "../gateway/host_connection.ts";
 import { nodeFileSystem } from "../persistence/file_system.ts";
-import {
-  describeHolder,
-  lockedError,
-  type LockHolder,
-  readLockHolder,
-} from "../persistence/lock_file.ts";
+import { describeHolder, lockedError, readLockHolder } from "../persistence/lock_file.ts";
+import type { LockHolder } from "../persistence/lock_holder.ts";
 import { isSameProcess, livenessOf, ownProcess } from "../persistence/process_identity.ts";
 import { monotonicMs, sleep } from "../platform/runtime.ts";
 

@@ -66,7 +66,7 @@ export class GatewayCommands {
   /** Ends all connections, and gives the place back. */
   async close(): Promise<void> {
     this.#isOpen = false;
-    this.#connections.close();
+    await this.#connections.close();
     const store = await this.#store?.catch(() => undefined);
     await store?.close();
   }

@@ -51,8 +51,9 @@ export class Successor {
     const { refreshMs } = this.#options;
     this.#ready ??= this.#succession.prepare().then((ready) => {
       void ready.standby.keepWarm(refreshMs, () => {
-        this.#onWarm?.();
+        const tell = this.#onWarm;
         this.#onWarm = undefined;
+        tell?.();
       });
       return ready;
     });

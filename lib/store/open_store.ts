@@ -31,7 +31,7 @@ import { codecName, makeClientParts } from "./opening/client_parts.ts";
 import { keepMonitor, makeHandle } from "./parts/handle.ts";
 import { LocalPool } from "./local_pool.ts";
 import { Maintenance } from "./maintenance/maintenance.ts";
-import { orderingPart, restoringPart } from "./opening/opening_progress.ts";
+import { openTelling, orderingPart, restoringPart } from "./opening/opening_progress.ts";
 import {
   assertNodesFit,
   createPool,
@@ -95,7 +95,8 @@ async function openAnew<V, K extends Key>(resolved: ResolvedOptions<V>): Promise
   if (!resolved.processes) return await openHere<V, K>(resolved);
   // A process that asks another one does without what opens pools.
   const { openShared } = await import("../remote/open_shared.ts");
-  const asItIs = { ...resolved, capacityBytes: undefined };
+  // Of what becomes of the pool later no call is told, which could fail by it.
+  const asItIs = { ...resolved, capacityBytes: undefined, onProgress: undefined };
   return await openShared<V, K>(resolved, {
     openHere: () => openHere<V, K>(resolved),
     takeOver: (ready) => openHere<V, K>(asItIs, ready),
@@ -133,12 +134,14 @@ async function openPool<V>(
 ): Promise<OpenedPool> {
   const { path, readOnly, standby, processes } = resolved;
   if (path === undefined) return { ...IN_MEMORY, pool: createPool(resolved) };
-  const options = { ...resolved, onProgress: restoringPart(resolved) };
-  if (readOnly) return await openPathToRead(path, options);
-  // Where several processes use the pool, those that do not have it open do not wait for it.
-  const waits = standby !== undefined && !processes;
-  if (waits) return await openPathWhenFree(path, options, standby);
-  return await openPath(path, options, {}, ahead);
+  return await openTelling(restoringPart(resolved), async (onProgress) => {
+    const options = { ...resolved, onProgress };
+    if (readOnly) return await openPathToRead(path, options);
+    // Where several processes use the pool, those that do not have it open do not wait for it.
+    const waits = standby !== undefined && !processes;
+    if (waits) return await openPathWhenFree(path, options, standby);
+    return await openPath(path, options, {}, ahead);
+  });
 }
 
 /**
@@ -350,7 +353,7 @@ async function startStore<V, K extends Key>(
           opening.loading?.stop();
           opening.statistics?.stop();
           // Under the pool's lock, which its next owner needs before it makes a socket there.
-          opening.live?.close();
+          await opening.live?.close();
           await opening.gateway?.close();
         },
         onClosed: onThreadExit(() => {

@@ -12,7 +12,7 @@ import type { Bytes } from "../core/units.ts";
 import type { ScaleReport } from "../mnode/node_manager.ts";
 import type { RecoveryReport } from "../persistence/replay_report.ts";
 import type { SnapshotReport } from "../persistence/snapshot_writer.ts";
-import { abortable, type AbortOptions, untilAborted } from "./arguments/abort.ts";
+import { abortable, type AbortOptions, ONLY_SIGNAL, untilAborted } from "./arguments/abort.ts";
 import { assertOwnerCount, backupPathOf, capacityOf } from "./arguments/arguments.ts";
 import {
   assertEventType,
@@ -131,7 +131,7 @@ export class Store<V, K extends Key = string> extends StoreOperations<V, K> {
       const maintenance = this.#maintain();
       this.#parts.pool.assertNodeCount(nodes, this.#parts.nodeBounds);
       return await maintenance.scale(nodes, options?.signal);
-    });
+    }, ONLY_SIGNAL);
   }
 
   /**
@@ -184,7 +184,7 @@ export class Store<V, K extends Key = string> extends StoreOperations<V, K> {
     return abortable(options, async () => {
       this.#lifetime.assertWritable("snapshot");
       return await this.#maintenance.snapshot(options?.signal);
-    });
+    }, ONLY_SIGNAL);
   }
 
   /**

@@ -16,12 +16,34 @@ export interface StoreNature {
   readonly isNear: boolean;
 }
 
-/** Checks that a module was given a store, or a namespace of one: by a method that it uses. */
-export function assertStore(store: unknown, method: string): void {
-  if (typeof (store as Record<string, unknown> | null | undefined)?.[method] === "function") return;
-  throw new InvalidArgumentError(
-    `store must be what open or attach has returned, or a namespace of it, got ${describe(store)}`,
-  );
+/** What a module can use as a store. */
+export interface StoreRule {
+  readonly isMet: (value: unknown) => boolean;
+  /** What it must be, as it is told to who gave something else. */
+  readonly text: string;
+}
+
+/** For what keeps its keys in a namespace. */
+export const STORE_OR_NAMESPACE: StoreRule = {
+  isMet: (value) => hasMethod(value, "namespace"),
+  text: "what open or attach has returned, or a namespace of it",
+};
+
+/** For what asks for figures, which a namespace has none of. */
+export const STORE_WITH_FIGURES: StoreRule = {
+  isMet: (value) => hasMethod(value, "stats"),
+  text: "a store of this thread",
+};
+
+/** Checks that a module was given a store that it can use. */
+export function assertStore(store: unknown, { isMet, text }: StoreRule): void {
+  if (!isMet(store)) {
+    throw new InvalidArgumentError(`store must be ${text}, got ${describe(store)}`);
+  }
+}
+
+function hasMethod(value: unknown, name: string): boolean {
+  return typeof (value as Record<string, unknown> | null | undefined)?.[name] === "function";
 }
 
 /** The nature of a store, in any thread; undefined for a namespace, which does not tell. */

@@ -3,7 +3,6 @@
  *
  * @module
  */
-import process from "node:process";
 import { setTimeout } from "node:timers/promises";
 import { createStorage, prefixStorage, type Storage } from "unstorage";
 import lruDriver from "unstorage/drivers/lru-cache";
@@ -14,6 +13,7 @@ import { InvalidArgumentError, open, StoreClosedError } from "../../mod.ts";
 import { AttachedThread } from "../support/attached_thread.ts";
 import { assertRejects, assertThrows } from "../support/errors.ts";
 import { temporaryPath } from "../support/temporary.ts";
+import { uncaughtBy } from "../support/uncaught.ts";
 
 const FAR = { placement: "far" } as const;
 const INVALID = { type: InvalidArgumentError, code: "DINOMO_INVALID_ARGUMENT" } as const;
@@ -123,20 +123,17 @@ test("a watch is told of changes in all threads until it ends", async () => {
 test("a watcher that throws is told of what comes, and what it throws is nobody else's", async () => {
   await using store = await open({ capacity: "8MiB" });
   const driver = dinomoDriver(store);
-  const thrown: unknown[] = [];
-  const note = (error: unknown) => void thrown.push(error);
-  process.on("uncaughtException", note);
   const seen: string[] = [];
   await driver.watch((_event, key) => {
     seen.push(key);
     throw new Error(`not ${key}`);
   });
-  await driver.setItem("a", "1");
-  await driver.setItem("b", "2");
-  for (let i = 0; i < 500 && thrown.length < 2; i++) await setTimeout(5);
-  process.off("uncaughtException", note);
+  const thrown = await uncaughtBy(async () => {
+    await driver.setItem("a", "1");
+    await driver.setItem("b", "2");
+  }, 2);
   assert.equal(seen, ["a", "b"]);
-  assert.equal(thrown.map((error) => (error as Error).message), ["not a", "not b"]);
+  assert.equal(thrown, ["not a", "not b"]);
 });
 
 test("a watch ends with the store, and disturbs nothing", async () => {

@@ -155,9 +155,18 @@ test("a signal is an AbortSignal, and nothing else", async (store) => {
     code: "DINOMO_INVALID_ARGUMENT",
     says: /^signal must be an AbortSignal, got/,
   } as const;
-  for (const signal of [5, "abort", {}, null, new AbortController()]) {
+  const noMethod = { aborted: false, addEventListener() {} };
+  for (const signal of [5, "abort", {}, null, new AbortController(), noMethod]) {
     for (const [name, call] of Object.entries(CALLS)) {
       await assertRejects(() => call(store, { signal: signal as AbortSignal }), refusal, name);
+    }
+  }
+  // What stands for a signal works like it on Deno; elsewhere only a signal answers for itself.
+  const aborted = AbortSignal.abort(REASON);
+  for (const signal of [new Proxy(aborted, {}), Object.create(aborted) as AbortSignal]) {
+    for (const [name, call] of Object.entries(CALLS)) {
+      const rejects = () => call(store, { signal });
+      if (await errorOf(rejects) !== REASON) await assertRejects(rejects, refusal, name);
     }
   }
   const unknown = { ...refusal, says: /^options must be among signal, got the string "signals"/ };

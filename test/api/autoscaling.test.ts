@@ -21,6 +21,7 @@ import { Fault, FaultOrders } from "../support/faults.ts";
 import { Load } from "../support/load.ts";
 import { Random, SEED } from "../support/random.ts";
 import { until } from "../support/store_suite.ts";
+import { uncaughtBy } from "../support/uncaught.ts";
 
 const SIZES = { capacity: "2MiB", segmentBytes: "16KiB", ringBytes: "8KiB" } as const;
 const EXTENSION = import.meta.url.endsWith(".ts") ? "ts" : "js";
@@ -112,15 +113,22 @@ test("it begins with the fewest, and stays there while the SLO is met", async ()
 
 test("a dry run changes nothing, and says what it would have done", async () => {
   const lines: string[] = [];
-  const scaled = await Scaled.open({ dryRun: true, log: (line) => lines.push(line) });
+  const log = (line: string) => {
+    if (lines.push(line) === 1) throw new Error("no line is written");
+  };
+  const scaled = await Scaled.open({ dryRun: true, log });
   const { store } = scaled;
   const ids = store.stats().nodes.map(({ id }) => id);
   scaled.startLoad();
-  await until(() => scaled.withOutcome("dry-run").length >= 3);
+  const thrown = await uncaughtBy(
+    () => until(() => scaled.withOutcome("dry-run").length >= 3),
+    1,
+  );
+  assert.equal(thrown, ["no line is written"]);
   assert.equal(store.stats().nodes.map(({ id }) => id), ids);
   await scaled.endLoad();
   assert.is(scaled.withOutcome("done").length, 0);
-  assert.is(lines.length, scaled.decisions.length, "a line for each decision");
+  await until(() => lines.length === scaled.decisions.length);
   assert.ok(
     lines.some((line) => /^window \d+ \(\d+ ms\): add-node dry-run: SLO violated/.test(line)),
   );

@@ -11,10 +11,12 @@ import {
   type OpenOptions,
   PoolLockedError,
   type StandbyOptions,
+  type Store,
 } from "../../mod.ts";
 import { Child } from "../support/child.ts";
 import { assertRejects, assertThrows } from "../support/errors.ts";
 import { temporaryPath } from "../support/temporary.ts";
+import { uncaughtBy } from "../support/uncaught.ts";
 import { resolveOptions } from "../../lib/store/options/resolved_options.ts";
 
 const SIZES: OpenOptions<number> = { capacity: "4MiB", segmentBytes: "16KiB" };
@@ -37,6 +39,26 @@ test("a pool that is free is opened at once", async () => {
   await using store = await open<number>({ path, standby: { onWarm: () => count += 1 } });
   await store.put("a", 1);
   assert.is(count, 0);
+});
+
+test("what onWarm throws is uncaught, and the pool is read ahead all the same", async () => {
+  const path = temporaryPath();
+  const first = await open<number>({ ...SIZES, path });
+  await first.put("a", 1);
+  await first.snapshot();
+  let opened: Promise<Store<number>> | undefined;
+  const thrown = await uncaughtBy(async () => {
+    const onWarm = () => {
+      throw new Error("not told");
+    };
+    ({ opened } = waitFor(path, { onWarm }));
+    await Promise.resolve();
+  }, 1);
+  assert.equal(thrown, ["not told"]);
+  await first.put("a", 2);
+  await first.close();
+  await using second = await opened!;
+  assert.is(await second.get("a"), 2);
 });
 
 test("opens when the other store has closed, with everything that it has acknowledged", async () => {
@@ -135,6 +157,7 @@ test("refuses what it cannot be", () => {
       [{ path, standby: { refreshMs: 1 } }, /^standby\.refreshMs must be/],
       [{ path, standby: { onWarm: 1 } }, /^standby\.onWarm must be/],
       [{ path, standby: { signal: 1 } }, /^standby\.signal must be/],
+      [{ path, standby: { signal: { aborted: false } } }, /^standby\.signal must be/],
     ] as const
   ) assertThrows(() => resolveOptions(options as unknown as OpenOptions), { ...refused, says });
 });

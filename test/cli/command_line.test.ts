@@ -14,6 +14,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
+import { pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -126,6 +127,8 @@ test("a command line that means nothing is refused with exit code 2", async () =
     [["put", "a", "b", '{"$date":"x"}'], /value must be JSON, .* must be a tag/],
     [["put", "a", "b", "1", "--ttl", "0"], /--ttl must be a whole number from 1, got "0"/],
     [["keys", "a", "--limit", "many"], /--limit must be a whole number from 1, got "many"/],
+    [["verify", "https://a/b"], /path must be a path, or a file: URL .*, got "https:\/\/a\/b"/],
+    [["verify", "~/a"], /path must be a path, or a file: URL of one; "~" and/],
     [["watch", "a"], /watch must be given keys, or --prefix, and not both/],
     [["watch", "a", "b", "--prefix", "c"], /watch must be given keys, or --prefix, and not both/],
     [["dump", "a", "--prefix"], /--prefix must have a value/],
@@ -202,7 +205,9 @@ test("what needs the pool, or its process, is refused with exit code 3 without i
   }
   await store.close();
   assert.is((await dinomo(["verify", path])).exitCode, 0);
-  assert.is((await dinomoHere(["verify", path, "--ordered"])).exitCode, 0);
+  const { href } = pathToFileURL(path);
+  assert.is((await dinomoHere(["verify", href, "--ordered"])).exitCode, 0);
+  assert.is((await dinomoHere(["keys", href])).exitCode, 0);
   assert.equal(readdirSync(path).sort(), ["checkpoint", "image-1"], "the lock is gone");
 });
 

@@ -135,6 +135,7 @@ test("get and keys read the files of a pool that nobody has open", async () => {
     await store.put("a:2", 2, { ttl: 86_400_000 });
     await store.put("-x", 3);
     await store.put(Uint8Array.of(1), 4);
+    await store.put("0x01", 6);
     await store.put("gone", 5, { ttl: 1 });
   });
   const before = stateOf(path);
@@ -147,9 +148,12 @@ test("get and keys read the files of a pool that nobody has open", async () => {
   assert.match(await says("get", path, "a:2", "--json"), /^{"key":"a:2","value":2,.*"expiresAt":/);
   assert.is(await says("get", path, "--", "-x"), "3\n");
   assert.is(await says("get", path, "0x01"), "4\n");
-  assert.equal((await says("keys", path)).trim().split("\n").sort(), ["-x", "0x01", "a:1", "a:2"]);
+  assert.is(await says("get", path, "string:0x01"), "6\n");
+  const all = (await says("keys", path)).trim().split("\n").sort();
+  assert.equal(all, ["-x", "0x01", "a:1", "a:2", "string:0x01"]);
   assert.is((await says("keys", path, "a:", "--limit", "1")).split("\n").length, 2);
   assert.is(await says("keys", path, "0x01", "--json"), '{"$bytes":"AQ=="}\n');
+  assert.is(await says("keys", path, "string:0x", "--json"), '"0x01"\n');
   const gone = await dinomoHere(["get", path, "gone"]);
   assert.equal(gone, { exitCode: 1, stdout: "", stderr: 'dinomo: key "gone" is not there\n' });
   assert.equal(stateOf(path), before);

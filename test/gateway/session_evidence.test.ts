@@ -24,8 +24,14 @@ import {
 } from "../../lib/gateway/session_evidence.ts";
 import { decodeAnswers, decodeRequests } from "../../lib/gateway/request_frames.ts";
 import { DerivationWords, KEEP_EXPIRY } from "../../lib/rings/derivation_words.ts";
+import type { PoolAddress } from "../../lib/core/brands.ts";
 import { NumberForm } from "../../lib/codec/stored_numbers.ts";
-import { RECORD_REQUEST_POSITION } from "../../lib/log/record_layout.ts";
+import {
+  RECORD_CLIENT,
+  RECORD_REQUEST_POSITION,
+  RECORD_VERSION_LOW,
+  sessionName,
+} from "../../lib/log/record_layout.ts";
 import { SessionLedger } from "../../lib/log/session_ledger.ts";
 import {
   CHECKPOINT_CRC,
@@ -366,6 +372,48 @@ test("a ledger is copied while a session ends, and another one takes its place",
   }
   assert.ok(leftOut > 0);
 });
+
+test("the M-node that notes a change again harms no session that has the place by then", () => {
+  for (const isNoted of [true, false]) {
+    for (let at = 0, isOver = false; !isOver; at++) {
+      const pool = Pool.create(geometryOf(16 * 4096, 4096), HASH_KEY);
+      pool.addLedger(NumberForm.NONE, { placeCount: 2, window: 4 });
+      const ledger = SessionLedger.of(pool)!;
+      ledger.reserve(100);
+      const first = ledger.claim(0);
+      const record = recordOf(pool, first);
+      if (isNoted) ledger.note(record);
+      let second: number | undefined;
+      let accesses = 0;
+      const onAccess = (_isWrite: boolean, words: unknown) => {
+        if (words !== pool.ledger || accesses++ !== at) return;
+        accesses = Infinity;
+        // What has no answer keeps its session from ending.
+        if (!isNoted) return;
+        ledger.end(first);
+        second = ledger.claim(0);
+        const place = ledger.placeOf(second);
+        const entry = { session: second, number: 1, version: 9, stored: NaN };
+        ledger.write(place, { ...entry, expiresAtMs: Infinity });
+      };
+      withAtomicHooks({ onAccess }, () => SessionLedger.of(pool)!.noteAgain(record));
+      isOver = accesses !== Infinity;
+      const known = second ?? first;
+      assert.is(outcomeOf(pool, known, 1)?.version, second === undefined ? 7 : 9, `access ${at}`);
+    }
+  }
+});
+
+/** A record of a session's first request, which has given its key the version 7. */
+function recordOf(pool: Pool, session: number): PoolAddress {
+  const address = 64 as PoolAddress;
+  const words = pool.wordsOf(address);
+  const at = pool.wordAt(address);
+  words[at + RECORD_CLIENT] = sessionName(session);
+  words[at + RECORD_REQUEST_POSITION] = 1;
+  words[at + RECORD_VERSION_LOW] = 7;
+  return address;
+}
 
 test("an entry gives way to a later number only, and a confirmation hides no later ones", () => {
   const pool = Pool.create(geometryOf(16 * 4096, 4096), HASH_KEY);

@@ -145,6 +145,17 @@ test("keys that are bytes are shown in hexadecimal", async () => {
   assert.is((await ask(inspector, "/value?key=0x01fe")).body.text, "'here'");
 });
 
+test("a string that looks like bytes is told from them in a store of both", async () => {
+  await using store = await open<string>({ capacity: "1MiB", keys: "mixed" });
+  await store.put(Uint8Array.of(0xab), "bytes");
+  await store.put("0xab", "a string");
+  await using inspector = await serveInspector(store);
+  const { keys } = (await ask(inspector, "/keys")).body;
+  assert.equal([...keys].sort(), ["0xab", "string:0xab"]);
+  assert.is((await ask(inspector, "/value?key=0xab")).body.text, "'bytes'");
+  assert.is((await ask(inspector, "/value?key=string:0xab")).body.text, "'a string'");
+});
+
 test("a request without the token, or by another name, gets nothing", async () => {
   await using store = await open({ capacity: "1MiB" });
   await store.put("secret", 1);

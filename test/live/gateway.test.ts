@@ -176,7 +176,7 @@ test("a store that closes ends the commands that watch it", async () => {
     await states.next();
     ended = rejection(states.next());
   });
-  assert.instance(await ended, PathError);
+  assert.is(codeOf(await ended), "DINOMO_CLOSED");
 });
 
 test.run();

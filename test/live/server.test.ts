@@ -192,9 +192,12 @@ test("only the user may connect, and a closed store has no socket", async () => 
   const store = await openAt(path);
   const client = (await LiveClient.connect(path))!;
   assert.is(statSync(socket).mode & 0o777, 0o600);
+  const states = client.ask({ op: "watch", keys: ["a"] });
+  await states.next();
+  const ended = rejection(states.next());
   await store.close();
   assert.not(existsSync(socket));
-  assert.instance(await rejection(client.askOnce({ op: "stats" })), PathError);
+  assert.is(codeOf(await ended), "DINOMO_CLOSED");
   assert.is(await LiveClient.connect(path), undefined);
   await (await open({ path })).close();
 });

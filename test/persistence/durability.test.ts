@@ -17,7 +17,8 @@ import {
   PathError,
   type Store,
 } from "../../mod.ts";
-import { assertRejects, assertThrows } from "../support/errors.ts";
+import { assertRejects, assertThrows, errorOf } from "../support/errors.ts";
+import { openTelling } from "../../lib/store/opening/opening_progress.ts";
 import { contentsOf, until } from "../support/store_suite.ts";
 import { temporaryPath } from "../support/temporary.ts";
 import { applied } from "../support/versions.ts";
@@ -292,6 +293,33 @@ test("progress is reported while a pool is restored", async () => {
   });
   assert.ok(shares.length > 3 && shares.at(-1) === 1, shares.join());
   assert.equal(shares, [...shares].sort((a, b) => a - b));
+});
+
+test("what onProgress throws ends the opening, which rejects with it", async () => {
+  const path = temporaryPath();
+  await withStore({ path, ...SIZES }, async (store) => void await store.put("a", 1));
+  const reason = new Error("the bar is broken");
+  for (const options of [{}, { readOnly: true }, { ordered: true }, { standby: true }]) {
+    for (const share of [0, 0.4, 1]) {
+      let told = 0;
+      const onProgress = (done: number) => {
+        if (done < share) return;
+        told += 1;
+        throw reason;
+      };
+      assert.is(await errorOf(() => open({ path, ...options, onProgress })), reason);
+      assert.is(told, 1);
+    }
+  }
+  // The first failure counts, also where what has failed is tried again.
+  let told = 0;
+  const opening = openTelling(() => {
+    told += 1;
+    throw reason;
+  }, (onProgress) => Promise.resolve().then(() => onProgress!(0)).catch(() => onProgress!(1)));
+  assert.is(await errorOf(() => opening), reason);
+  assert.is(told, 1);
+  await withStore({ path }, async (store) => assert.is(await store.get("a"), 1));
 });
 
 test.run();

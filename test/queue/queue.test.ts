@@ -13,6 +13,7 @@ import { type Job, Queue } from "../../lib/queue/mod.ts";
 import { InvalidArgumentError, open, type Store } from "../../mod.ts";
 import { assertRejects, assertThrows, errorOf } from "../support/errors.ts";
 import { temporaryPath } from "../support/temporary.ts";
+import { uncaughtBy } from "../support/uncaught.ts";
 import type { QueueClientData } from "../support/workers/queue_client.ts";
 
 const EXTENSION = import.meta.url.endsWith(".ts") ? "ts" : "js";
@@ -460,6 +461,27 @@ test("workers do all jobs, so many at once, renew leases, and retry what has fai
   assert.is(most, 4);
   assert.equal(errors.sort(), ["always", "always", "always", "once"]);
   assert.equal(await queue.counts(), { jobs: 0, dead: 1 });
+});
+
+test("what onError throws is uncaught, and the next jobs are worked on", async () => {
+  await using store = await openStore();
+  const queue = new Queue<number>(store, "untold", { attempts: 1 });
+  for (let i = 0; i < 3; i++) await queue.add(i);
+  const stop = new AbortController();
+  const thrown = await uncaughtBy(async () => {
+    const processing = queue.process(({ value }) => {
+      throw new Error(`job ${value}`);
+    }, {
+      signal: stop.signal,
+      onError: (error) => {
+        throw error;
+      },
+    });
+    await until(async () => (await queue.counts()).dead === 3, "3 dead letters");
+    stop.abort();
+    await processing;
+  }, 3);
+  assert.equal(thrown.sort(), ["job 0", "job 1", "job 2"]);
 });
 
 test("a worker does not cut a lease short that its handler has extended further", async () => {

@@ -6,7 +6,7 @@
 import { renameSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
-import type { LockHolder } from "../../lib/persistence/lock_file.ts";
+import type { LockHolder } from "../../lib/persistence/lock_holder.ts";
 import { ownProcess } from "../../lib/persistence/process_identity.ts";
 
 /** No process has it: above the largest pid of Linux and of macOS. */

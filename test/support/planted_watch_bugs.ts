@@ -179,7 +179,7 @@ export const WATCH_BUGS: readonly PlantedBug[] = [
     name: "a key that is found again after it has expired is delivered in its old state",
     breaks: "I13",
     file: "lib/store/watches/key_watch.ts",
-    edits: [["if (entry.version <= highest) return false;", ""]],
+    edits: [["if (entry.version <= highest && !livesAgain) return false;", ""]],
     caughtBy: ["test/unit/key_watch.test.ts"],
   },
 ];

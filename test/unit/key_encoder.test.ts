@@ -8,6 +8,7 @@ import * as assert from "uvu/assert";
 import { InvalidKeyError } from "../../lib/core/errors.ts";
 import { halfSipHash13 } from "../../lib/core/half_sip_hash.ts";
 import { type Key, keyBehind, KeyEncoder } from "../../lib/core/key_encoder.ts";
+import { keyOfText, textOfKey } from "../../lib/core/key_text.ts";
 import { KEY_TYPE_NUMBERS } from "../../lib/core/key_types.ts";
 import { joinKeys, PrefixedKeyEncoder } from "../../lib/store/arguments/prefixed_keys.ts";
 import { assertThrows, type Refusal } from "../support/errors.ts";
@@ -254,6 +255,21 @@ test("the store's own key is the empty one", () => {
   const hash = keys.encodeSystemKey();
   assert.is(keys.byteLength, 0);
   assert.is(hash, halfSipHash13(...HASH_KEY, new Int32Array(1), 0, 0));
+});
+
+test("no two keys have one text, and each is found by its own", () => {
+  const strings = ["0xab", "string:0xab", "string:string:0x", "0xAB", "0xa", "string:", "string:a"];
+  const keys: Key[] = [...strings, Uint8Array.of(0xab), new Uint8Array(0), "0x"];
+  const texts = keys.map((key) => textOfKey(key, "mixed"));
+  assert.equal(texts, [
+    ...["string:0xab", "string:string:0xab", "string:string:string:0x"],
+    ...["0xAB", "0xa", "string:", "string:a", "0xab", "0x", "string:0x"],
+  ]);
+  assert.equal(texts.map((text) => keyOfText(text, "mixed")), keys);
+  for (const key of strings) {
+    assert.is(textOfKey(key, "string"), key);
+    assert.is(keyOfText(key, "string"), key);
+  }
 });
 
 test.run();

@@ -18,13 +18,25 @@ export interface AbortOptions {
   signal?: AbortSignal | undefined;
 }
 
+/** The names of the options of a method that has this one only. */
+export const ONLY_SIGNAL: readonly string[] = ["signal"];
+
 /** Checks an option `signal`. */
-export function assertSignal(signal: unknown): void {
-  if (signal === undefined) return;
-  const isSignal = typeof signal === "object" && signal !== null && "aborted" in signal &&
-    typeof (signal as AbortSignal).addEventListener === "function";
-  if (isSignal) return;
+export function assertSignal(signal: unknown): asserts signal is AbortSignal | undefined {
+  if (signal === undefined || isSignal(signal)) return;
   throw new InvalidArgumentError(`signal must be an AbortSignal, got ${describe(signal)}`);
+}
+
+/** Whether it works as a signal, which what wraps one, or inherits from one, only does on Deno. */
+export function isSignal(value: unknown): boolean {
+  try {
+    const { aborted, addEventListener, throwIfAborted } = value as AbortSignal;
+    return typeof aborted === "boolean" && typeof addEventListener === "function" &&
+      typeof throwIfAborted === "function";
+  } catch {
+    // A property of null, or one that only a signal itself answers for.
+    return false;
+  }
 }
 
 /**
@@ -53,28 +65,21 @@ export function untilAborted<Result>(
   });
 }
 
-/** The same for a method that has no other option. */
+/**
+ * The same for a method with options.
+ *
+ * @param names of its options, which are checked first; left out if the work checks them
+ */
 export function abortable<Result>(
   options: AbortOptions | undefined,
   work: () => Promise<Result>,
+  names?: readonly string[],
 ): Promise<Result> {
   try {
-    if (options !== undefined) assertOptions(options, ["signal"]);
+    if (options !== undefined && names !== undefined) assertOptions(options, names);
     return untilAborted(options?.signal, work);
   } catch (error) {
-    return Promise.reject(error);
-  }
-}
-
-/** The same for a method with other options, too, all of which are checked by the work. */
-export function abortableWork<Result>(
-  options: AbortOptions | undefined,
-  work: () => Promise<Result>,
-): Promise<Result> {
-  try {
-    return untilAborted(options?.signal, work);
-  } catch (error) {
-    // A getter or a proxy of the application has thrown.
+    // A getter or a proxy of the application has thrown, too.
     return Promise.reject(error);
   }
 }

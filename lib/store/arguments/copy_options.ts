@@ -23,7 +23,10 @@ export interface RestoreOptions extends AbortOptions {
    * on. @default false: a store that has keys is refused
    */
   merge?: boolean | undefined;
-  /** Called with the share of the pool's keys that is done, 0 to 1. @default none */
+  /**
+   * Called with the share of the pool's keys that is done, 0 to 1. If it throws, what has been
+   * restored by then stays, and the rest is left out. @default none
+   */
   onProgress?: ((share: number) => void) | undefined;
 }
 

@@ -7,7 +7,7 @@
 import { type AutoscaleDecision, Autoscaler, decisionLine } from "../../mnode/autoscaler.ts";
 import type { KeyActuator, NodeActuator } from "../../mnode/autoscaler.ts";
 import { StatisticsCollector, type StatisticsWindow } from "../../mnode/statistics_collector.ts";
-import { monotonicMs, startTimer, type Timer } from "../../platform/runtime.ts";
+import { monotonicMs, runNextTurn, startTimer, type Timer } from "../../platform/runtime.ts";
 import type { Pool } from "../../pool/pool.ts";
 import type { StatisticsRegion } from "../../statistics/statistics_region.ts";
 import type { ResolvedAutoscale } from "../options/autoscale_options.ts";
@@ -46,7 +46,8 @@ export class StoreStatistics {
       keys,
       onDecision: (decision) => {
         onDecision(decision);
-        autoscale.log?.(decisionLine(decision), decision);
+        const { log } = autoscale;
+        if (log !== undefined) runNextTurn(() => log(decisionLine(decision), decision));
       },
     });
     this.#timer = startTimer(() => this.#tick(), autoscale?.periodMs ?? WINDOW_MS_DEFAULT, {

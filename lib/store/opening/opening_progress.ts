@@ -18,6 +18,33 @@ export function restoringPart(
   return (share) => onProgress(RESTORING_SHARE * share);
 }
 
+/**
+ * Opens what tells how far it is. What the application's function throws ends that, and is thrown
+ * as it is, whatever becomes of it on the way.
+ *
+ * @param open calls what it is given, and may try again what has failed
+ */
+export async function openTelling<Opened>(
+  onProgress: Progress | undefined,
+  open: (onProgress: Progress | undefined) => Promise<Opened>,
+): Promise<Opened> {
+  if (onProgress === undefined) return await open(undefined);
+  const failures: unknown[] = [];
+  const tell = (share: number) => {
+    try {
+      if (failures.length === 0) return onProgress(share);
+    } catch (error) {
+      failures.push(error);
+    }
+    throw failures[0];
+  };
+  try {
+    return await open(tell);
+  } catch (error) {
+    throw failures.length === 0 ? error : failures[0];
+  }
+}
+
 /** What is told how far the keys of a pool are ordered that was restored before. */
 export function orderingPart(onProgress: Progress | undefined): Progress {
   if (onProgress === undefined) return () => {};

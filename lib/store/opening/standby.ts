@@ -11,7 +11,7 @@ import type { StandbyPlace, StandbyTask, TakenOverPool } from "../../dpm/standby
 import type { HeldDirectory } from "../../persistence/held_files.ts";
 import type { StandbyReport } from "../../persistence/pool_standby.ts";
 import type { RestoredPool } from "../../persistence/snapshot_reader.ts";
-import { monotonicMs, sleep } from "../../platform/runtime.ts";
+import { monotonicMs, runNextTurn, sleep } from "../../platform/runtime.ts";
 import { resultOf, type TaskFailure } from "../../platform/task_failure.ts";
 import { TaskThreads } from "../../platform/task_threads.ts";
 import type { WorkerCode } from "../../platform/worker_loader.ts";
@@ -57,15 +57,19 @@ export class Standby {
     }
   }
 
-  /** Reads what has changed again and again, until it is taken over or closed. */
+  /**
+   * Reads what has changed again and again, until it is taken over or closed.
+   *
+   * @param onWarm is called in a turn of its own: nothing here depends on what it throws
+   */
   async keepWarm(refreshMs: number, onWarm?: () => void): Promise<void> {
     const { signal } = this.#end;
     let tell = onWarm;
     while (!signal.aborted) {
       const startMs = monotonicMs();
       const isWarm = await this.refresh();
-      if (isWarm && !signal.aborted) {
-        tell?.();
+      if (isWarm && !signal.aborted && tell !== undefined) {
+        runNextTurn(tell);
         tell = undefined;
       }
       const restMs = (monotonicMs() - startMs) / BUSY_SHARE_MAX;

@@ -6,9 +6,9 @@
 import type { Key } from "../../core/key_encoder.ts";
 import {
   abortable,
-  abortableWork,
   type AbortOptions,
   iterateUntilAborted,
+  ONLY_SIGNAL,
 } from "../arguments/abort.ts";
 import { assertEndOptions, assertKeysOptions } from "../arguments/arguments.ts";
 import type { Entry } from "../arguments/entry.ts";
@@ -74,7 +74,7 @@ export abstract class ReadOperations<V, K extends Key = string> {
    *   changed too often. It may be called again
    */
   getMany(keys: Iterable<K>, options?: ReadManyOptions): Promise<(V | undefined)[]> {
-    return abortableWork(options, () => this.#reads.getMany(keys, options));
+    return abortable(options, () => this.#reads.getMany(keys, options));
   }
 
   /** Like {@linkcode getMany}, before it returns. */
@@ -84,7 +84,7 @@ export abstract class ReadOperations<V, K extends Key = string> {
 
   /** Like {@linkcode getMany}, with versions and expiry times. */
   getEntries(keys: Iterable<K>, options?: ReadManyOptions): Promise<(Entry<V> | undefined)[]> {
-    return abortableWork(options, () => this.#reads.getEntries(keys, options));
+    return abortable(options, () => this.#reads.getEntries(keys, options));
   }
 
   /** Like {@linkcode getEntries}, before it returns. */
@@ -114,7 +114,7 @@ export abstract class ReadOperations<V, K extends Key = string> {
 
   /** Whether each of many keys exists, in their order. */
   hasMany(keys: Iterable<K>, options?: AbortOptions): Promise<boolean[]> {
-    return abortable(options, () => this.#reads.hasMany(keys, options));
+    return abortable(options, () => this.#reads.hasMany(keys, options), ONLY_SIGNAL);
   }
 
   /** Like {@linkcode hasMany}, before it returns. */

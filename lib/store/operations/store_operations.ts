@@ -5,7 +5,7 @@
  */
 import { InvalidArgumentError } from "../../core/errors.ts";
 import type { Key } from "../../core/key_encoder.ts";
-import { abortable, abortableWork, type AbortOptions } from "../arguments/abort.ts";
+import { abortable, type AbortOptions, ONLY_SIGNAL } from "../arguments/abort.ts";
 import type { LoadContext, LoadOptions } from "../arguments/load_options.ts";
 import type {
   KeysOptions,
@@ -72,7 +72,7 @@ export abstract class StoreOperations<V, K extends Key = string> extends CommitO
    *   options for it alone, instead of those for all
    */
   putMany(entries: Iterable<PutEntry<V, K>>, options?: PutManyOptions): Promise<void> {
-    return abortableWork(options, () => this.#writes.putMany(entries, options));
+    return abortable(options, () => this.#writes.putMany(entries, options));
   }
 
   /** Like {@linkcode putMany}, before it returns. */
@@ -113,7 +113,7 @@ export abstract class StoreOperations<V, K extends Key = string> extends CommitO
    * are.
    */
   deleteMany(keys: Iterable<K>, options?: AbortOptions): Promise<boolean[]> {
-    return abortable(options, () => this.#writes.deleteMany(keys, options));
+    return abortable(options, () => this.#writes.deleteMany(keys, options), ONLY_SIGNAL);
   }
 
   /** Like {@linkcode deleteMany}, before it returns. */
@@ -296,7 +296,7 @@ export abstract class StoreOperations<V, K extends Key = string> extends CommitO
    *   `ordered`
    */
   clear(options?: KeysOptions): Promise<void> {
-    return abortableWork(options, () => this.#access.clear(options));
+    return abortable(options, () => this.#access.clear(options));
   }
 
   /** Like {@linkcode clear}, before it returns. */

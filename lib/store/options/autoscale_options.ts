@@ -69,8 +69,8 @@ export interface AutoscaleOptions {
   /** Whether decisions are reported only, and nothing is changed. @default false */
   dryRun?: boolean | undefined;
   /**
-   * Called with each decision, as one line of text and as it is; what it throws is an unhandled
-   * rejection.
+   * Called with each decision, as one line of text and as it is; what it throws is an uncaught
+   * exception.
    * @default none
    */
   log?: ((line: string, decision: AutoscaleDecision) => void) | undefined;

@@ -145,7 +145,10 @@ export interface OpenOptions<V = unknown, Types extends KeyTypes = "string"> {
    * @default false
    */
   standby?: boolean | StandbyOptions | undefined;
-  /** Called while a pool is restored, with the share that is done, from 0 to 1. @default none */
+  /**
+   * Called while `open` restores a pool, with the share that is done, from 0 to 1. What it throws
+   * ends the opening, which rejects with it. @default none
+   */
   onProgress?: ((share: number) => void) | undefined;
   /**
    * How long a thread that runs dry spins before it sleeps: `"auto"` spins for 100 microseconds

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { describe, InvalidOptionError } from "../../core/errors.ts";
+import { isSignal } from "../arguments/abort.ts";
 import { requireThat, wholeNumber } from "./option_rules.ts";
 
 /**
@@ -25,7 +25,8 @@ export interface StandbyOptions {
   refreshMs?: number | undefined;
   /**
    * Called once, when the files have been read for the first time: from now on the store is there
-   * soon after the other one has closed. Not called if the pool is free. @default none
+   * soon after the other one has closed. Not called if the pool is free. What it throws is an
+   * uncaught exception, and ends neither the waiting nor the reading. @default none
    */
   onWarm?: (() => void) | undefined;
   /** Ends the waiting when it is aborted: `open` rejects with its `reason`. @default none */
@@ -75,11 +76,8 @@ export function standbyOf(
   requireThat(isWait, "standby.waitMs", "must be a number of milliseconds from 0 on", waitMs);
   const isCallback = onWarm === undefined || typeof onWarm === "function";
   requireThat(isCallback, "standby.onWarm", "must be a function", onWarm);
-  if (signal !== undefined && !(signal instanceof AbortSignal)) {
-    throw new InvalidOptionError(
-      `standby.signal must be an AbortSignal, got ${describe(signal)}`,
-    );
-  }
+  const canStop = signal === undefined || isSignal(signal);
+  requireThat(canStop, "standby.signal", "must be an AbortSignal", signal);
   return {
     waitMs,
     refreshMs: wholeNumber("standby.refreshMs", refreshMs, REFRESH_MS_MIN, REFRESH_MS_MAX),

@@ -4,8 +4,8 @@
  * A mark in a part says that a key in it may have changed. What is delivered is read when the
  * consumer asks for it, so however slow that is, it gets the newest state, and all that waits for
  * it is a number for each key. A key whose version is not higher than one that was delivered before
- * is left as it was: so an older state never follows a newer one, whatever the clock does that
- * decides what has expired.
+ * is left as it was: so an older state never follows a newer one. Only what has expired may live
+ * again, in its one state: when the clock was set back.
  *
  * @module
  */
@@ -20,6 +20,8 @@ import type { WatchOptions } from "./watch_options.ts";
 
 /** Pause between two looks at a key that should have expired: its owner's clock may be behind. */
 const CLOCKS_MS = 100;
+/** How often a watch looks whether the clock was set back, if a key of it has expired. */
+const CLOCK_SET_MS = 10_000;
 
 /** Entries of some keys, in their order; undefined for a key that does not exist. */
 export type WatchedEntries<V> = (Entry<V> | undefined)[];
@@ -35,6 +37,8 @@ export class KeyWatch<V> extends Watch<WatchedEntries<V>> {
   readonly #versions: number[];
   /** Keys that may have changed, by their numbers. */
   readonly #dirty = new Set<number>();
+  /** By the number of a key that is gone: when what was delivered of it last expires. */
+  readonly #expired = new Map<number, number>();
   /**
    * When a key that has expired by this thread's clock, and not by its owner's, is looked at again.
    */
@@ -84,7 +88,8 @@ export class KeyWatch<V> extends Watch<WatchedEntries<V>> {
     for (const entry of this.#entries) {
       if (entry?.expiresAt !== undefined) expiresAtMs = Math.min(expiresAtMs, entry.expiresAt);
     }
-    return Math.max(expiresAtMs, this.#againMs);
+    const changesAtMs = Math.max(expiresAtMs, this.#againMs);
+    return this.#expired.size === 0 ? changesAtMs : Math.min(changesAtMs, epochMs() + CLOCK_SET_MS);
   }
 
   /** Reads what may have changed; all entries if anything has. */
@@ -96,6 +101,9 @@ export class KeyWatch<V> extends Watch<WatchedEntries<V>> {
       for (const [number, entry] of this.#entries.entries()) {
         if (hasExpired(entry, nowMs)) this.#dirty.add(number);
       }
+    }
+    for (const [number, expiresAt] of this.#expired) {
+      if (expiresAt > nowMs) this.#dirty.add(number);
     }
     if (this.#dirty.size === 0) return undefined;
     const numbers = [...this.#dirty];
@@ -121,18 +129,26 @@ export class KeyWatch<V> extends Watch<WatchedEntries<V>> {
     let hasChanged = isFirst;
     for (const [i, number] of numbers.entries()) {
       if (hasExpired(found[i], nowMs)) this.#againMs = nowMs + CLOCKS_MS;
-      if (this.#takeOne(number, found[i])) hasChanged = true;
+      if (this.#takeOne(number, found[i], nowMs)) hasChanged = true;
     }
     return hasChanged ? this.#entries.slice() : undefined;
   }
 
   /** Takes over what was read of a key; false if that is nothing new. */
-  #takeOne(number: number, entry: Entry<V> | undefined): boolean {
+  #takeOne(number: number, entry: Entry<V> | undefined, nowMs: number): boolean {
+    const expiredAtMs = this.#expired.get(number);
+    this.#expired.delete(number);
     if (entry === undefined) {
-      if (this.#entries[number] === undefined) return false;
+      const before = this.#entries[number];
+      const expiresAt = before?.expiresAt ?? expiredAtMs;
+      // What is gone before its time, and was looked for again, was deleted.
+      const wasDeleted = before === undefined && expiresAt !== undefined && expiresAt > nowMs;
+      if (expiresAt !== undefined && !wasDeleted) this.#expired.set(number, expiresAt);
+      if (before === undefined) return false;
     } else {
       const highest = this.#versions[number]!;
-      if (entry.version <= highest) return false;
+      const livesAgain = entry.version === highest && expiredAtMs !== undefined;
+      if (entry.version <= highest && !livesAgain) return false;
       this.#versions[number] = entry.version;
     }
     this.#entries[number] = entry;
