@@ -82,7 +82,9 @@ test("a code of the system is found in errors of other contexts, as a module in 
   );
   assert.is(systemCodeOf(error), "ENOENT");
   assert.is(systemCodeOf(new Error("no", { cause: error })), "ENOENT");
-  for (const other of [undefined, null, "ENOENT", new Error("ENOENT"), { code: 2 }, { cause: null }]) {
+  for (
+    const other of [undefined, null, "ENOENT", new Error("ENOENT"), { code: 2 }, { cause: null }]
+  ) {
     assert.is(systemCodeOf(other), undefined);
   }
 });
