@@ -135,8 +135,16 @@ test("a store that is kept", async () => {
   await again.close();
   for (const made of [path, path + "-backup"]) rmSync(made, { recursive: true });
 });
+
+test("a store of several processes", async () => {
+  const path = mkdtempSync(join(tmpdir(), "dinomo-suite-"));
+  const store = await open({ path, capacity: "4MiB", processes: true });
+  await store.put("a", 1);
+  await store.close();
+  rmSync(path, { recursive: true });
+});
 `;
-const TEST_COUNT = 3;
+const TEST_COUNT = 4;
 
 const THREAD = `
 import { workerData } from "node:worker_threads";

@@ -70,6 +70,11 @@ export class RateLimiterDinomo extends LimiterBase {
     await this.#source.close();
   }
 
+  /** The key of the store. A number that no prefix makes a string is the key of its digits. */
+  override getKey(key: string | number): string {
+    return String(super.getKey(key));
+  }
+
   /** Used by `rate-limiter-flexible`. */
   protected async _upsert(
     key: string,

@@ -15,10 +15,12 @@ const CAUSES_MAX = 8;
  */
 export function systemCodeOf(error: unknown): string | undefined {
   let next = error;
-  for (let depth = 0; depth < CAUSES_MAX && next instanceof Error; depth++) {
-    const { code } = next as { code?: unknown };
+  for (let depth = 0; depth < CAUSES_MAX; depth++) {
+    // By what it has: to a module in a context of its own, as in jest, it is of another `Error`.
+    if (typeof next !== "object" || next === null) return undefined;
+    const { code, cause } = next as { code?: unknown; cause?: unknown };
     if (typeof code === "string" && CODE.test(code)) return code;
-    next = next.cause;
+    next = cause;
   }
   return undefined;
 }

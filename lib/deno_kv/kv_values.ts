@@ -33,6 +33,16 @@ export class KvU64 {
     }
     this.value = value;
   }
+
+  /** The number: so those of two keys are compared, and computed with. */
+  valueOf(): bigint {
+    return this.value;
+  }
+
+  /** Its decimal digits. */
+  toString(): string {
+    return String(this.value);
+  }
 }
 
 /** The versionstamp of a commit: when it was made, and a number that others then do not have. */

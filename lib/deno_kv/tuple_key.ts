@@ -247,7 +247,8 @@ function pushEscaped(content: Uint8Array): void {
 function pushNumber(number: number): void {
   makeRoom(9);
   memory[end++] = NUMBER;
-  double.setFloat64(0, number);
+  // A NaN has a sign, too, which nobody sees: by it `0 / 0` and `NaN` would be two keys.
+  double.setFloat64(0, Number.isNaN(number) ? NaN : number);
   const isNegative = (double.getUint8(0) & SIGN) !== 0;
   for (let i = 0; i < 8; i++) memory[end++] = double.getUint8(i) ^ maskOf(isNegative, i);
 }

@@ -110,12 +110,13 @@ export class GatewayThread {
       worker.on("error", () => resolve());
       worker.on("exit", () => resolve());
     });
-    const report = await new Promise<GatewayReport | undefined>((resolve) => {
+    const reported = new Promise<GatewayReport | undefined>((resolve) => {
       worker.once("message", resolve);
       worker.postMessage({ kind: "start", start: this.#start } satisfies GatewayOrder);
       void ended.then(() => resolve(undefined));
-      void sleep(THREAD_START_MS_MAX, { keepsAlive: false }).then(() => resolve(undefined));
     });
+    const isInTime = await settlesWithin(reported, THREAD_START_MS_MAX);
+    const report = isInTime ? await reported : undefined;
     if (report?.kind !== "listening") {
       await worker.terminate();
       throw failureOf(report);

@@ -88,6 +88,22 @@ test("of requests that come at once in two threads as many pass as there are poi
   await thread.leave("exit", 0);
 });
 
+test("a number is a key without a prefix, too", async () => {
+  await using store = await open<number>({ capacity: "8MiB" });
+  const limiter = new RateLimiterDinomo({
+    storeClient: store,
+    points: 4,
+    duration: 9,
+    keyPrefix: "",
+  });
+  await limiter.consume(7);
+  assert.is((await limiter.penalty(7, 2)).consumedPoints, 3);
+  assert.is((await limiter.get("7"))!.consumedPoints, 3);
+  await limiter.block(8, 9);
+  assert.is(await store.get("8"), 5);
+  assert.is(await limiter.delete(7), true);
+});
+
 test("a window ends to the millisecond, and does not move with later requests", async () => {
   await using store = await open<number>({ capacity: "8MiB" });
   const limiter = new RateLimiterDinomo({ storeClient: store, points: 1, duration: 1.2 });

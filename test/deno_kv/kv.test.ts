@@ -99,6 +99,16 @@ test("many at once add to one number, and none is lost", async () => {
   await kv.close();
 });
 
+test("a KvU64 is compared, computed with and shown as the number that it is", async () => {
+  const kv = await openKv();
+  await kv.atomic().sum(["n"], 12n).sum(["m"], 9n).commit();
+  const [{ value: n }, { value: m }] = await kv.getMany<[KvU64, KvU64]>([["n"], ["m"]]);
+  assert.ok(n! > m!);
+  assert.is(n!.valueOf() + 1n, 13n);
+  assert.is(`${n}`, "12");
+  await kv.close();
+});
+
 test("values of all kinds come back, and expire", async () => {
   const kv = await openKv();
   const values = [undefined, null, new Map([[1, new Date(5)]]), new Uint8Array([1]), -0, 2n ** 70n];

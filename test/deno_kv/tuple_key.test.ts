@@ -128,6 +128,14 @@ test("the keys that begin with the parts of another are between two of bytes", (
   );
 });
 
+test("NaN is one key, whatever sign and payload it was computed with", () => {
+  const zero = Math.min(SEED, 0);
+  const odd = new Float64Array(new BigUint64Array([0xfff8_0000_0000_0001n]).buffer)[0]!;
+  for (const nan of [zero / zero, -(zero / zero), -NaN, odd]) {
+    assert.equal(encodeKey([nan]), encodeKey([NaN]));
+  }
+});
+
 test("what is no key is refused", () => {
   const bad: [unknown, RegExp][] = [
     ["a", /key must be an array, got the string "a"/],

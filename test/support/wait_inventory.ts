@@ -873,7 +873,7 @@ export const WAIT_ENDINGS: readonly WaitEnding[] = [
       "gateway_thread.ts IdleGateway.close": 1,
       "gateway_thread.ts GatewayThread.start": 1,
       "gateway_thread.ts GatewayThread.close": 4,
-      "gateway_thread.ts GatewayThread.#run": 4,
+      "gateway_thread.ts GatewayThread.#run": 5,
       "gateway_thread.ts GatewayThread.#runAgain": 2,
     },
   },

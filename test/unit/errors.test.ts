@@ -4,10 +4,12 @@
  *
  * @module
  */
+import { runInNewContext } from "node:vm";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import * as api from "../../mod.ts";
 import { describe } from "../../lib/core/errors.ts";
+import { systemCodeOf } from "../../lib/core/system_code.ts";
 
 const CODES = {
   InvalidKeyError: "DINOMO_INVALID_KEY",
@@ -72,6 +74,19 @@ test("a cause is kept", () => {
   assert.is(new api.SnapshotError("what", { cause }).cause, cause);
   assert.is(new api.PathError("what", { cause }).cause, cause);
   assert.is(new api.NodeFailedError("what", { cause }).cause, cause);
+});
+
+test("a code of the system is found in errors of other contexts, as a module in jest gets them", () => {
+  const error = runInNewContext(
+    'new Error("no", { cause: Object.assign(new Error("gone"), { code: "ENOENT" }) })',
+  );
+  assert.is(systemCodeOf(error), "ENOENT");
+  assert.is(systemCodeOf(new Error("no", { cause: error })), "ENOENT");
+  for (
+    const other of [undefined, null, "ENOENT", new Error("ENOENT"), { code: 2 }, { cause: null }]
+  ) {
+    assert.is(systemCodeOf(other), undefined);
+  }
 });
 
 test("what was received is described briefly", () => {
