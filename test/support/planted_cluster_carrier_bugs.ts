@@ -76,7 +76,10 @@ export const CLUSTER_CARRIER_BUGS: readonly PlantedBug[] = [
     name: "a slot goes on while something of it is on its way",
     breaks: "I4",
     file: CARRIER,
-    edits: [["this.#traffic.isBusy(slot) || this.#traffic.isRefused", "this.#traffic.isRefused"]],
+    edits: [[
+      "if (this.#traffic.isBusy(slot) || this.#traffic.isRefused(slot, this.#view)) return;",
+      "",
+    ]],
     caughtBy,
     inTest,
   },
