@@ -12,6 +12,7 @@ import { TRANSIT_MS_MAX } from "../../lib/cluster/network/node_session.ts";
 import { RESEND_MS } from "../../lib/cluster/node/requests.ts";
 import type { Completion } from "../../lib/client/completions.ts";
 import { UnavailableError } from "../../lib/core/errors.ts";
+import type { Slot } from "../../lib/core/brands.ts";
 import { KeyEncoder } from "../../lib/core/key_encoder.ts";
 import { SLOT_SHIFT } from "../../lib/core/limits.ts";
 import { Condition, Status } from "../../lib/rings/ring_layout.ts";
@@ -184,6 +185,38 @@ test(
     assert.equal(ends, Array.from({ length: 3 }, () => String(Status.OK)));
     assert.is(sim.history.length, 3);
     assert.ok(client.carrier.resentCount > resentCount);
+    await close();
+  }),
+);
+
+test(
+  "what an owner gives back is sent when another one has the slot, or after a while",
+  seeded(async (random) => {
+    const { sim, client, ends, put, until, close } = thread(random);
+    const { carrier } = client;
+    const slot = (new KeyEncoder(...HASH_KEY).encode("a") >>> SLOT_SHIFT) as Slot;
+    const names = Array.from({ length: 100 }, (_, i) => `key ${i}`);
+    for (const name of names) put(name);
+    await until(() => ends.length === names.length);
+    assert.equal(carrier.connected().length, NODES);
+    for (let i = 1; i <= 4; i++) {
+      sim.give(slot, (slot + i) % NODES);
+      const { returnedCount } = sim;
+      const { resentCount } = carrier;
+      put();
+      await until(() => sim.returnedCount > returnedCount);
+      const sinceMs = sim.nowMs;
+      const isTold = i % 2 === 0;
+      await until(() => sim.nowMs > sinceMs + 100);
+      assert.is(carrier.resentCount, resentCount, "its owner has said no");
+      if (isTold) carrier.update(sim.view());
+      else await until(() => carrier.resentCount > resentCount);
+      assert.is(carrier.resentCount, resentCount + 1);
+      assert.ok(sim.nowMs < sinceMs + 1000, `${sim.nowMs - sinceMs} ms`);
+      carrier.update(sim.view());
+      await until(() => ends.length === names.length + i);
+    }
+    assert.ok(ends.every((end) => end === String(Status.OK)));
     await close();
   }),
 );

@@ -109,7 +109,7 @@ export class ClusterCarrier implements Carrier, ReadSource {
   readonly #named = new Numbered<ClusterParcel>();
   #number = 0;
   /** What is on its way for each slot, and what waits. */
-  readonly #traffic = new SlotTraffic();
+  readonly #traffic: SlotTraffic;
   #timer: Timer | undefined;
   #isOpen = true;
 
@@ -120,6 +120,7 @@ export class ClusterCarrier implements Carrier, ReadSource {
     this.requestWordsMax = REQUEST_RECORD + clientSegmentBytes(options.messageBytes) / 4;
     this.clock = options.clock;
     this.#ages = new RequestAges(options.clock);
+    this.#traffic = new SlotTraffic(options.clock);
     this.#copies = options.lentCopies ?? new LentCopies(options.clock);
     this.#turns = new AnswerTurns(options.clock, options.onArrival);
     this.#peers = this.#makePeers();
@@ -379,10 +380,10 @@ export class ClusterCarrier implements Carrier, ReadSource {
 
   /** A node has given a request back. */
   #return(peer: Peer, parcel: ClusterParcel): void {
-    const { slot } = parcel;
     peer.returned += 1;
     this.#comeBack(parcel);
-    if (this.#traffic.isSuperseded(slot, this.#view)) this.#resume(slot);
+    this.#traffic.refuse(parcel.slot);
+    this.#resume(parcel.slot);
   }
 
   /** A request that was sent has come back. */
@@ -414,7 +415,7 @@ export class ClusterCarrier implements Carrier, ReadSource {
 
   /** Sends what waits of a slot, if nothing of it is on its way, and its owner takes it. */
   #resume(slot: Slot): void {
-    if (this.#traffic.isBusy(slot)) return;
+    if (this.#traffic.isBusy(slot) || this.#traffic.isRefused(slot, this.#view)) return;
     const { live, over } = this.#ages.divide(this.#traffic.takeStalled(slot));
     for (const parcel of over) this.#giveUp(parcel);
     const peer = live.length > 0 ? this.#peers.ownerOf(slot, this.#view) : undefined;

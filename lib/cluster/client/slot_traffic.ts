@@ -6,16 +6,30 @@
  */
 import type { Slot } from "../../core/brands.ts";
 import { SLOT_COUNT } from "../../core/limits.ts";
+import type { ClusterClock } from "../node/cluster_clock.ts";
 import type { ClusterParcel } from "./node_peers.ts";
 import type { OwnerView } from "./owner_view.ts";
 
+/**
+ * Who gives a request back owns the slot no more, or not for long: nearly always another view is
+ * coming, and comes before that.
+ */
+const REFUSED_MS = 200;
+
 /** The slots of one thread. */
 export class SlotTraffic {
+  readonly #clock: ClusterClock;
   /** How many requests of each slot are on their way, and by which assignment. */
   readonly #inFlight = new Int32Array(SLOT_COUNT);
   readonly #routedAt = new Float64Array(SLOT_COUNT);
   /** What waits, of slots whose owner does not take it now. */
   readonly #stalled = new Map<Slot, ClusterParcel[]>();
+  /** When an owner has given something back, of slots of which something waits since. */
+  readonly #refusedMs = new Map<Slot, number>();
+
+  constructor(clock: ClusterClock) {
+    this.#clock = clock;
+  }
 
   /** Whether something of a slot is on its way. */
   isBusy(slot: Slot): boolean {
@@ -36,6 +50,20 @@ export class SlotTraffic {
   /** Something that was on its way was answered, or has come back. */
   end(slot: Slot): void {
     this.#inFlight[slot]! -= 1;
+  }
+
+  /** The owner of a slot has given something of it back. */
+  refuse(slot: Slot): void {
+    this.#refusedMs.set(slot, this.#clock.monotonicMs());
+  }
+
+  /**
+   * Whether an owner would give back again what waits of a slot: it has done so not long ago, and
+   * no view says yet what has become of the slot.
+   */
+  isRefused(slot: Slot, view: OwnerView): boolean {
+    const sinceMs = this.#clock.monotonicMs() - (this.#refusedMs.get(slot) ?? -Infinity);
+    return sinceMs < REFUSED_MS && !this.isSuperseded(slot, view);
   }
 
   /** Whether something of a slot waits. */
@@ -59,11 +87,13 @@ export class SlotTraffic {
   takeStalled(slot: Slot): ClusterParcel[] {
     const stalled = this.#stalled.get(slot)!;
     this.#stalled.delete(slot);
+    this.#refusedMs.delete(slot);
     return stalled.sort((a, b) => a.number - b.number);
   }
 
   /** Forgets what waits. */
   clear(): void {
     this.#stalled.clear();
+    this.#refusedMs.clear();
   }
 }

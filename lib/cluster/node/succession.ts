@@ -87,6 +87,8 @@ export function orphanMoves(owners: Int32Array, live: readonly number[]): Move[]
 
 /** Which slots of a node are to go to others, for all to have what the ring gives them. */
 export function surplusMoves(owners: Int32Array, node: number, live: readonly number[]): Move[] {
+  // Who joins reads of all who have joined before, and would compute a ring for each.
+  if (!owners.includes(node)) return [];
   return movesOf(owners, node, live).filter(([, to]) => to !== node);
 }
 

@@ -120,6 +120,8 @@ export class SimThreads {
   slowNode = -1;
   /** A node that the thread cannot reach, though all others can; -1 for none. */
   unreachableNode = -1;
+  /** How many requests nodes have given back. */
+  returnedCount = 0;
   /** What has become of keys, in the order in which it did. */
   readonly history: SimChange[] = [];
   readonly #listeners: EventEmitter[] = [];
@@ -177,6 +179,12 @@ export class SimThreads {
         } as Timer;
       },
     };
+  }
+
+  /** A slot becomes a node's, of which nothing is on its way. */
+  give(slot: Slot, node: number): void {
+    this.#owners[slot] = node;
+    this.#assignedAt[slot] = ++this.#sequence;
   }
 
   /** How the thread connects. */
@@ -256,7 +264,10 @@ export class SimThreads {
     const slot = (words[REQUEST_RECORD + RECORD_HASH]! >>> SLOT_SHIFT) as Slot;
     // Sometimes it has too much to do.
     const isBusy = this.#random.below(20) === 0;
-    if (isBusy || !this.#isFor(node, slot, facts)) return done(ending(NOT_OWNER));
+    if (isBusy || !this.#isFor(node, slot, facts)) {
+      this.returnedCount += 1;
+      return done(ending(NOT_OWNER));
+    }
     this.#held[node]!.push({ words, facts, done, slot });
   }
 
