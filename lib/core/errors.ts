@@ -438,9 +438,13 @@ export function describe(value: unknown): string {
     return `the ${typeof value} ${value}`;
   }
   if (typeof value === "bigint") return `the bigint ${value}n`;
-  if (typeof value === "function") return "a function";
-  if (typeof value === "symbol") return "a symbol";
-  if (Array.isArray(value)) return `an array of ${value.length}`;
-  const name: unknown = value.constructor?.name;
-  return typeof name === "string" && name !== "Object" ? `an instance of ${name}` : "an object";
+  if (typeof value === "function" || typeof value === "symbol") return `a ${typeof value}`;
+  try {
+    if (Array.isArray(value)) return `an array of ${value.length}`;
+    const name: unknown = value.constructor?.name;
+    return typeof name === "string" && name !== "Object" ? `an instance of ${name}` : "an object";
+  } catch {
+    // A proxy that is revoked, or whose handler throws, or a getter that does.
+    return "an object";
+  }
 }

@@ -110,6 +110,10 @@ test("what was received is described briefly", () => {
     [{ constructor: { name: 5 } }, "an object"],
   ];
   for (const [value, text] of described) assert.is(describe(value), text);
+  const { proxy, revoke } = Proxy.revocable({}, {});
+  revoke();
+  const getter = Object.defineProperty({}, "constructor", { get: () => assert.unreachable() });
+  for (const value of [proxy, getter]) assert.is(describe(value), "an object");
   assert.ok(describe("x".repeat(10 ** 6)).length < 80);
 });
 
