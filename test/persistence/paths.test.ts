@@ -11,6 +11,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
@@ -133,6 +134,54 @@ test("the remains of a snapshot that was not finished are no obstacle", async ()
   assert.is(await store.get("a"), 1);
   await store.close();
   assert.is(readdirSync(path).length, 2);
+});
+
+test("a pool whose checkpoint is gone is refused, and left as it is", async () => {
+  const path = temporaryPath();
+  const backup = temporaryPath("backup");
+  const store = await open<unknown>({ path, ...SIZES, durability: "os" });
+  await store.put("a", 1);
+  await store.backup(backup);
+  await store.close();
+  for (const directory of [path, backup]) {
+    const checkpoint = readFileSync(join(directory, "checkpoint"));
+    const image = readFileSync(join(directory, "image-1"));
+    rmSync(join(directory, "checkpoint"));
+    for (const durability of ["os", "memory"] as const) {
+      await assertRejects(() => open({ path: directory, ...SIZES, durability }), {
+        type: CorruptionError,
+        code: "DINOMO_CORRUPTION",
+        says: /checkpoint: damaged at byte 0: it is missing, and .*image-1 has what was logged/,
+      });
+    }
+    assert.equal(readdirSync(directory), ["image-1"]);
+    assert.equal(readFileSync(join(directory, "image-1")), image);
+    writeFileSync(join(directory, "checkpoint"), checkpoint);
+    const again = await open<unknown>({ path: directory });
+    assert.is(await again.get("a"), 1);
+    await again.close();
+  }
+});
+
+test("what processes leave that end before the first checkpoint is no obstacle", async () => {
+  const snapshot = temporaryPath();
+  const store = await open<unknown>({ path: snapshot, ...SIZES, durability: "memory" });
+  await store.put("a", 1);
+  await store.close();
+  assert.ok(statSync(join(snapshot, "image-1")).size > 0);
+  rmSync(join(snapshot, "checkpoint"));
+  const made = temporaryPath();
+  mkdirSync(made);
+  writeFileSync(join(made, "image-1"), "");
+  for (const path of [snapshot, made]) {
+    const store = await open<unknown>({ path, ...SIZES, durability: "os" });
+    assert.is(store.count, 0);
+    await store.put("b", 2);
+    await store.close();
+    const again = await open<unknown>({ path });
+    assert.is(await again.get("b"), 2);
+    await again.close();
+  }
 });
 
 test("a pool file that is no file is refused", async () => {

@@ -98,7 +98,8 @@ export async function openPath(
   standby: Standby | undefined = undefined,
 ): Promise<OpenedPool> {
   const modules = await import("./path_modules.ts");
-  const { heldFiles, inspectPoolDirectory, PoolLock, withPathErrors } = modules;
+  const { assertNoLostCheckpoint, heldFiles, inspectPoolDirectory, PoolLock, withPathErrors } =
+    modules;
   const { files = modules.nodeFileSystem } = lockOptions;
   const path = modules.resolve(relativePath);
   // A path or options that are refused leave no directory and no lock behind.
@@ -111,6 +112,7 @@ export async function openPath(
     return await withPathErrors(path, async () => {
       // Again: another process that had it open until now may have written the first snapshot.
       const isRestored = inspectPoolDirectory(files, path);
+      if (!isRestored) assertNoLostCheckpoint(heldFiles(files, lock.held), path);
       const pool = isRestored ? undefined : fresh ?? createPool(options);
       const read = await readPool(heldFiles(files, lock.held), lock, pool, options, standby);
       return { ...read, path, lock, source: lock.held };

@@ -7,6 +7,7 @@
 export { resolve } from "node:path";
 export { nodeFileSystem } from "../../persistence/file_system.ts";
 export { heldFiles } from "../../persistence/held_files.ts";
+export { assertNoLostCheckpoint } from "../../persistence/lost_checkpoint.ts";
 export { startLog } from "../../persistence/open_log.ts";
 export { withPathErrors } from "../../persistence/path_error.ts";
 export { createPoolDirectory, inspectPoolDirectory } from "../../persistence/pool_directory.ts";
