@@ -6,7 +6,6 @@
  */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { rehearse } from "../../lib/cluster/agent/rehearsal.ts";
 import { type Assign, type Command, decode, encode } from "../../lib/cluster/control/command.ts";
 import { ControlState, NO_OWNER } from "../../lib/cluster/control/control_state.ts";
 import {
@@ -467,10 +466,6 @@ test("a slot is served when the logs were read, and not while it leaves", () => 
   assert.equal(moves.nextMoves(), [[3, 1]]);
   apply({ kind: "revoke", node: 1, follows: 1 });
   assert.equal(moves.nextMoves(), [[3, 2]], "it stays where it is, as the other one has gone");
-});
-
-test("a node rehearses all that it is asked first", () => {
-  assert.is(rehearse(), 48);
 });
 
 test.run();

@@ -11,7 +11,6 @@ import type { ClusterNodeStats, NodeLoads } from "../../core/cluster_figures.ts"
 import type { OwnerView } from "../client/owner_view.ts";
 import { ThreadStream, type ThreadStreamEnd } from "../../wire/thread_stream.ts";
 import { type AgentOptions, ClusterAgent, type ClusterFacts } from "./cluster_agent.ts";
-import { rehearse } from "./rehearsal.ts";
 
 /** What it tells the thread that has started it. */
 export type AgentReport =
@@ -38,14 +37,11 @@ export type AgentOrder =
 export async function runAgent(options: AgentOptions, port: MessagePort): Promise<void> {
   const report = (message: AgentReport) => port.postMessage(message);
   try {
-    const starting = ClusterAgent.start(options, {
+    const { agent, facts } = await ClusterAgent.start(options, {
       onView: (view) => report({ kind: "view", view }),
       onFigures: (figures, loads) => report({ kind: "figures", figures, loads }),
       onFailure: (error) => report({ kind: "failed", code: "", message: String(error) }),
     });
-    // While the servers are waited for.
-    if (options.node !== false) rehearse();
-    const { agent, facts } = await starting;
     port.on("message", (order: AgentOrder) => {
       if (order.kind === "connect") return agent.take(new ThreadStream(order.end));
       if (order.kind === "clock") return report({ kind: "clock", ms: monotonicMs() });
