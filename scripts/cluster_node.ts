@@ -1,5 +1,6 @@
 /**
- * A process that is a node of a cluster (see cluster_process.ts), until it is told to end.
+ * A process that is a node of a cluster (see cluster_process.ts): a line on its standard input has
+ * the options with which it opens the store, and the next one tells it to end.
  *
  * @module
  */
@@ -7,7 +8,13 @@ import process from "node:process";
 import { createInterface } from "node:readline";
 import { type ClusterOptions, open } from "../mod.ts";
 
-const store = await open({ cluster: JSON.parse(process.argv[2]!) as ClusterOptions });
-console.log("open");
-for await (const _ of createInterface({ input: process.stdin })) break;
-await store.close();
+const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
+console.log("ready");
+const { value: options, done = false } = await lines.next();
+if (!done) {
+  const store = await open({ cluster: JSON.parse(options) as ClusterOptions });
+  console.log("open");
+  await lines.next();
+  await store.close();
+}
+process.stdin.destroy();

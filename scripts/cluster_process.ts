@@ -10,29 +10,42 @@ import { createInterface } from "node:readline";
 import type { ClusterOptions } from "../mod.ts";
 import { type Runtime, runtimeCommand } from "./runtimes.ts";
 
-/** A process that has opened the store of a cluster. */
+/** A process that opens the store of a cluster. */
 export class ClusterProcess {
   readonly runtime: Runtime;
   readonly #child: ChildProcess;
+  readonly #lines: AsyncIterator<string>;
 
   private constructor(child: ChildProcess, runtime: Runtime) {
     this.#child = child;
+    this.#lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]();
     this.runtime = runtime;
   }
 
   /** Starts one; resolves when its store is open. */
   static async start(cluster: ClusterOptions, runtime: Runtime): Promise<ClusterProcess> {
+    const process = await ClusterProcess.prepare(runtime);
+    await process.open(cluster);
+    return process;
+  }
+
+  /** Starts one; resolves when it has loaded the library. */
+  static async prepare(runtime: Runtime): Promise<ClusterProcess> {
     const { program, args } = runtimeCommand(runtime, "scripts/cluster_node.ts");
-    const stdio = ["pipe", "pipe", "inherit"] as const;
-    const child = spawn(program, [...args, JSON.stringify(cluster)], { stdio: [...stdio] });
+    const child = spawn(program, args, { stdio: ["pipe", "pipe", "inherit"] });
     // One that is interrupted leaves none behind.
     const kill = () => void child.kill("SIGKILL");
     process.once("exit", kill);
     child.once("exit", () => process.off("exit", kill));
-    for await (const line of createInterface({ input: child.stdout! })) {
-      if (line === "open") return new ClusterProcess(child, runtime);
-    }
-    throw new Error(`a node on ${runtime} did not open the store`);
+    const prepared = new ClusterProcess(child, runtime);
+    await prepared.#says("ready");
+    return prepared;
+  }
+
+  /** Has it open the store; resolves when it has. */
+  async open(cluster: ClusterOptions): Promise<void> {
+    this.#child.stdin!.write(`${JSON.stringify(cluster)}\n`);
+    await this.#says("open");
   }
 
   /** Number of the process. */
@@ -52,5 +65,13 @@ export class ClusterProcess {
     const ended = once(this.#child, "exit");
     stdin!.end("close\n");
     await ended;
+  }
+
+  async #says(word: string): Promise<void> {
+    for (;;) {
+      const { value, done = false } = await this.#lines.next();
+      if (done) throw new Error(`a node on ${this.runtime} has ended before it was ${word}`);
+      if (value === word) return;
+    }
   }
 }
