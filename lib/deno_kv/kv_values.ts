@@ -34,8 +34,8 @@ export class KvU64 {
     this.value = value;
   }
 
-  /** The number: so those of two keys are compared, and computed with. */
-  valueOf(): bigint {
+  /** The number: so those of two keys are compared, and computed with. Typed as Deno's own. */
+  valueOf(): ReturnType<typeof Object.prototype.valueOf> {
     return this.value;
   }
 
@@ -105,6 +105,6 @@ export function valueOf(stored: StoredValue): unknown {
 /** Whether a value is such a number: of this module, or of Deno. */
 export function isU64(value: unknown): value is KvU64 {
   if (value instanceof KvU64) return true;
-  const { Deno } = globalThis as unknown as { Deno?: { KvU64?: new (value: bigint) => KvU64 } };
+  const { Deno } = globalThis as { Deno?: { KvU64?: new (value: bigint) => KvU64 } };
   return Deno?.KvU64 !== undefined && value instanceof Deno.KvU64;
 }

@@ -104,7 +104,7 @@ test("a KvU64 is compared, computed with and shown as the number that it is", as
   await kv.atomic().sum(["n"], 12n).sum(["m"], 9n).commit();
   const [{ value: n }, { value: m }] = await kv.getMany<[KvU64, KvU64]>([["n"], ["m"]]);
   assert.ok(n! > m!);
-  assert.is(n!.valueOf() + 1n, 13n);
+  assert.is(n!.valueOf() as bigint + 1n, 13n);
   assert.is(`${n}`, "12");
   await kv.close();
 });
