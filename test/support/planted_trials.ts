@@ -30,7 +30,7 @@ const UNCHANGED_TIMEOUT_MS = 150_000;
 /** Copies that are used at the same time. */
 const COPY_COUNT = 2;
 /** Of so many bugs one is tried in a run. */
-const PARTS = 24;
+const PARTS = 36;
 /** Of so many of those one is compared: its test is run without it, too. */
 const COMPARED_PARTS = 3;
 /** What every test file prints that ran to its end. */

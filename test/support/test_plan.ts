@@ -6,10 +6,10 @@
 import type { Runtime } from "../../scripts/runtimes.ts";
 
 /**
- * What a run tries on each runtime: units, and frames between processes, which take little time;
- * and where the runtimes differ: how they start threads, let them wait and end them, what of theirs
- * is imported, timers, files and sockets, values and texts. Two simulations are among them whose
- * seeds the runtimes share, so that a run has as many as it can.
+ * What a run tries on each runtime: units, which take little time; and where the runtimes differ:
+ * how they start threads, let them wait and end them, what of theirs is imported, timers, files and
+ * sockets, values and texts. Two simulations are among them whose seeds the runtimes share, so that
+ * a run has as many as it can.
  */
 export const EVERYWHERE: readonly string[] = [
   "test/api/closing.test.ts",
@@ -21,7 +21,7 @@ export const EVERYWHERE: readonly string[] = [
   "test/cluster/index_simulation.test.ts",
   "test/cluster/nats_server.test.ts",
   "test/cluster/node_server.test.ts",
-  "test/gateway/",
+  "test/gateway/lines.test.ts",
   "test/imports.test.ts",
   "test/live/server.test.ts",
   "test/metrics/",
